@@ -1,0 +1,28 @@
+"""Write trained networks as ONNX."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+
+def export_onnx(network: nn.Module, path: Path, input_size: int = 120) -> None:
+    """Write `network` as ONNX with a dynamic batch.
+
+    Args:
+        network: maps normalised images (n, 3, input_size, input_size) float32 to (n, P); switched to evaluation mode.
+        path: the `.onnx` file; input is named `input`, output `output`.
+        input_size: side of the square crop in px.
+    """
+    network = network.eval()
+    example = torch.zeros(1, 3, input_size, input_size)
+    torch.onnx.export(
+        network,
+        (example,),
+        str(path),
+        input_names=["input"],
+        output_names=["output"],
+        dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}},
+        opset_version=17,
+        dynamo=False,  # the TorchScript exporter needs no package besides onnx
+    )

@@ -1,0 +1,90 @@
+"""MobileNet-V1 regressors with the layer names of the published 3DDFA checkpoints."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+# (name, output channels at width 1, stride), spec of 3DDFA V1/V2 `mobilenet_1`.
+_BLOCKS: tuple[tuple[str, int, int], ...] = (
+    ("dw2_1", 64, 1),
+    ("dw2_2", 128, 2),
+    ("dw3_1", 128, 1),
+    ("dw3_2", 256, 2),
+    ("dw4_1", 256, 1),
+    ("dw4_2", 512, 2),
+    ("dw5_1", 512, 1),
+    ("dw5_2", 512, 1),
+    ("dw5_3", 512, 1),
+    ("dw5_4", 512, 1),
+    ("dw5_5", 512, 1),
+    ("dw5_6", 1024, 2),
+    ("dw6", 1024, 1),
+)
+
+
+class DepthwiseSeparable(nn.Module):
+    """Depthwise 3x3 convolution and pointwise 1x1 convolution, each with batch norm and ReLU."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
+        super().__init__()
+        self.conv_dw = nn.Conv2d(
+            channels_in, channels_in, 3, stride, padding=1, groups=channels_in, bias=False
+        )
+        self.bn_dw = nn.BatchNorm2d(channels_in)
+        self.conv_sep = nn.Conv2d(channels_in, channels_out, 1, bias=False)
+        self.bn_sep = nn.BatchNorm2d(channels_out)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, c_in, h, w) to (n, c_out, h / stride, w / stride)."""
+        x = self.relu(self.bn_dw(self.conv_dw(x)))
+        out: Tensor = self.relu(self.bn_sep(self.conv_sep(x)))
+        return out
+
+
+class MobileNetV1(nn.Module):
+    """Regress whitened 3DMM parameters from a face crop.
+
+    The layout and the names are those of the published 3DDFA networks, so that their checkpoints load strictly
+    (`fc` is called `fc_param` in V2 files). Every layer works at any input size; published inputs are 120x120.
+
+    Args:
+        num_params: length P of the parameter vector.
+        width: channel multiplier; channels are `int(c * width)`.
+        num_points: when positive, a second head `fc_lm` regresses that many 3D points from the same features: the
+            landmark-regression regulariser of 3DDFA_V2, used in training only.
+    """
+
+    def __init__(self, num_params: int = 62, width: float = 1.0, num_points: int = 0) -> None:
+        super().__init__()
+        channels = int(32 * width)
+        self.conv1 = nn.Conv2d(3, channels, 3, stride=2, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU(inplace=True)
+        for name, base, stride in _BLOCKS:
+            self.add_module(name, DepthwiseSeparable(channels, int(base * width), stride))
+            channels = int(base * width)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.num_features = channels
+        self.fc = nn.Linear(channels, num_params)
+        self.fc_lm = nn.Linear(channels, 3 * num_points) if num_points else None
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                fan_out = module.kernel_size[0] * module.kernel_size[1] * module.out_channels
+                nn.init.normal_(module.weight, 0.0, math.sqrt(2.0 / fan_out))
+
+    def features(self, x: Tensor) -> Tensor:
+        """Pooled features (n, num_features) of normalised images (n, 3, h, w)."""
+        x = self.relu(self.bn1(self.conv1(x)))
+        for name, _, _ in _BLOCKS:
+            x = self.get_submodule(name)(x)
+        return torch.flatten(self.avgpool(x), 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Whitened parameters (n, num_params) of normalised images (n, 3, h, w)."""
+        out: Tensor = self.fc(self.features(x))
+        return out
