@@ -1,0 +1,1 @@
+"""Pictures of meshes and faces: rasteriser, lighting, overlays, contact sheets."""
