@@ -1,0 +1,13 @@
+"""Names for the array types used in signatures; shapes stand in the docstrings."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32: TypeAlias = NDArray[np.float32]
+Float64: TypeAlias = NDArray[np.float64]
+Floats: TypeAlias = NDArray[np.floating[Any]]
+Int32: TypeAlias = NDArray[np.int32]
+UInt8: TypeAlias = NDArray[np.uint8]
+Bools: TypeAlias = NDArray[np.bool_]

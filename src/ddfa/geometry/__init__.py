@@ -1,0 +1,1 @@
+"""Camera, pose, Euler angles and RoI transforms: pure functions on arrays, NumPy only."""

@@ -1,0 +1,162 @@
+"""Weak-perspective pose: rotation, scale, translation and Euler angles.
+
+Convention:
+    A rotation maps head axes to camera axes, both right-handed: x to the image right, y up, z towards the
+    viewer. Angles are degrees in the order (yaw, pitch, roll) of 300W-LP / AFLW2000-3D,
+    ``R = Rx(pitch) @ Ry(yaw) @ Rz(roll)`` with
+
+        Rx = [1 0 0; 0 c s; 0 -s c]    Ry = [c 0 -s; 0 1 0; s 0 c]    Rz = [c s 0; -s c 0; 0 0 1]
+
+    Signs on the picture: yaw < 0 faces the image right, pitch > 0 looks up, roll > 0 turns clockwise.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ddfa.arrays import Float64, Floats
+
+
+class WeakPerspective(NamedTuple):
+    """A batch of weak-perspective cameras, as found by `decompose`.
+
+    Attributes:
+        scale: (n,) float64, crop pixels per head unit.
+        rotation: (n, 3, 3) float64, head to camera (y up), true rotations.
+        translation: (n, 3) float64, crop pixels, y up.
+    """
+
+    scale: Float64
+    rotation: Float64
+    translation: Float64
+
+
+def matrix_from_euler(euler_deg: Floats) -> Float64:
+    """Build rotations from Euler angles.
+
+    Args:
+        euler_deg: (..., 3) yaw, pitch, roll in degrees, 300W-LP convention (see the module).
+
+    Returns:
+        (..., 3, 3) float64 rotation matrices.
+    """
+    yaw, pitch, roll = np.moveaxis(np.deg2rad(np.asarray(euler_deg, np.float64)), -1, 0)
+    cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, pitch, roll) for f in (np.cos, np.sin))
+    rows = [
+        [cy * cr, cy * sr, -sy],
+        [sp * sy * cr - cp * sr, sp * sy * sr + cp * cr, sp * cy],
+        [cp * sy * cr + sp * sr, cp * sy * sr - sp * cr, cp * cy],
+    ]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def euler_from_matrix(rotation: Floats) -> Float64:
+    """Read the Euler angles of rotations: the exact inverse of `matrix_from_euler`.
+
+    At yaw = ±90° (gimbal lock) only pitch ∓ roll is defined; roll is then set to 0.
+
+    Args:
+        rotation: (..., 3, 3) rotation matrices.
+
+    Returns:
+        (..., 3) float64 yaw in [-90, 90], pitch and roll in [-180, 180], degrees.
+    """
+    R = np.asarray(rotation, np.float64)
+    yaw = np.arcsin(np.clip(-R[..., 0, 2], -1.0, 1.0))
+    locked = np.hypot(R[..., 0, 0], R[..., 0, 1]) < 1e-7
+    pitch = np.where(
+        locked,
+        np.arctan2(-R[..., 2, 1], R[..., 1, 1]),
+        np.arctan2(R[..., 1, 2], R[..., 2, 2]),
+    )
+    roll = np.where(locked, 0.0, np.arctan2(R[..., 0, 1], R[..., 0, 0]))
+    return np.rad2deg(np.stack([yaw, pitch, roll], axis=-1))
+
+
+def nearest_rotation(matrix: Floats) -> Float64:
+    """Project matrices onto the rotations (least squares, by SVD).
+
+    Args:
+        matrix: (..., 3, 3) of any scale.
+
+    Returns:
+        (..., 3, 3) float64, orthogonal with determinant +1.
+    """
+    U, _, Vt = np.linalg.svd(np.asarray(matrix, np.float64))
+    U[..., :, 2] *= np.linalg.det(U @ Vt)[..., None]
+    return np.asarray(U @ Vt)
+
+
+def decompose(pose: Floats) -> WeakPerspective:
+    """Split camera matrices [P | t] into scale, rotation and translation.
+
+    The scale is the mean length of the first two rows of P, the two that the image shows; the rotation is
+    the one nearest to P.
+
+    Args:
+        pose: (n, 3, 4) crop pixels per head unit and crop pixels.
+
+    Returns:
+        The cameras, float64.
+    """
+    pose = np.asarray(pose, np.float64)
+    P = pose[..., :3]
+    scale = np.linalg.norm(P[..., :2, :], axis=-1).mean(axis=-1)
+    return WeakPerspective(scale, nearest_rotation(P), pose[..., 3])
+
+
+def compose(scale: Floats, rotation: Floats, translation: Floats) -> Float64:
+    """Build camera matrices [s·R | t]: the inverse of `decompose`.
+
+    Args:
+        scale: (n,) crop pixels per head unit.
+        rotation: (n, 3, 3) head to camera.
+        translation: (n, 3) crop pixels, y up.
+
+    Returns:
+        (n, 3, 4) float64.
+    """
+    P = np.asarray(scale, np.float64)[..., None, None] * rotation
+    return np.concatenate([P, np.asarray(translation, np.float64)[..., None]], axis=-1)
+
+
+def published_rotation(pose: Floats) -> Float64:
+    """Build the matrix from which published 3DDFA reads its angles: not exactly a rotation.
+
+    Rows 1 and 2 of P are normalised but not made orthogonal, row 3 is their cross product.
+
+    Args:
+        pose: (n, 3, 4) camera matrices.
+
+    Returns:
+        (n, 3, 3) float64.
+    """
+    P = np.asarray(pose, np.float64)[..., :2, :3]
+    rows = P / np.linalg.norm(P, axis=-1, keepdims=True)
+    third = np.cross(rows[..., 0, :], rows[..., 1, :])
+    return np.concatenate([rows, third[..., None, :]], axis=-2)
+
+
+def published_euler(rotation: Floats) -> Float64:
+    """Compute the angles published 3DDFA_V2 prints; for comparison only.
+
+    Against the 300W-LP labels pitch and roll have the opposite sign, and combined rotations come out wrong
+    (45.8/11.5/17.2° becomes 46.9/1.5/-13.0°). Use `euler_from_matrix` for everything else.
+
+    Args:
+        rotation: (..., 3, 3), see `published_rotation`.
+
+    Returns:
+        (..., 3) float64 "yaw, pitch, roll" in degrees.
+    """
+    R = np.asarray(rotation, np.float64)
+    sine = R[..., 2, 0]
+    locked, sign = np.abs(sine) > 0.998, np.sign(sine)
+    yaw = np.where(locked, sign * np.pi / 2, np.arcsin(np.clip(sine, -1.0, 1.0)))
+    pitch = np.where(
+        locked,
+        np.arctan2(-sign * R[..., 0, 1], -sign * R[..., 0, 2]),
+        np.arctan2(R[..., 2, 1], R[..., 2, 2]),
+    )
+    roll = np.where(locked, 0.0, np.arctan2(R[..., 1, 0], R[..., 0, 0]))
+    return np.rad2deg(np.stack([yaw, pitch, roll], axis=-1))

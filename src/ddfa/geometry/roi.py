@@ -1,0 +1,70 @@
+"""The square region of interest (RoI) of a face, and its map to the network's crop.
+
+Convention:
+    A RoI is (x0, y0, x1, y1) in image pixels whose centres are integers; side and crop size S give the factor
+    k = (x1 - x0) / S, image pixels per crop pixel. Crop pixels have integer centres too, so
+    ``x = x0 + (xc + 0.5) * k``: RoI (-0.5, -0.5, S - 0.5, S - 0.5) is the identity.
+"""
+
+import numpy as np
+
+from ddfa.arrays import Float32, Float64, Floats
+
+_BOX_ENLARGEMENT = 1.58
+_BOX_SHIFT_DOWN = 0.14
+
+
+def roi_from_boxes(boxes: Floats, *, truncate: bool = False) -> Float32:
+    """Place RoIs around detector boxes by the 3DDFA rule: 1.58 times larger, a little lower.
+
+    Args:
+        boxes: (n, 4) x0, y0, x1, y1 in image px.
+        truncate: cut the side to a whole pixel as the published code does.
+
+    Returns:
+        (n, 4) float32 squares.
+    """
+    x0, y0, x1, y1 = np.asarray(boxes, np.float64).reshape(-1, 4).T
+    size = (x1 - x0 + y1 - y0) / 2
+    side = _BOX_ENLARGEMENT * size
+    if truncate:
+        side = np.trunc(side)
+    return _squares((x0 + x1) / 2, (y0 + y1) / 2 + _BOX_SHIFT_DOWN * size, side)
+
+
+def roi_from_landmarks(landmarks: Floats) -> Float32:
+    """Place RoIs around 68 landmarks by the 3DDFA rule: side = sqrt(2) * the longer side of their box.
+
+    Args:
+        landmarks: (n, K, 2 or more) x, y, ... in image px.
+
+    Returns:
+        (n, 4) float32 squares.
+    """
+    points = np.asarray(landmarks, np.float64)[..., :2]
+    low, high = points.min(axis=1), points.max(axis=1)
+    centre = (low + high) / 2
+    return _squares(centre[:, 0], centre[:, 1], np.sqrt(2.0) * (high - low).max(axis=1))
+
+
+def crop_matrix(roi: Floats, size: int) -> Float64:
+    """Affine maps from image to crop pixels, for `cv2.warpAffine` and for points.
+
+    Args:
+        roi: (n, 4) squares or rectangles in image px.
+        size: side S of the crop in px.
+
+    Returns:
+        (n, 2, 3) float64 with crop = A @ (x, y, 1).
+    """
+    x0, y0, x1, y1 = np.asarray(roi, np.float64).reshape(-1, 4).T
+    matrix = np.zeros((len(x0), 2, 3))
+    for axis, (low, high) in enumerate([(x0, x1), (y0, y1)]):
+        matrix[:, axis, axis] = size / (high - low)
+        matrix[:, axis, 2] = -low * size / (high - low) - 0.5
+    return matrix
+
+
+def _squares(x: Float64, y: Float64, side: Float64) -> Float32:
+    half = side / 2
+    return np.stack([x - half, y - half, x + half, y + half], axis=-1).astype(np.float32)

@@ -1,0 +1,172 @@
+"""The parametric head model, ours or a published one behind the same class."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddfa.arrays import Bools, Float32, Floats, Int32
+from ddfa.errors import ModelError
+from ddfa.head.linear import LinearPoints
+
+
+@dataclass(frozen=True, eq=False)
+class HeadModel:
+    """A head as mean + identity modes + expression modes on one fixed mesh.
+
+    Convention:
+        Right-handed head space: x to the image right of a frontal face, y up, z out of the face. The open head
+        is in millimetres, Basel models in their own units. "Left" and "right" are the subject's: the left
+        eye is at +x.
+
+    Attributes:
+        name: "open", "bfm-v1" or "bfm-v2".
+        mean: (V, 3) float32.
+        identity_basis: (I, V, 3) float32.
+        expression_basis: (E, V, 3) float32.
+        identity_std: (I,) float32, standard deviation of the identity coefficients among people.
+        expression_names: E names, the 52 ARKit ones in Apple's order for the open head.
+        triangles: (T, 3) int32, counter-clockwise seen from outside; empty where a published basis came
+            without its topology.
+        landmark_vertices: (68, 3) int32 corners of the triangles that carry the iBUG-68 landmarks.
+        landmark_weights: (68, 3) float32 barycentric weights.
+        licence: who may use the model for what, one line.
+        uv: (U, 2) float32, u right, v up, in [0, 1]; None for Basel models.
+        uv_triangles: (T, 3) int32 into uv.
+        regions: name -> (V,) bool.
+        mirror_vertices: (V,) int32, the vertex at the place mirrored in x.
+        identity_mirror: (I,) float32 of ±1: identity of the mirrored head = identity * identity_mirror.
+        expression_mirror: (E,) int32: expression of the mirrored head = expression[:, expression_mirror].
+
+    Raises:
+        ModelError: arrays whose shapes or indices do not fit together.
+    """
+
+    name: str
+    mean: Float32
+    identity_basis: Float32
+    expression_basis: Float32
+    identity_std: Float32
+    expression_names: tuple[str, ...]
+    triangles: Int32
+    landmark_vertices: Int32
+    landmark_weights: Float32
+    licence: str
+    uv: Float32 | None = None
+    uv_triangles: Int32 | None = None
+    regions: dict[str, Bools] = field(default_factory=dict)
+    mirror_vertices: Int32 | None = None
+    identity_mirror: Float32 | None = None
+    expression_mirror: Int32 | None = None
+
+    def __post_init__(self) -> None:
+        self._check()
+        # One buffer for both bases lets decode be a single matrix product; the public arrays are views of it.
+        bases = np.concatenate([self.identity_basis, self.expression_basis]).astype(np.float32, copy=False)
+        points = LinearPoints(np.asarray(self.mean, np.float32), bases, len(self.identity_basis))
+        object.__setattr__(self, "identity_basis", bases[: points.identities])
+        object.__setattr__(self, "expression_basis", bases[points.identities :])
+        self.__dict__["points"] = points
+
+    @property
+    def vertices(self) -> int:
+        """The number of vertices V."""
+        return len(self.mean)
+
+    @cached_property
+    def points(self) -> LinearPoints:
+        """All vertices as one linear function of the coefficients."""
+        raise AssertionError("set by __post_init__")
+
+    @cached_property
+    def landmark_points(self) -> LinearPoints:
+        """The 68 landmarks as a linear function of the coefficients."""
+        corners, weights = self.landmark_vertices, self.landmark_weights
+        mean = np.einsum("kcd,kc->kd", self.mean[corners], weights)
+        bases = np.einsum("mkcd,kc->mkd", self.points.bases[:, corners], weights)
+        return LinearPoints(mean, np.ascontiguousarray(bases), self.points.identities)
+
+    def subset(self, vertex_indices: Int32) -> LinearPoints:
+        """Select vertices, to decode only those.
+
+        Args:
+            vertex_indices: (K,) vertex ids.
+
+        Returns:
+            The K vertices as a linear function of the coefficients.
+        """
+        bases = np.ascontiguousarray(self.points.bases[:, vertex_indices])
+        return LinearPoints(self.mean[vertex_indices], bases, self.points.identities)
+
+    def decode(self, identity: Floats, expression: Floats) -> Float32:
+        """Evaluate all vertices.
+
+        Args:
+            identity: (n, i <= I) coefficients; missing ones count as zero.
+            expression: (n, e <= E) coefficients; missing ones count as zero.
+
+        Returns:
+            (n, V, 3) float32 in head space.
+
+        Raises:
+            ModelError: more coefficients than modes.
+        """
+        return self.points.decode(identity, expression)
+
+    def decode_landmarks(self, identity: Floats, expression: Floats) -> Float32:
+        """Evaluate the 68 landmarks only.
+
+        Args:
+            identity: (n, i <= I) coefficients; missing ones count as zero.
+            expression: (n, e <= E) coefficients; missing ones count as zero.
+
+        Returns:
+            (n, 68, 3) float32 in head space.
+
+        Raises:
+            ModelError: more coefficients than modes.
+        """
+        return self.landmark_points.decode(identity, expression)
+
+    @staticmethod
+    def load(path: str | Path | None = None) -> "HeadModel":
+        """Load a head model.
+
+        Args:
+            path: None for the shipped open head, a 3DDFA V1 `train.configs` folder, a 3DDFA_V2
+                `bfm_noneck_v3.pkl`, or an `.npz` with this class's fields.
+
+        Returns:
+            The model.
+
+        Raises:
+            ModelError: the file is missing, damaged, or not a head model.
+        """
+        from ddfa.head.readers import load_head
+
+        return load_head(path)
+
+    def _check(self) -> None:
+        vertices, triangles = len(self.mean), len(self.triangles)
+        shapes: dict[str, tuple[Any, tuple[int, ...]]] = {
+            "mean": (self.mean, (vertices, 3)),
+            "identity_basis": (self.identity_basis, (len(self.identity_std), vertices, 3)),
+            "expression_basis": (self.expression_basis, (len(self.expression_names), vertices, 3)),
+            "triangles": (self.triangles, (triangles, 3)),
+            "landmark_vertices": (self.landmark_vertices, (68, 3)),
+            "landmark_weights": (self.landmark_weights, (68, 3)),
+            "uv_triangles": (self.uv_triangles, (triangles, 3)),
+            "mirror_vertices": (self.mirror_vertices, (vertices,)),
+            "identity_mirror": (self.identity_mirror, (len(self.identity_std),)),
+            "expression_mirror": (self.expression_mirror, (len(self.expression_names),)),
+            **{f"regions[{name}]": (mask, (vertices,)) for name, mask in self.regions.items()},
+        }
+        for name, (array, shape) in shapes.items():
+            if array is not None and array.shape != shape:
+                raise ModelError(f"head model '{self.name}': {name} is {array.shape}, expected {shape}")
+        for name in ("triangles", "landmark_vertices", "mirror_vertices"):
+            index = getattr(self, name)
+            if index is not None and index.size and not 0 <= index.min() <= index.max() < vertices:
+                raise ModelError(f"head model '{self.name}': {name} points outside the {vertices} vertices")

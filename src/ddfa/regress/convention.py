@@ -1,0 +1,84 @@
+"""Pixel conventions: from the network's crop frame to the image, ours and the two published ones.
+
+The crop frame is what the parameters produce, V = P @ X + t: crop pixels, y up. Image space is x right, y down,
+z towards the viewer, pixels. Formulas of the published conventions: 3DDFA V1 keeps MATLAB's 1-based pixels
+(y' = S + 1 - y), V2 takes one crop pixel off each axis and starts z at the face's farthest point.
+"""
+
+from enum import Enum
+
+import numpy as np
+
+from ddfa.arrays import Float32, Floats
+
+
+class PixelConvention(Enum):
+    """How crop coordinates relate to image coordinates.
+
+    OPEN: xc = x, yc = S - 1 - y, zc = z; image = x0 + (xc + 0.5) k; z k. Pixel centres at integers on both sides.
+    V1: xc = x, yc = S + 1 - y, zc = z; image = x0 + xc k; z k.
+    V2: xc = x - 1, yc = S - y, zc = z - 1; image = x0 + xc k; z k minus its minimum per face and call.
+    """
+
+    OPEN = "open"
+    V1 = "v1"
+    V2 = "v2"
+
+    @property
+    def published(self) -> bool:
+        """Whether crops and RoIs are rounded exactly as the published code does."""
+        return self is not PixelConvention.OPEN
+
+    def to_image(self, points: Floats, roi: Floats, size: int) -> Float32:
+        """Map points of the crop frame into the image.
+
+        Args:
+            points: (n, K, 3) crop px, y up.
+            roi: (n, 4) x0, y0, x1, y1 image px.
+            size: crop side S in px.
+
+        Returns:
+            (n, K, 3) float32 image px, y down, z towards the viewer. Under V2 the smallest z is 0.
+        """
+        factor, corner = self._factors(roi, size)
+        y_sum, shift = self._offsets(size)
+        crop = np.asarray(points, np.float64) * (1, -1, 1) + (-shift, y_sum, -shift)
+        half = 0.5 if self is PixelConvention.OPEN else 0.0
+        image = (crop + (half, half, 0.0)) * factor + corner
+        if self is PixelConvention.V2:
+            image[..., 2] -= image[..., 2].min(axis=1, keepdims=True)
+        return image.astype(np.float32)
+
+    def to_crop(self, points: Floats, roi: Floats, size: int) -> Float32:
+        """Map image points into the crop frame: the inverse of `to_image` (under V2 up to the lost z origin).
+
+        Args:
+            points: (n, K, 3) image px, y down, z towards the viewer.
+            roi: (n, 4) x0, y0, x1, y1 image px.
+            size: crop side S in px.
+
+        Returns:
+            (n, K, 3) float32 crop px, y up.
+        """
+        factor, corner = self._factors(roi, size)
+        y_sum, shift = self._offsets(size)
+        half = 0.5 if self is PixelConvention.OPEN else 0.0
+        crop = (np.asarray(points, np.float64) - corner) / factor - (half, half, 0.0)
+        return ((crop - (-shift, y_sum, -shift)) * (1, -1, 1)).astype(np.float32)
+
+    def _offsets(self, size: int) -> tuple[float, float]:
+        """The constant of y' = constant - y, and what is taken off x and z."""
+        return {
+            PixelConvention.OPEN: (size - 1.0, 0.0),
+            PixelConvention.V1: (size + 1.0, 0.0),
+            PixelConvention.V2: (float(size), 1.0),
+        }[self]
+
+    @staticmethod
+    def _factors(roi: Floats, size: int) -> tuple[Floats, Floats]:
+        """Image px per crop px (n, 1, 3) and the image position (n, 1, 3) of the crop's corner."""
+        corners = np.asarray(roi, np.float64).reshape(-1, 2, 2)
+        k = (corners[:, 1] - corners[:, 0]) / size
+        factor = np.concatenate([k, k.mean(axis=1, keepdims=True)], axis=1)
+        origin = np.concatenate([corners[:, 0], np.zeros((len(k), 1))], axis=1)
+        return factor[:, None], origin[:, None]
