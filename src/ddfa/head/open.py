@@ -1,0 +1,106 @@
+"""The head model as an `.npz` file, and the open head that ships with the package.
+
+The file holds the fields of `HeadModel` under their names, region masks as `region_<name>`. A basis may be stored as
+integers with one scale per mode (`identity_basis_scale` (I,), `expression_basis_scale` (E,)) to keep the file small.
+"""
+
+import zipfile
+from dataclasses import fields
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddfa.arrays import Float32
+from ddfa.errors import ModelError
+from ddfa.files import write_atomically
+from ddfa.head.model import HeadModel
+
+OPEN_HEAD = Path(__file__).parent / "assets" / "open_head.npz"
+_BASES = ("identity_basis", "expression_basis")
+_REGION = "region_"
+
+
+@cache
+def load_open_head() -> HeadModel:
+    """Load the shipped open head, once per process.
+
+    Raises:
+        ModelError: the installation lacks it.
+    """
+    if not OPEN_HEAD.is_file():
+        raise ModelError("this installation lacks the open head model: build it with tools/build_head.py")
+    return load_npz(OPEN_HEAD)
+
+
+def load_npz(path: Path) -> HeadModel:
+    """Load a head model from `.npz`.
+
+    Args:
+        path: a file that `save_npz` wrote.
+
+    Returns:
+        The model, bases expanded to float32.
+
+    Raises:
+        ModelError: the file is missing, damaged or incomplete.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            stored = dict(archive)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path} is not a readable head model ({error})") from None
+    known = {field.name for field in fields(HeadModel)}
+    values: dict[str, Any] = {name: array for name, array in stored.items() if name in known}
+    values["regions"] = {
+        name.removeprefix(_REGION): mask.astype(bool) for name, mask in stored.items() if name.startswith(_REGION)
+    }
+    try:
+        for name in _BASES:
+            values[name] = _expand(stored[name], stored.get(f"{name}_scale"))
+        values["name"], values["licence"] = str(stored["name"]), str(stored["licence"])
+        values["expression_names"] = tuple(str(name) for name in stored["expression_names"])
+        return HeadModel(**values)
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{path} is not a complete head model ({error})") from None
+
+
+def save_npz(head: HeadModel, path: Path, quantise: type[np.signedinteger[Any]] | None = None) -> None:
+    """Write a head model as compressed `.npz`, whole or not at all.
+
+    Args:
+        head: the model.
+        path: the file to write.
+        quantise: `np.int8` or `np.int16` stores the bases as integers with one scale per mode; None keeps float32.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    stored: dict[str, Any] = {
+        field.name: getattr(head, field.name)
+        for field in fields(HeadModel)
+        if field.name not in ("regions", *_BASES) and getattr(head, field.name) is not None
+    }
+    stored |= {_REGION + name: mask for name, mask in head.regions.items()}
+    for name in _BASES:
+        basis = getattr(head, name)
+        if quantise is None:
+            stored[name] = basis
+        else:
+            stored[name], stored[f"{name}_scale"] = _quantise(basis, quantise)
+    buffer = BytesIO()
+    np.savez_compressed(buffer, **stored)
+    write_atomically(path, buffer.getvalue())
+
+
+def _quantise(basis: Float32, kind: type[np.signedinteger[Any]]) -> tuple[Any, Float32]:
+    limit = np.iinfo(kind).max
+    scale = np.maximum(np.abs(basis).max(axis=(1, 2), initial=0.0), 1e-12).astype(np.float32) / np.float32(limit)
+    return np.rint(basis / scale[:, None, None]).astype(kind), scale
+
+
+def _expand(basis: Any, scale: Any) -> Float32:
+    expanded = np.asarray(basis, np.float32)
+    return expanded if scale is None else expanded * np.asarray(scale, np.float32)[:, None, None]
