@@ -1,0 +1,119 @@
+"""YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023) through OpenCV."""
+
+import hashlib
+import math
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import Bools, Float32, UInt8
+from ddfa.detect.detections import Detections, box_areas
+from ddfa.errors import DetectorError
+
+WEIGHTS = Path(__file__).parent / "assets" / "face_detection_yunet_2023mar.onnx"
+WEIGHTS_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
+
+# YuNet was trained on faces of 10 to 300 px; outside that range it misses faces and boxes their parts.
+# The coarse pass sees every picture at 192 to 384 px, which suits all faces that fill a good part of it.
+# The fine pass sees larger pictures at up to `max_side` px and is trusted with small faces only.
+# The side of a picture is the root of its area here, so that a panorama is not shrunk to a thread.
+COARSE_SIDES = (192, 384)
+FINE_FACE_SIDE = 256.0
+NMS_OVERLAP = 0.3
+
+
+class YuNet:
+    """The default detector: 0.2 MB of weights, some milliseconds a picture.
+
+    A picture of more than 384 x 384 px is looked at twice, coarse for large faces and fine for small ones; a smaller
+    one once, and below 192 x 192 px enlarged. Not safe to call from several threads at once: give each its own.
+    """
+
+    def __init__(self, score_threshold: float = 0.6, max_side: int = 1024, weights: Path = WEIGHTS) -> None:
+        """Load and verify the weights.
+
+        Args:
+            score_threshold: faces below this confidence are dropped.
+            max_side: root of the area (px) of the picture in the fine pass; a face needs some 20 px there to be found.
+            weights: the ONNX file.
+
+        Raises:
+            DetectorError: if the weights are missing or are not the expected file.
+        """
+        self._max_side = max_side
+        _silence_opencv()
+        self._network = cv2.FaceDetectorYN.create(
+            framework="onnx",
+            bufferModel=np.frombuffer(_verified_bytes(weights), np.uint8),
+            bufferConfig=np.zeros(0, np.uint8),
+            input_size=(320, 320),
+            score_threshold=score_threshold,
+            nms_threshold=NMS_OVERLAP,
+            top_k=5000,
+        )
+
+    def __call__(self, image: UInt8) -> Detections:
+        """Find the faces of an RGB uint8 image (H, W, 3).
+
+        Returns:
+            The faces, largest box first.
+        """
+        side = math.sqrt(image.shape[0] * image.shape[1])
+        coarse = self._detect(image, min(max(side, COARSE_SIDES[0]), COARSE_SIDES[1]) / side)
+        if side <= COARSE_SIDES[1]:
+            return coarse.largest_first()
+        scale = min(side, self._max_side) / side
+        fine = self._detect(image, scale)
+        small = np.flatnonzero((fine.boxes[:, 2:] - fine.boxes[:, :2]).max(axis=1) * scale <= FINE_FACE_SIDE)
+        return _merge(coarse, fine.select(small)).largest_first()
+
+    def _detect(self, image: UInt8, scale: float) -> Detections:
+        """Run the network once on the image resized by `scale`."""
+        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+        if (height, width) != image.shape[:2]:
+            image = np.asarray(
+                cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR),
+                np.uint8,
+            )
+        self._network.setInputSize((width, height))
+        faces: Any = self._network.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]  # None where there is none
+        if faces is None:
+            return Detections.none()
+        found: Float32 = np.asarray(faces, np.float32)  # (n, 15): x y width height, 5 points, score
+        boxes = np.concatenate([found[:, :2], found[:, :2] + found[:, 2:4]], axis=1) / scale
+        return Detections.from_boxes(boxes, np.clip(found[:, 14], 0, 1))
+
+
+def _merge(coarse: Detections, fine: Detections) -> Detections:
+    """Join two passes; a fine box that repeats a coarse face, or is a part of one, is dropped."""
+    new = np.flatnonzero(~_covered(fine.boxes, coarse.boxes))
+    return Detections(
+        np.concatenate([coarse.boxes, fine.boxes[new]]), np.concatenate([coarse.scores, fine.scores[new]])
+    )
+
+
+def _covered(boxes: Float32, others: Float32) -> Bools:
+    """Tell which boxes (n, 4) share more than half of the smaller area with one of `others` (m, 4)."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=2)
+    smaller = np.minimum(box_areas(boxes)[:, None], box_areas(others)[None, :])
+    return np.asarray((shared > 0.5 * smaller).any(axis=1))
+
+
+def _verified_bytes(weights: Path) -> bytes:
+    """Read the weights and compare their SHA-256 with the published one."""
+    try:
+        content = weights.read_bytes()
+    except OSError as error:
+        raise DetectorError(f"cannot read the YuNet weights {weights} ({error.strerror}): reinstall ddfa") from error
+    if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
+        raise DetectorError(f"the YuNet weights {weights} are damaged or altered (SHA-256 differs): reinstall ddfa")
+    return content
+
+
+def _silence_opencv() -> None:
+    """Keep OpenCV's own log lines (OpenCV 5 warns on every network it loads) off the terminal."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)

@@ -1,0 +1,171 @@
+"""Reading and writing pictures: RGB uint8 (H, W, 3), upright, whatever the file holds.
+
+OpenCV reads JPEG (grey and CMYK too), PNG, WebP, TIFF, BMP, GIF and AVIF; of several frames or pages the first.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import UInt8
+from ddfa.errors import ImageError, OutputError
+from ddfa.files import write_atomically
+
+_FORMATS: Final = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"GIF8": "GIF",
+    b"RIFF": "WebP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"BM": "BMP",
+}
+_OPAQUE: Final = ("JPEG", "BMP", "TIFF")  # a transparent TIFF arrives premultiplied, that is on black
+_ORIENTATION_TAG: Final = 0x0112
+_JPEG_QUALITY: Final = 95
+
+
+def read_image(path: str | Path) -> UInt8:
+    """Read a picture as a viewer would show it.
+
+    EXIF rotation is applied, grey becomes RGB, 16 bits become 8, CMYK is converted, transparency is laid on white
+    (in TIFF on black), and of an animation the first frame is taken. A JPEG of full length that is damaged inside
+    comes out as viewers show it.
+
+    Args:
+        path: the file.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+
+    Raises:
+        ImageError: if the file is missing, empty, a folder, cut off, damaged or not a picture.
+    """
+    path = Path(path)
+    content = _read_bytes(path)
+    kind = next((name for magic, name in _FORMATS.items() if content.startswith(magic)), None)
+    if kind == "PNG" and not _is_whole_png(content):
+        raise ImageError(f"{path} is a damaged or cut-off PNG picture: copy or export it again")
+    image = _decode(content, may_be_transparent=kind not in _OPAQUE)
+    if image is not None:
+        return image
+    if kind is None:
+        raise ImageError(f"{path} is not a picture of a known format: convert it to JPEG or PNG")
+    raise ImageError(f"{path} is a damaged or cut-off {kind} picture: copy or export it again")
+
+
+def write_image(path: str | Path, image: UInt8) -> None:
+    """Write a picture, as a whole or not at all; the suffix names the format.
+
+    Args:
+        path: the file, `.jpg` (quality 95), `.png`, `.webp`, `.tiff` or `.bmp`.
+        image: (H, W, 3) uint8 RGB or (H, W) uint8 grey.
+
+    Raises:
+        ImageError: if the array is not such a picture.
+        OutputError: if the format is unknown or the file cannot be written.
+    """
+    path = Path(path)
+    if image.dtype != np.uint8 or image.size == 0 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
+        raise ImageError(f"a picture is uint8 (H, W, 3) or (H, W), not {image.dtype} {image.shape}: convert it")
+    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
+    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if path.suffix.lower() in (".jpg", ".jpeg") else []
+    try:
+        _, encoded = cv2.imencode(path.suffix, pixels, options)
+    except cv2.error as error:
+        raise OutputError(f"cannot write {path}: use a suffix like .jpg or .png, and fewer pixels if it has") from error
+    write_atomically(path, encoded.tobytes())
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except IsADirectoryError as error:
+        raise ImageError(f"{path} is a folder: name the pictures in it, for instance {path}/*.jpg") from error
+    except FileNotFoundError as error:
+        raise ImageError(f"{path} does not exist: check the path") from error
+    except (OSError, ValueError) as error:
+        raise ImageError(f"cannot read {path} ({getattr(error, 'strerror', error)}): check the path") from error
+    if not content:
+        raise ImageError(f"{path} is empty (0 bytes): copy it again")
+    return content
+
+
+def _decode(content: bytes, may_be_transparent: bool) -> UInt8 | None:
+    """Decode a file to RGB, or return None if OpenCV cannot."""
+    buffer = np.frombuffer(content, np.uint8)
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our error says it in one line
+    try:
+        if may_be_transparent:
+            raw: Any
+            raw, kinds, metadata = cv2.imdecodeWithMetadata(buffer, flags=cv2.IMREAD_UNCHANGED)
+            if raw is not None and raw.ndim == 3 and raw.shape[2] == 4 and raw[..., 3].min() < np.iinfo(raw.dtype).max:
+                exif = [bytes(m) for k, m in zip(kinds, metadata, strict=True) if k == cv2.IMAGE_METADATA_EXIF]
+                return _turn_upright(_lay_on_white(raw), _orientation(exif[0]) if exif else 1)
+        image = cv2.imdecode(buffer, cv2.IMREAD_COLOR)  # applies the EXIF rotation
+    except cv2.error:  # more pixels than OpenCV takes (2^30), or a format that ends within its header
+        return None
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+    return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _lay_on_white(bgra: Any) -> UInt8:
+    """Composite (H, W, 4) uint8 or uint16 on white; returns RGB uint8."""
+    white = float(np.iinfo(bgra.dtype).max)
+    opacity = bgra[..., 3:].astype(np.float32) / white
+    rgb = bgra[..., 2::-1].astype(np.float32) / white
+    return np.asarray(np.rint((1 - opacity + opacity * rgb) * 255), np.uint8)
+
+
+def _turn_upright(image: UInt8, orientation: int) -> UInt8:
+    """Undo EXIF orientation 1 to 8: a mirroring (even 2, 4; odd 5, 7) and a turn by quarters."""
+    quarters = {3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}.get(orientation, 0)
+    if orientation in (2, 4, 5, 7):
+        image = image[:, ::-1]
+    return np.ascontiguousarray(np.rot90(image, quarters))
+
+
+def _orientation(exif: bytes) -> int:
+    """Read the orientation tag from an EXIF block (a TIFF header and its first directory); 1 if there is none."""
+    exif = exif.removeprefix(b"Exif\0\0")
+    order = "<" if exif[:2] == b"II" else ">"
+    try:
+        (start,) = struct.unpack_from(order + "I", exif, 4)
+        (count,) = struct.unpack_from(order + "H", exif, start)
+        for entry in range(count):
+            tag, _, _, value = struct.unpack_from(order + "HHIH", exif, start + 2 + 12 * entry)
+            if tag == _ORIENTATION_TAG:
+                return int(value)
+    except struct.error:  # a damaged block says nothing about the pixels
+        pass
+    return 1
+
+
+def _is_whole_png(content: bytes) -> bool:
+    """Check the checksum of every chunk up to IEND: libpng would print its own complaint and fill with grey."""
+    for name, checked, checksum in _png_chunks(content):
+        if zlib.crc32(checked) != checksum:
+            return False
+        if name == b"IEND":
+            return True
+    return False
+
+
+def _png_chunks(content: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
+    """Yield each complete chunk of a PNG file: its name, the bytes its CRC-32 covers, the CRC-32."""
+    view, position = memoryview(content), 8
+    while position + 12 <= len(content):
+        (length,) = struct.unpack_from(">I", content, position)
+        end = position + 8 + length
+        if end + 4 > len(content):
+            return
+        (checksum,) = struct.unpack_from(">I", content, end)
+        yield bytes(view[position + 4 : position + 8]), view[position + 4 : end], checksum
+        position = end + 4

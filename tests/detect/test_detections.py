@@ -1,0 +1,53 @@
+"""The detectors' result, and the detectors by name."""
+
+import numpy as np
+import pytest
+
+from ddfa.detect import Detections, load_detector
+from ddfa.errors import DetectorError
+
+BOXES = np.array([[0, 0, 10, 10], [5, 5, 30, 40], [2, 2, 12, 22]], np.float32)
+
+
+def test_largest_first() -> None:
+    landmarks = np.arange(3 * 68 * 2, dtype=np.float32).reshape(3, 68, 2)
+    found = Detections(BOXES, np.array([0.9, 0.5, 0.7]), landmarks).largest_first()
+    assert len(found) == 3
+    np.testing.assert_array_equal(found.boxes, BOXES[[1, 2, 0]])
+    np.testing.assert_array_equal(found.scores, np.float32([0.5, 0.7, 0.9]))
+    np.testing.assert_array_equal(found.landmarks, landmarks[[1, 2, 0]])
+    assert found.boxes.dtype == found.scores.dtype == np.float32
+
+
+def test_none() -> None:
+    assert len(Detections.none()) == 0
+    assert len(Detections.none().largest_first()) == 0
+
+
+@pytest.mark.parametrize(
+    ("boxes", "reason"),
+    [
+        ([[0, 0, np.nan, 5]], "NaN"),
+        ([[0, 0, np.inf, 5]], "infinity"),
+        ([[0, 0, 0, 5]], "empty"),
+        ([[4, 0, 1, 5]], "empty"),
+        ([[0, 0, 5]], r"\(n, 4\)"),
+        ([0, 0, 5, 5], r"\(n, 4\)"),
+    ],
+)
+def test_bad_boxes(boxes: list, reason: str) -> None:
+    with pytest.raises(DetectorError, match=reason) as caught:
+        Detections.from_boxes(np.array(boxes))
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_landmarks() -> None:
+    with pytest.raises(DetectorError, match="68"):
+        Detections(BOXES, np.ones(3), np.zeros((3, 5, 2)))
+    with pytest.raises(DetectorError, match="scores"):
+        Detections.from_boxes(BOXES, np.ones(2))
+
+
+def test_unknown_detector() -> None:
+    with pytest.raises(DetectorError, match="choose yunet"):
+        load_detector("retina")

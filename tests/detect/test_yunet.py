@@ -1,0 +1,102 @@
+"""YuNet on the sample photos, at every size."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ddfa.detect.detections import Detections
+from ddfa.detect.yunet import WEIGHTS, YuNet, _merge
+from ddfa.errors import DetectorError
+from ddfa.images import read_image
+
+HOPPER = (177, 112, 359, 329)
+ASTRONAUT = (178, 62, 271, 176)
+
+
+@pytest.fixture(scope="module")
+def yunet() -> YuNet:
+    return YuNet()
+
+
+@pytest.fixture(scope="module")
+def hopper(root: Path) -> np.ndarray:
+    return read_image(root / "samples" / "grace_hopper.jpg")
+
+
+@pytest.fixture(scope="module")
+def astronaut(root: Path) -> np.ndarray:
+    return read_image(root / "samples" / "astronaut.jpg")
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two boxes."""
+    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
+    shared = np.prod(np.clip(high - low, 0, None))
+    return float(shared / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - shared))
+
+
+def test_samples(yunet: YuNet, hopper: np.ndarray, astronaut: np.ndarray) -> None:
+    for image, expected in ((hopper, HOPPER), (astronaut, ASTRONAUT)):
+        found = yunet(image)
+        assert len(found) == 1 and found.scores[0] > 0.8
+        assert overlap(found.boxes[0], np.array(expected)) > 0.8
+
+
+def test_largest_first(yunet: YuNet, root: Path) -> None:
+    found = yunet(read_image(root / "samples" / "two_people.jpg"))
+    assert len(found) == 2
+    assert found.boxes[0, 0] < 400 < found.boxes[1, 0]
+
+
+@pytest.mark.parametrize("scale", [0.08, 0.3, 3.0, 8.0])
+def test_size_of_the_picture_does_not_matter(yunet: YuNet, hopper: np.ndarray, scale: float) -> None:
+    image = cv2.resize(
+        hopper, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    )
+    found = yunet(image)
+    assert len(found) == 1
+    assert overlap(found.boxes[0] / scale, np.array(HOPPER)) > 0.6
+
+
+def test_small_face_in_a_large_picture(yunet: YuNet, astronaut: np.ndarray) -> None:
+    image = np.full((2000, 3000, 3), 90, np.uint8)
+    image[1200:1712, 2000:2512] = astronaut
+    found = yunet(image)
+    assert len(found) == 1
+    assert overlap(found.boxes[0] - [2000, 1200, 2000, 1200], np.array(ASTRONAUT)) > 0.6
+
+
+def test_panorama(yunet: YuNet, hopper: np.ndarray) -> None:
+    image = np.full((600, 20000, 3), 90, np.uint8)
+    image[:, 15000:15512] = hopper
+    found = yunet(image)
+    assert len(found) == 1
+    assert overlap(found.boxes[0] - [15000, 0, 15000, 0], np.array(HOPPER)) > 0.6
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2000), (2000, 1), (7, 5), (500, 500)])
+def test_no_face(yunet: YuNet, shape: tuple[int, int]) -> None:
+    assert len(yunet(np.zeros((*shape, 3), np.uint8))) == 0
+
+
+def test_two_passes_join_without_repeating() -> None:
+    coarse = Detections.from_boxes(np.array([[0, 0, 100, 100]]))
+    fine = Detections.from_boxes(np.array([[5, 5, 95, 95], [20, 20, 40, 40], [200, 0, 220, 25]]))
+    np.testing.assert_array_equal(_merge(coarse, fine).boxes, [[0, 0, 100, 100], [200, 0, 220, 25]])
+    assert len(_merge(Detections.none(), fine)) == 3
+    assert len(_merge(coarse, Detections.none())) == 1
+
+
+def test_altered_weights(tmp_path: Path) -> None:
+    altered = tmp_path / "yunet.onnx"
+    altered.write_bytes(WEIGHTS.read_bytes()[:-1] + b"!")
+    with pytest.raises(DetectorError, match="SHA-256"):
+        YuNet(weights=altered)
+    with pytest.raises(DetectorError, match="reinstall"):
+        YuNet(weights=tmp_path / "missing.onnx")
+
+
+def test_licence_travels_with_the_weights() -> None:
+    assert "Shiqi Yu" in (WEIGHTS.parent / "LICENSE.yunet").read_text()

@@ -1,0 +1,69 @@
+"""Files are written as a whole or not at all."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ddfa.errors import OutputError
+from ddfa.files import make_folder, write_atomically
+
+
+def test_write_and_replace(tmp_path: Path) -> None:
+    target = tmp_path / "é result.txt"
+    write_atomically(target, b"one")
+    write_atomically(target, b"two")
+    assert target.read_bytes() == b"two"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_long_name(tmp_path: Path) -> None:
+    target = tmp_path / ("n" * 255)
+    write_atomically(target, b"x")
+    assert target.read_bytes() == b"x"
+
+
+def unwritable_places(tmp_path: Path) -> list[Path]:
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / "folder").mkdir()
+    return [tmp_path / "file" / "out", tmp_path / "missing" / "out", tmp_path / "folder", Path("/proc/out.txt")]
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_unwritable(tmp_path: Path, place: int) -> None:
+    with pytest.raises(OutputError, match="choose another") as caught:
+        write_atomically(unwritable_places(tmp_path)[place], b"x")
+    assert "\n" not in str(caught.value)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="permissions do not bind this user")
+def test_read_only_folder(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="Permission denied"):
+        write_atomically(tmp_path / "out", b"x")
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "result.txt"
+    write_atomically(target, b"old")
+    real = Path.write_bytes
+
+    def fail(self: Path, content: bytes) -> int:
+        real(self, content[:1])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.raises(OutputError, match="No space left"):
+        write_atomically(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_make_folder(tmp_path: Path) -> None:
+    assert make_folder(tmp_path / "a" / "b").is_dir()
+    assert make_folder(tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").touch()
+    for blocked in (tmp_path / "file", tmp_path / "file" / "sub"):
+        with pytest.raises(OutputError, match="choose another"):
+            make_folder(blocked)
