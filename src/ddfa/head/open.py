@@ -2,6 +2,10 @@
 
 The file holds the fields of `HeadModel` under their names, region masks as `region_<name>`. A basis may be stored as
 integers with one scale per mode (`identity_basis_scale` (I,), `expression_basis_scale` (E,)) to keep the file small.
+
+The open head is stored smaller still: its mean and bases are those of a coarse control mesh, and the file holds the
+fixed linear operator that makes the dense mesh of it (one level of Loop subdivision, and the spheres of the eyes), as
+the three arrays of a compressed-row matrix (V, C): `stencil_weights`, `stencil_columns`, `stencil_starts`.
 """
 
 import zipfile
@@ -60,10 +64,12 @@ def load_npz(path: Path) -> HeadModel:
     try:
         for name in _BASES:
             values[name] = _expand(stored[name], stored.get(f"{name}_scale"))
+        if "stencil_starts" in stored:
+            values |= _subdivide(stored, values)
         values["name"], values["licence"] = str(stored["name"]), str(stored["licence"])
         values["expression_names"] = tuple(str(name) for name in stored["expression_names"])
         return HeadModel(**values)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path} is not a complete head model ({error})") from None
 
 
@@ -104,3 +110,16 @@ def _quantise(basis: Float32, kind: type[np.signedinteger[Any]]) -> tuple[Any, F
 def _expand(basis: Any, scale: Any) -> Float32:
     expanded = np.asarray(basis, np.float32)
     return expanded if scale is None else expanded * np.asarray(scale, np.float32)[:, None, None]
+
+
+def _subdivide(stored: dict[str, Any], controls: dict[str, Any]) -> dict[str, Float32]:
+    """The dense mean and bases of control shapes."""
+    from scipy.sparse import csr_array  # imported here: it is slow, and published models do not need it
+
+    shapes = np.concatenate([controls["mean"][None], *(controls[name] for name in _BASES)])
+    matrix = (stored["stencil_weights"], stored["stencil_columns"].astype(np.int32), stored["stencil_starts"])
+    operator = csr_array(matrix, shape=(len(matrix[2]) - 1, shapes.shape[1]))
+    flat = np.ascontiguousarray(shapes.transpose(1, 0, 2)).reshape(shapes.shape[1], -1)
+    dense = (operator @ flat).reshape(-1, len(shapes), 3).transpose(1, 0, 2)
+    mean, identity, expression = np.split(np.ascontiguousarray(dense), [1, 1 + len(controls[_BASES[0]])])
+    return {"mean": mean[0], "identity_basis": identity, "expression_basis": expression}

@@ -18,6 +18,8 @@ Float32Array = NDArray[np.float32]
 Int32Array = NDArray[np.int32]
 
 BACKGROUND = -1
+# Rounding may put a pixel centre on a shared edge outside both triangles: let them overlap by a hair.
+TOLERANCE = -1e-7
 
 
 class Raster(NamedTuple):
@@ -83,7 +85,7 @@ def rasterize_reference(
         # The pixel box keeps slivers from leaking past their ends by rounding.
         box = (columns >= min(a[0], b[0], c[0])) & (columns <= max(a[0], b[0], c[0]))
         box &= (rows >= min(a[1], b[1], c[1])) & (rows <= max(a[1], b[1], c[1]))
-        seen = box & (weights >= 0).all(axis=-1) & (depth > raster.depth)
+        seen = box & (weights >= TOLERANCE).all(axis=-1) & (depth > raster.depth)
         raster.triangle[seen] = index
         raster.barycentric[seen] = weights[seen]
         raster.depth[seen] = depth[seen]
@@ -193,7 +195,7 @@ def _fill(
                 wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
                 wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
                 wa = 1.0 - wb - wc
-                if wa < 0 or wb < 0 or wc < 0:
+                if wa < TOLERANCE or wb < TOLERANCE or wc < TOLERANCE:
                     continue
                 z = np.float32(wa * az + wb * bz + wc * cz)
                 if z > depth[y, x]:

