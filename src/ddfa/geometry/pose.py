@@ -70,7 +70,8 @@ def euler_from_matrix(rotation: Floats) -> Float64:
         np.arctan2(R[..., 1, 2], R[..., 2, 2]),
     )
     roll = np.where(locked, 0.0, np.arctan2(R[..., 0, 1], R[..., 0, 0]))
-    return np.rad2deg(np.stack([yaw, pitch, roll], axis=-1))
+    euler: Float64 = np.rad2deg(np.stack([yaw, pitch, roll], axis=-1))
+    return euler
 
 
 def nearest_rotation(matrix: Floats) -> Float64:
@@ -99,10 +100,10 @@ def decompose(pose: Floats) -> WeakPerspective:
     Returns:
         The cameras, float64.
     """
-    pose = np.asarray(pose, np.float64)
-    P = pose[..., :3]
+    matrix: Float64 = np.asarray(pose, np.float64)
+    P = matrix[..., :3]
     scale = np.linalg.norm(P[..., :2, :], axis=-1).mean(axis=-1)
-    return WeakPerspective(scale, nearest_rotation(P), pose[..., 3])
+    return WeakPerspective(scale, nearest_rotation(P), matrix[..., 3])
 
 
 def compose(scale: Floats, rotation: Floats, translation: Floats) -> Float64:
@@ -159,4 +160,5 @@ def published_euler(rotation: Floats) -> Float64:
         np.arctan2(R[..., 2, 1], R[..., 2, 2]),
     )
     roll = np.where(locked, 0.0, np.arctan2(R[..., 1, 0], R[..., 0, 0]))
-    return np.rad2deg(np.stack([yaw, pitch, roll], axis=-1))
+    euler: Float64 = np.rad2deg(np.stack([yaw, pitch, roll], axis=-1))
+    return euler

@@ -39,6 +39,8 @@ class HeadModel:
         mirror_vertices: (V,) int32, the vertex at the place mirrored in x.
         identity_mirror: (I,) float32 of ±1: identity of the mirrored head = identity * identity_mirror.
         expression_mirror: (E,) int32: expression of the mirrored head = expression[:, expression_mirror].
+        landmark_axes: (68, 3) int32, the vertices that give each landmark's x, y and z, instead of the barycentric
+            points. Only the published V2 basis needs it: the z of its landmark 44 is that of another vertex.
 
     Raises:
         ModelError: arrays whose shapes or indices do not fit together.
@@ -60,6 +62,7 @@ class HeadModel:
     mirror_vertices: Int32 | None = None
     identity_mirror: Float32 | None = None
     expression_mirror: Int32 | None = None
+    landmark_axes: Int32 | None = None
 
     def __post_init__(self) -> None:
         self._check()
@@ -83,6 +86,9 @@ class HeadModel:
     @cached_property
     def landmark_points(self) -> LinearPoints:
         """The 68 landmarks as a linear function of the coefficients."""
+        if self.landmark_axes is not None:
+            rows = self.landmark_axes, np.arange(3)
+            return LinearPoints(self.mean[rows], self.points.bases[:, *rows], self.points.identities)
         corners, weights = self.landmark_vertices, self.landmark_weights
         mean = np.einsum("kcd,kc->kd", self.mean[corners], weights)
         bases = np.einsum("mkcd,kc->mkd", self.points.bases[:, corners], weights)
@@ -136,7 +142,7 @@ class HeadModel:
 
         Args:
             path: None for the shipped open head, a 3DDFA V1 `train.configs` folder, a 3DDFA_V2
-                `bfm_noneck_v3.pkl`, or an `.npz` with this class's fields.
+                `bfm_noneck_v3.pkl`, or an `.npz` as `tools/build_head.py` writes it.
 
         Returns:
             The model.
@@ -157,6 +163,7 @@ class HeadModel:
             "triangles": (self.triangles, (triangles, 3)),
             "landmark_vertices": (self.landmark_vertices, (68, 3)),
             "landmark_weights": (self.landmark_weights, (68, 3)),
+            "landmark_axes": (self.landmark_axes, (68, 3)),
             "uv_triangles": (self.uv_triangles, (triangles, 3)),
             "mirror_vertices": (self.mirror_vertices, (vertices,)),
             "identity_mirror": (self.identity_mirror, (len(self.identity_std),)),
@@ -166,7 +173,7 @@ class HeadModel:
         for name, (array, shape) in shapes.items():
             if array is not None and array.shape != shape:
                 raise ModelError(f"head model '{self.name}': {name} is {array.shape}, expected {shape}")
-        for name in ("triangles", "landmark_vertices", "mirror_vertices"):
+        for name in ("triangles", "landmark_vertices", "landmark_axes", "mirror_vertices"):
             index = getattr(self, name)
             if index is not None and index.size and not 0 <= index.min() <= index.max() < vertices:
                 raise ModelError(f"head model '{self.name}': {name} points outside the {vertices} vertices")

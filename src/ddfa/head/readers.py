@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ddfa.arrays import Float32, Int32
 from ddfa.errors import ModelError
 from ddfa.head.model import HeadModel
-from ddfa.head.open import load_npz, load_open_head
+from ddfa.head.open import load_open_head
 from ddfa.pickles import load_arrays
 
 _BASEL_LICENCE = "derived from the Basel Face Model: academic use only, not to be passed on"
@@ -32,7 +32,7 @@ def load_head(path: str | Path | None) -> HeadModel:
         return read_v1_folder(path)
     if path.suffix == ".pkl":
         return read_v2_pickle(path)
-    return load_npz(path)
+    return load_open_head(path)
 
 
 def read_v1_folder(folder: Path) -> HeadModel:
@@ -143,7 +143,7 @@ def _basel(
             f"the basis files do not fit together: mean {mean.shape}, shape {shape.shape}, "
             f"expression {expression.shape}, keypoints {keypoints.shape}"
         )
-    landmarks = (keypoints[::3] // 3).astype(np.int32)
+    axes = (keypoints.reshape(68, 3) // 3).astype(np.int32)
     return HeadModel(
         name=name,
         mean=mean.reshape(-1, 3).astype(np.float32),
@@ -152,10 +152,11 @@ def _basel(
         identity_std=_identity_std(whitening, shape.shape[1]),
         expression_names=tuple(f"exp{k}" for k in range(expression.shape[1])),
         triangles=triangles,
-        landmark_vertices=np.repeat(landmarks[:, None], 3, axis=1),
+        landmark_vertices=np.repeat(axes[:, :1], 3, axis=1),
         landmark_weights=np.tile(np.array([1, 0, 0], np.float32), (68, 1)),
         licence=_BASEL_LICENCE,
         regions={"skin": np.ones(rows // 3, bool)},
+        landmark_axes=axes if (axes != axes[:, :1]).any() else None,
     )
 
 

@@ -11,6 +11,8 @@ import numpy as np
 
 from ddfa.arrays import Float32, Floats
 
+_FLIP_Y = (1.0, -1.0, 1.0)
+
 
 class PixelConvention(Enum):
     """How crop coordinates relate to image coordinates.
@@ -29,23 +31,22 @@ class PixelConvention(Enum):
         """Whether crops and RoIs are rounded exactly as the published code does."""
         return self is not PixelConvention.OPEN
 
-    def to_image(self, points: Floats, roi: Floats, size: int) -> Float32:
+    def to_image(self, points: Floats, roi: Floats, size: int, *, floor_z: bool = True) -> Float32:
         """Map points of the crop frame into the image.
 
         Args:
             points: (n, K, 3) crop px, y up.
             roi: (n, 4) x0, y0, x1, y1 image px.
             size: crop side S in px.
+            floor_z: under V2, take off the smallest z of each face; nothing elsewhere.
 
         Returns:
-            (n, K, 3) float32 image px, y down, z towards the viewer. Under V2 the smallest z is 0.
+            (n, K, 3) float32 image px, y down, z towards the viewer.
         """
         factor, corner = self._factors(roi, size)
-        y_sum, shift = self._offsets(size)
-        crop = np.asarray(points, np.float64) * (1, -1, 1) + (-shift, y_sum, -shift)
-        half = 0.5 if self is PixelConvention.OPEN else 0.0
-        image = (crop + (half, half, 0.0)) * factor + corner
-        if self is PixelConvention.V2:
+        crop = np.asarray(points, np.float64) * _FLIP_Y + self._offset(size)
+        image = crop * factor + corner
+        if self is PixelConvention.V2 and floor_z:
             image[..., 2] -= image[..., 2].min(axis=1, keepdims=True)
         return image.astype(np.float32)
 
@@ -61,17 +62,15 @@ class PixelConvention(Enum):
             (n, K, 3) float32 crop px, y up.
         """
         factor, corner = self._factors(roi, size)
-        y_sum, shift = self._offsets(size)
-        half = 0.5 if self is PixelConvention.OPEN else 0.0
-        crop = (np.asarray(points, np.float64) - corner) / factor - (half, half, 0.0)
-        return ((crop - (-shift, y_sum, -shift)) * (1, -1, 1)).astype(np.float32)
+        crop = (np.asarray(points, np.float64) - corner) / factor
+        return ((crop - self._offset(size)) * _FLIP_Y).astype(np.float32)
 
-    def _offsets(self, size: int) -> tuple[float, float]:
-        """The constant of y' = constant - y, and what is taken off x and z."""
+    def _offset(self, size: int) -> tuple[float, float, float]:
+        """What is added after flipping y: from crop coordinates to distances from the RoI's corner, crop px."""
         return {
-            PixelConvention.OPEN: (size - 1.0, 0.0),
-            PixelConvention.V1: (size + 1.0, 0.0),
-            PixelConvention.V2: (float(size), 1.0),
+            PixelConvention.OPEN: (0.5, size - 0.5, 0.0),
+            PixelConvention.V1: (0.0, size + 1.0, 0.0),
+            PixelConvention.V2: (-1.0, float(size), -1.0),
         }[self]
 
     @staticmethod

@@ -1,0 +1,151 @@
+"""Detect, crop, regress, decode: the one class that ties them together."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddfa.arrays import Float32, Floats, UInt8
+from ddfa.detect import Detections, Detector, default_detector
+from ddfa.errors import DetectorError, ImageError
+from ddfa.faces import Faces
+from ddfa.geometry.roi import roi_from_boxes, roi_from_landmarks
+from ddfa.head.model import HeadModel
+from ddfa.regress.bundle import Bundle
+from ddfa.regress.registry import find_bundle
+from ddfa.regress.session import Regressor
+
+# A RoI larger than this many times the image holds no face the network could see.
+_LARGEST_ROI = 8
+
+
+class FaceAligner:
+    """Fits the head model to every face of an image.
+
+        aligner = ddfa.FaceAligner()
+        faces = aligner(image)
+        faces.landmarks68, faces.vertices, faces.euler_deg
+
+    Args:
+        model: a bundle, its folder or its name; None for the default weights.
+        detector: finds the boxes when a call brings none; None for the default, loaded on first use.
+        threads: CPU threads of the network; None leaves the choice to ONNX Runtime.
+
+    Raises:
+        ModelError: the bundle is missing, damaged or inconsistent.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Bundle | None = None,
+        detector: Detector | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self.bundle = model if isinstance(model, Bundle) else find_bundle(model)
+        self._given_detector = detector
+        self._regressor = Regressor(self.bundle, threads)
+
+    @cached_property
+    def detector(self) -> Detector:
+        """The detector in use."""
+        return self._given_detector or default_detector()
+
+    @cached_property
+    def head(self) -> HeadModel:
+        """The head model the parameters belong to."""
+        return HeadModel.load(self.bundle.head_path)
+
+    def __call__(
+        self,
+        image: UInt8,
+        boxes: Floats | None = None,
+        landmarks: Floats | None = None,
+        refine: bool = False,
+    ) -> Faces:
+        """Align all faces of an image.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            boxes: (n, 4) your own face boxes x0, y0, x1, y1 in image px instead of detection.
+            landmarks: (n, 68, 2 or 3) your own landmarks in image px instead of detection; the RoI then follows
+                the landmark rule.
+            refine: regress twice, the second time on the RoI around the first result's landmarks.
+
+        Returns:
+            The faces, largest first as detected, or in the order given; none is a valid result.
+
+        Raises:
+            ImageError: not an RGB uint8 image.
+            DetectorError: boxes or landmarks that are not finite, empty or off the image.
+        """
+        image = _checked_image(image)
+        found = self._detections(image, boxes, landmarks)
+        if found.landmarks is None:
+            roi = roi_from_boxes(found.boxes, truncate=self.bundle.convention.published)
+        else:
+            roi = roi_from_landmarks(found.landmarks)
+        faces = self.align_rois(image, roi, found)
+        if refine and len(faces):
+            faces = self.align_rois(image, roi_from_landmarks(faces.landmarks68), found)
+        return faces
+
+    def align_rois(self, image: UInt8, roi: Float32, found: Detections) -> Faces:
+        """Regress the faces in given RoIs, one step.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            roi: (n, 4) squares in image px.
+            found: the n detections they belong to.
+
+        Returns:
+            The faces.
+
+        Raises:
+            DetectorError: a RoI that does not touch the image or is far larger.
+        """
+        height, width = image.shape[:2]
+        _check_rois(roi, width, height)
+        return Faces(
+            boxes=found.boxes,
+            scores=found.scores,
+            params=self._regressor(image, roi),
+            roi=roi,
+            head=self.head,
+            layout=self.bundle.layout,
+            convention=self.bundle.convention,
+            image_size=(width, height),
+            crop_size=self.bundle.input_size,
+        )
+
+    def _detections(self, image: UInt8, boxes: Floats | None, landmarks: Floats | None) -> Detections:
+        if boxes is not None and landmarks is not None:
+            raise DetectorError("give boxes or landmarks, not both")
+        if boxes is not None:
+            return Detections.from_boxes(np.asarray(boxes, np.float32))
+        if landmarks is None:
+            return self.detector(image)
+        points = np.asarray(landmarks, np.float32)
+        if points.ndim != 3 or points.shape[1] != 68 or points.shape[2] not in (2, 3):
+            raise DetectorError(f"landmarks must be (n, 68, 2), not {points.shape}")
+        points = points[..., :2]
+        around = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
+        return Detections(around, np.ones(len(points), np.float32), points)
+
+
+def _checked_image(image: Any) -> UInt8:
+    array: NDArray[Any] = np.asarray(image)
+    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8 or not array.size:
+        raise ImageError(
+            f"an image must be RGB uint8 (H, W, 3), not {array.dtype} {array.shape}: read files with ddfa.read_image"
+        )
+    return array
+
+
+def _check_rois(roi: Float32, width: int, height: int) -> None:
+    off = (roi[:, 2] <= 0) | (roi[:, 3] <= 0) | (roi[:, 0] >= width) | (roi[:, 1] >= height)
+    huge = roi[:, 2] - roi[:, 0] > _LARGEST_ROI * max(width, height)
+    wrong = np.flatnonzero(off | huge)
+    if len(wrong):
+        raise DetectorError(f"face {wrong[0]} does not lie in this image of {width} x {height} px: check its box")

@@ -1,0 +1,216 @@
+"""Model bundles: a folder with a regressor and all that is needed to use it.
+
+model.onnx     input `input` (n, 3, S, S) float32, (v - 127.5) / 128; output `output` (n, P) whitened; any n
+bundle.json    the fields of `Bundle`, and the SHA-256 of every other file
+...            the head model's files, where it is not the open head
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import numpy as np
+
+from ddfa.errors import ModelError, OutputError
+from ddfa.regress.convention import PixelConvention
+from ddfa.regress.layout import ParamLayout
+from ddfa.regress.whitening import Whitening
+
+FORMAT = 1
+MODEL_FILE = "model.onnx"
+CARD_FILE = "bundle.json"
+OPEN_HEAD = "open"
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A regressor with everything its parameters mean.
+
+    Attributes:
+        name: e.g. "mb1-v2".
+        architecture: e.g. "mobilenet_v1_1.0".
+        convention: how crop pixels map to image pixels.
+        layout: what the parameters are.
+        whitening: mean and standard deviation of the parameters.
+        licence: who may use the weights for what.
+        channel_order: of the network's input; images are RGB everywhere else.
+        input_size: side of the crop in px.
+        head: "open", or the path of a published basis inside the bundle.
+        training_data: what the weights were trained on.
+        accuracy: measured figures, e.g. {"aflw2000_exact": {"mean": 3.55}}.
+        files: name -> SHA-256 of every file besides `bundle.json`.
+        folder: where the bundle lies; None until written.
+    """
+
+    name: str
+    architecture: str
+    convention: PixelConvention
+    layout: ParamLayout
+    whitening: Whitening
+    licence: str
+    channel_order: Literal["RGB", "BGR"] = "RGB"
+    input_size: int = 120
+    head: str = OPEN_HEAD
+    training_data: str = ""
+    accuracy: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+
+    @property
+    def model_path(self) -> Path:
+        """The ONNX file."""
+        return self._place(MODEL_FILE)
+
+    @property
+    def head_path(self) -> Path | None:
+        """The head model's file or folder for `HeadModel.load`; None for the open head."""
+        return None if self.head == OPEN_HEAD else self._place(self.head)
+
+    @staticmethod
+    def load(folder: str | Path) -> "Bundle":
+        """Read a bundle and verify its files.
+
+        Args:
+            folder: the bundle.
+
+        Returns:
+            The bundle.
+
+        Raises:
+            ModelError: it is missing or damaged, or a file is not the one it was made with.
+        """
+        folder = Path(folder)
+        try:
+            card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+        except OSError:
+            raise ModelError(f"no model bundle at {folder}: a bundle is a folder with {CARD_FILE}") from None
+        except ValueError as error:
+            raise ModelError(f"{folder / CARD_FILE} is not valid JSON ({error})") from None
+        try:
+            bundle = _from_card(card, folder)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelError(f"{folder / CARD_FILE} is not a bundle's card: {_reason(error)}") from None
+        bundle.verify()
+        return bundle
+
+    def verify(self) -> None:
+        """Compare every file with the SHA-256 the bundle was made with.
+
+        Raises:
+            ModelError: a file is missing or differs.
+        """
+        for name, expected in self.files.items():
+            path = self._place(name)
+            if not path.is_file():
+                raise ModelError(f"bundle '{self.name}' lacks its file {name}: import or download it again")
+            if sha256_of(path) != expected:
+                raise ModelError(f"{path} is not the file its bundle was made with (SHA-256 differs): get it again")
+
+    def _place(self, name: str) -> Path:
+        if self.folder is None:
+            raise ModelError(f"bundle '{self.name}' has not been written to a folder yet")
+        return self.folder / name
+
+
+def write_bundle(bundle: Bundle, folder: Path, model: Path, head: Path | None = None) -> Bundle:
+    """Write a bundle, whole or not at all; the files it is made of are copied.
+
+    Args:
+        bundle: its description; `files`, `head` and `folder` are filled in here.
+        folder: the new bundle; an older bundle there is replaced, anything else is not.
+        model: the ONNX file.
+        head: a published basis, file or folder; None for the open head.
+
+    Returns:
+        The bundle as written.
+
+    Raises:
+        OutputError: the folder cannot be written or holds something else.
+    """
+    if folder.exists() and not (folder / CARD_FILE).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(f"{folder} exists and is not a model bundle: choose another place")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+            new = Path(temporary) / "new"
+            new.mkdir()
+            shutil.copyfile(model, new / MODEL_FILE)
+            if head is not None:
+                (shutil.copytree if head.is_dir() else shutil.copyfile)(head, new / head.name)
+            names = sorted(path.relative_to(new).as_posix() for path in new.rglob("*") if path.is_file())
+            files = {name: sha256_of(new / name) for name in names}
+            card = _to_card(bundle, files, OPEN_HEAD if head is None else head.name)
+            (new / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+            if folder.exists():
+                os.replace(folder, Path(temporary) / "old")
+            os.replace(new, folder)
+    except OSError as error:
+        raise OutputError(f"cannot write the bundle {folder}: {error.strerror or error}") from None
+    return Bundle.load(folder)
+
+
+def sha256_of(path: Path) -> str:
+    """Compute the SHA-256 of a file as lower-case hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _to_card(bundle: Bundle, files: Mapping[str, str], head: str) -> dict[str, Any]:
+    layout, whitening = bundle.layout, bundle.whitening
+    return {
+        "format": FORMAT,
+        "name": bundle.name,
+        "architecture": bundle.architecture,
+        "input_size": bundle.input_size,
+        "channel_order": bundle.channel_order,
+        "pixel_convention": bundle.convention.value,
+        "layout": {"pose": 12, "identity": layout.identity, "expression": layout.expression},
+        "whitening": {"mean": whitening.mean.tolist(), "std": whitening.std.tolist()},
+        "head": head,
+        "files": dict(files),
+        "licence": bundle.licence,
+        "training_data": bundle.training_data,
+        "accuracy": dict(bundle.accuracy),
+    }
+
+
+def _from_card(card: Any, folder: Path) -> Bundle:
+    if card["format"] != FORMAT:
+        raise ValueError(f"format {card['format']} is not known, this version reads {FORMAT}")
+    if card["channel_order"] not in ("RGB", "BGR"):
+        raise ValueError(f"channel_order must be RGB or BGR, not {card['channel_order']}")
+    layout = ParamLayout(int(card["layout"]["identity"]), int(card["layout"]["expression"]))
+    mean, std = (np.asarray(card["whitening"][key], np.float32) for key in ("mean", "std"))
+    if mean.shape != (layout.size,):
+        raise ValueError(f"whitening has {mean.size} values, the layout {layout.size}")
+    files = {str(name): str(digest) for name, digest in card["files"].items()}
+    if MODEL_FILE not in files:
+        raise ValueError(f"it does not list {MODEL_FILE}")
+    for name in (*files, card["head"]):
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
+            raise ValueError(f"'{name}' lies outside the bundle")
+    return Bundle(
+        name=str(card["name"]),
+        architecture=str(card["architecture"]),
+        convention=PixelConvention(card["pixel_convention"]),
+        layout=layout,
+        whitening=Whitening(mean, std),
+        licence=str(card["licence"]),
+        channel_order=card["channel_order"],
+        input_size=int(card["input_size"]),
+        head=str(card["head"]),
+        training_data=str(card["training_data"]),
+        accuracy=dict(card["accuracy"]),
+        files=files,
+        folder=folder,
+    )
+
+
+def _reason(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)

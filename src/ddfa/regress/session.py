@@ -1,0 +1,78 @@
+"""The network at work: crops in, parameters out."""
+
+import numpy as np
+import onnxruntime as ort
+
+from ddfa.arrays import Float32, Floats, UInt8
+from ddfa.errors import ModelError
+from ddfa.regress.bundle import Bundle
+from ddfa.regress.crop import affine_crop, published_crop
+
+# Bounds the memory of one run; the speed per face no longer grows beyond it.
+_BATCH = 64
+
+
+class Regressor:
+    """Regresses 3DMM parameters from RoIs of an image, all faces as one batch.
+
+    Args:
+        bundle: the model.
+        threads: CPU threads; None leaves the choice to ONNX Runtime.
+
+    Raises:
+        ModelError: the network cannot be loaded or does not fit its bundle.
+    """
+
+    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+        self.bundle = bundle
+        options = ort.SessionOptions()
+        options.log_severity_level = 3  # errors reach the user as exceptions
+        options.intra_op_num_threads = threads or 0
+        try:
+            path = str(bundle.model_path)
+            self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            shape = self._session.get_outputs()[0].shape
+        except Exception as error:  # ONNX Runtime's own exception types are not public
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"{bundle.model_path} cannot be loaded as a network ({reason})") from None
+        if shape[-1] != bundle.layout.size:
+            raise ModelError(f"bundle '{bundle.name}': the network gives {shape[-1]} values, not {bundle.layout.size}")
+
+    def __call__(self, image: UInt8, roi: Floats) -> Float32:
+        """Regress the faces in the given RoIs.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            roi: (n, 4) squares in image px.
+
+        Returns:
+            (n, P) float32 parameters, de-whitened.
+        """
+        cut = published_crop if self.bundle.convention.published else affine_crop
+        size = self.bundle.input_size
+        crops = np.empty((len(roi), size, size, 3), np.uint8)
+        for crop, square in zip(crops, roi, strict=True):
+            crop[:] = cut(image, square, size)
+        return self.params_from_crops(crops)
+
+    def params_from_crops(self, crops: UInt8) -> Float32:
+        """Regress from crops already cut.
+
+        Args:
+            crops: (n, S, S, 3) uint8 RGB.
+
+        Returns:
+            (n, P) float32 parameters, de-whitened.
+        """
+        if not len(crops):
+            return np.zeros((0, self.bundle.layout.size), np.float32)
+        whitened = [self._run(crops[start : start + _BATCH]) for start in range(0, len(crops), _BATCH)]
+        return self.bundle.whitening.dewhiten(np.concatenate(whitened))
+
+    def _run(self, crops: UInt8) -> Float32:
+        ordered = crops if self.bundle.channel_order == "RGB" else crops[..., ::-1]
+        # Into one contiguous buffer first: normalising a transposed view is several times slower.
+        batch = np.ascontiguousarray(ordered.transpose(0, 3, 1, 2), np.float32)
+        batch -= 127.5
+        batch /= 128.0
+        return np.asarray(self._session.run(None, {self._session.get_inputs()[0].name: batch})[0], np.float32)
