@@ -1,11 +1,16 @@
 """Fixtures shared by all tests."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ddfa.head.model import HeadModel
+from ddfa.regress.bundle import Bundle, write_bundle
+from ddfa.regress.convention import PixelConvention
+from ddfa.regress.layout import ParamLayout
+from ddfa.regress.whitening import Whitening
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -63,3 +68,87 @@ def make_head(vertices: int = 80, identities: int = 5, expressions: int = 3, see
 def toy_head() -> HeadModel:
     """A small random head model."""
     return make_head()
+
+
+def make_basis(vertices: int = 90, seed: int = 0) -> dict[str, np.ndarray]:
+    """Build the content of a small pickle in the format of the published V2 basis."""
+    rng = np.random.default_rng(seed)
+    rows = 3 * vertices
+    return {
+        "u": rng.normal(0, 6e4, (rows, 1)).astype(np.float32),
+        "w_shp": rng.normal(0, 1e-2, (rows, 40)).astype(np.float32),
+        "w_exp": rng.normal(0, 1e3, (rows, 10)).astype(np.float32),
+        "tri": np.arange(rows // 3).reshape(3, -1).astype(np.int32),
+        "keypoints": (3 * np.arange(68)[:, None] + np.arange(3)).reshape(-1),
+    }
+
+
+def write_network(path: Path, outputs: int, seed: int = 0) -> None:
+    """Write an ONNX network that maps the mean colour of a crop linearly to `outputs` numbers."""
+    onnx = pytest.importorskip("onnx", reason="needs the extra `train`")
+    rng = np.random.default_rng(seed)
+    weights = {"w": rng.normal(size=(3, outputs)), "b": rng.normal(size=outputs)}
+    tensors = [onnx.numpy_helper.from_array(array.astype(np.float32), name) for name, array in weights.items()]
+    make, kind = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        [
+            onnx.helper.make_node("GlobalAveragePool", ["input"], ["pooled"]),
+            onnx.helper.make_node("Flatten", ["pooled"], ["flat"]),
+            onnx.helper.make_node("Gemm", ["flat", "w", "b"], ["output"]),
+        ],
+        "toy",
+        [make("input", kind, ["batch", 3, 120, 120])],
+        [make("output", kind, ["batch", outputs])],
+        tensors,
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, path)
+
+
+def make_bundle(folder: Path, convention: PixelConvention = PixelConvention.OPEN) -> Bundle:
+    """Write a small bundle: a network that sees only the mean colour, and a small random basis."""
+    parts = folder.parent / f"{folder.name}.parts"
+    parts.mkdir()
+    write_network(parts / "model.onnx", 62)
+    (parts / "basis.pkl").write_bytes(pickle.dumps(make_basis()))
+    pose = np.array([4e-4, 0, 0, 60, 0, 4e-4, 0, 60, 0, 0, 4e-4, 0], np.float32)
+    mean = np.concatenate([pose, np.zeros(50, np.float32)])
+    bundle = Bundle(
+        name="toy",
+        architecture="toy",
+        convention=convention,
+        layout=ParamLayout(40, 10),
+        whitening=Whitening(mean, np.concatenate([np.full(12, 1e-5), np.ones(50)]).astype(np.float32)),
+        licence="test",
+        head="head/basis.pkl",
+    )
+    return write_bundle(bundle, folder, {"model.onnx": parts / "model.onnx", "head/basis.pkl": parts / "basis.pkl"})
+
+
+@pytest.fixture(scope="session")
+def toy_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A small bundle in the open pixel convention."""
+    return make_bundle(tmp_path_factory.mktemp("toy") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def v2_mb1(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The published V2 mb1, imported from its ONNX file."""
+    pytest.importorskip("torch", reason="needs the extra `train`")
+    from ddfa.train.published import import_3ddfa
+
+    whitening = reference / "param_mean_std_62d_120x120.pkl"
+    output = tmp_path_factory.mktemp("published") / "v2-mb1"
+    return import_3ddfa(reference / "mb1_120x120.onnx", reference / "bfm_noneck_v3.pkl", whitening, output)
+
+
+@pytest.fixture(scope="session")
+def v2_mb05(reference: Path, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The published V2 mb05, imported from its PyTorch checkpoint."""
+    pytest.importorskip("torch", reason="needs the extra `train`")
+    from ddfa.train.published import import_3ddfa
+
+    checkpoint = shared_data / "reference" / "v2_mb05_120x120.pth"
+    whitening = reference / "param_mean_std_62d_120x120.pkl"
+    output = tmp_path_factory.mktemp("published") / "v2-mb05"
+    return import_3ddfa(checkpoint, reference / "bfm_noneck_v3.pkl", whitening, output)

@@ -23,3 +23,8 @@ class OutputError(DDFAError):
 
 class DataError(DDFAError):
     """A training or evaluation data set is missing, damaged or inconsistent."""
+
+
+def reason(error: Exception) -> str:
+    """Return the first line of a foreign exception's message, to quote it in one of ours."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

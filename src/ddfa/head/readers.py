@@ -18,6 +18,7 @@ from ddfa.pickles import load_arrays
 
 _BASEL_LICENCE = "derived from the Basel Face Model: academic use only, not to be passed on"
 _V1_FILES = ("u_shp", "u_exp", "w_shp_sim", "w_exp_sim", "keypoints_sim")
+_V1_WHITENING, _V2_WHITENING = "param_whitening.pkl", "param_mean_std_62d_120x120.pkl"
 _V2_KEYS = ("u", "w_shp", "w_exp", "keypoints")
 
 
@@ -52,9 +53,14 @@ def read_v1_folder(folder: Path) -> HeadModel:
         ModelError: a file is missing or damaged.
     """
     u_shp, u_exp, w_shp, w_exp, keypoints = (_read_npy(folder / f"{name}.npy") for name in _V1_FILES)
+    place = _v1_triangles(folder)
+    triangles = np.zeros((0, 3), np.int32) if place is None else read_triangles(place)
+    return _basel("bfm-v1", u_shp + u_exp, w_shp, w_exp, keypoints, triangles, folder / _V1_WHITENING)
+
+
+def _v1_triangles(folder: Path) -> Path | None:
     places = [folder / "tri.mat", folder / "tri.pkl", folder.parent / "visualize" / "tri.mat"]
-    triangles = next((read_triangles(place) for place in places if place.is_file()), np.zeros((0, 3), np.int32))
-    return _basel("bfm-v1", u_shp + u_exp, w_shp, w_exp, keypoints, triangles, folder / "param_whitening.pkl")
+    return next((place for place in places if place.is_file()), None)
 
 
 def read_v2_pickle(path: Path) -> HeadModel:
@@ -85,7 +91,7 @@ def read_v2_pickle(path: Path) -> HeadModel:
         if triangles.max(initial=-1) >= np.size(content["u"]) // 3:
             triangles = _renumber(triangles)
     mean, shape, expression, keypoints = (np.asarray(content[key]) for key in _V2_KEYS)
-    whitening = path.with_name("param_mean_std_62d_120x120.pkl")
+    whitening = path.with_name(_V2_WHITENING)
     return _basel("bfm-v2", mean, shape, expression, keypoints, triangles, whitening)
 
 
@@ -113,6 +119,22 @@ def read_triangles(path: Path) -> Int32:
         return _as_triangles(np.asarray(loadmat(path)["tri"], np.int64) - 1, path)
     except (MatReadError, OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} holds no readable array 'tri' ({error})") from None
+
+
+def published_files(path: Path) -> dict[str, Path]:
+    """List the files that make up a published basis, for copying it.
+
+    Args:
+        path: a V1 folder or a V2 pickle.
+
+    Returns:
+        Name in one flat folder -> file. Read from that folder (V1) or pickle (V2), the copy gives the same model.
+    """
+    if path.is_dir():
+        files = [path / f"{name}.npy" for name in _V1_FILES] + [path / _V1_WHITENING, _v1_triangles(path)]
+    else:
+        files = [path, path.with_name("tri.pkl"), path.with_name(_V2_WHITENING)]
+    return {file.name: file for file in files if file is not None and file.is_file()}
 
 
 def _renumber(triangles: Int32) -> Int32:

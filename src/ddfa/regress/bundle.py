@@ -118,14 +118,13 @@ class Bundle:
         return self.folder / name
 
 
-def write_bundle(bundle: Bundle, folder: Path, model: Path, head: Path | None = None) -> Bundle:
+def write_bundle(bundle: Bundle, folder: Path, files: Mapping[str, Path]) -> Bundle:
     """Write a bundle, whole or not at all; the files it is made of are copied.
 
     Args:
-        bundle: its description; `files`, `head` and `folder` are filled in here.
+        bundle: its description; `files` and `folder` are filled in here.
         folder: the new bundle; an older bundle there is replaced, anything else is not.
-        model: the ONNX file.
-        head: a published basis, file or folder; None for the open head.
+        files: name inside the bundle -> file to copy; `model.onnx` and those of the head.
 
     Returns:
         The bundle as written.
@@ -139,13 +138,10 @@ def write_bundle(bundle: Bundle, folder: Path, model: Path, head: Path | None = 
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
             new = Path(temporary) / "new"
-            new.mkdir()
-            shutil.copyfile(model, new / MODEL_FILE)
-            if head is not None:
-                (shutil.copytree if head.is_dir() else shutil.copyfile)(head, new / head.name)
-            names = sorted(path.relative_to(new).as_posix() for path in new.rglob("*") if path.is_file())
-            files = {name: sha256_of(new / name) for name in names}
-            card = _to_card(bundle, files, OPEN_HEAD if head is None else head.name)
+            for name, source in files.items():
+                (new / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, new / name)
+            card = _to_card(bundle, {name: sha256_of(new / name) for name in sorted(files)})
             (new / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
             if folder.exists():
                 os.replace(folder, Path(temporary) / "old")
@@ -161,7 +157,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _to_card(bundle: Bundle, files: Mapping[str, str], head: str) -> dict[str, Any]:
+def _to_card(bundle: Bundle, files: Mapping[str, str]) -> dict[str, Any]:
     layout, whitening = bundle.layout, bundle.whitening
     return {
         "format": FORMAT,
@@ -172,7 +168,7 @@ def _to_card(bundle: Bundle, files: Mapping[str, str], head: str) -> dict[str, A
         "pixel_convention": bundle.convention.value,
         "layout": {"pose": 12, "identity": layout.identity, "expression": layout.expression},
         "whitening": {"mean": whitening.mean.tolist(), "std": whitening.std.tolist()},
-        "head": head,
+        "head": bundle.head,
         "files": dict(files),
         "licence": bundle.licence,
         "training_data": bundle.training_data,

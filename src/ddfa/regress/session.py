@@ -1,10 +1,12 @@
 """The network at work: crops in, parameters out."""
 
+from pathlib import Path
+
 import numpy as np
 import onnxruntime as ort
 
 from ddfa.arrays import Float32, Floats, UInt8
-from ddfa.errors import ModelError
+from ddfa.errors import ModelError, reason
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.crop import affine_crop, published_crop
 
@@ -18,23 +20,24 @@ class Regressor:
     Args:
         bundle: the model.
         threads: CPU threads; None leaves the choice to ONNX Runtime.
+        model_path: the network; None for the bundle's own.
 
     Raises:
         ModelError: the network cannot be loaded or does not fit its bundle.
     """
 
-    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+    def __init__(self, bundle: Bundle, threads: int | None = None, model_path: Path | None = None) -> None:
         self.bundle = bundle
+        path = model_path or bundle.model_path
         options = ort.SessionOptions()
         options.log_severity_level = 3  # errors reach the user as exceptions
         options.intra_op_num_threads = threads or 0
         try:
-            path = str(bundle.model_path)
-            self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._input = self._session.get_inputs()[0].name
             shape = self._session.get_outputs()[0].shape
         except Exception as error:  # ONNX Runtime's own exception types are not public
-            reason = str(error).splitlines()[0]
-            raise ModelError(f"{bundle.model_path} cannot be loaded as a network ({reason})") from None
+            raise ModelError(f"{path} cannot be loaded as a network ({reason(error)})") from None
         if shape[-1] != bundle.layout.size:
             raise ModelError(f"bundle '{bundle.name}': the network gives {shape[-1]} values, not {bundle.layout.size}")
 
@@ -75,4 +78,4 @@ class Regressor:
         batch = np.ascontiguousarray(ordered.transpose(0, 3, 1, 2), np.float32)
         batch -= 127.5
         batch /= 128.0
-        return np.asarray(self._session.run(None, {self._session.get_inputs()[0].name: batch})[0], np.float32)
+        return np.asarray(self._session.run(None, {self._input: batch})[0], np.float32)

@@ -1,0 +1,1 @@
+"""The subcommands of `ddfa`, one typed function each; `ddfa.cli` gives them their names."""

@@ -1,0 +1,165 @@
+"""`ddfa align`: photos to 3D faces in files."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from ddfa.align import FaceAligner
+from ddfa.arrays import UInt8
+from ddfa.cli import FAILED, NOTHING_FOUND, OK
+from ddfa.detect import load_detector
+from ddfa.detect.boxes import BoxFile
+from ddfa.errors import DDFAError, DetectorError, ImageError, OutputError
+from ddfa.export.faces import FACE_KINDS, FaceFiles
+from ddfa.faces import Faces
+from ddfa.files import make_folder
+from ddfa.images import read_image, write_image
+
+_KINDS = (*FACE_KINDS, "overlay")
+_PROGRESS_FROM = 5  # photos; fewer are over before a bar says anything
+
+
+def align(
+    photos: tyro.conf.Positional[tuple[Path, ...]] = (),
+    /,
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")] = Path("outputs"),
+    model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
+    detector: Annotated[str, tyro.conf.arg(metavar="NAME")] = "yunet",
+    refine: bool = False,
+    boxes: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    save: Annotated[str, tyro.conf.arg(metavar="KINDS")] = "ply,obj,mat,txt,json,overlay",
+    threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
+) -> int:
+    """Find the faces of photos and write their 3D shape.
+
+    For every face NAME_0.ply, .obj, .mat, .txt, .json (docs/outputs.md), for every photo NAME_overlay.jpg. Exit code 0:
+    faces were found; 1: no photo shows a face; 2: a photo failed. A photo that fails does not stop the others.
+
+    Args:
+        photos: the pictures.
+        output: where the files go; created if need be.
+        model: folder or name of a model bundle; the shipped one by default.
+        detector: yunet, dlib, or dlib:FILE.dat for boxes with 68 landmarks.
+        refine: regress twice, the second time on the region around the first result: slower, more accurate.
+        boxes: .bbox, .txt or .json file of face boxes, instead of the detector.
+        save: which files, separated by commas: ply, obj, mat, txt, json, overlay, crop.
+        threads: CPU threads of the network; all by default.
+
+    Returns:
+        The exit code.
+    """
+    if not photos:
+        raise ImageError("no photo given: ddfa align PHOTO...")
+    kinds = _parse_kinds(save)
+    box_file = _read_box_file(boxes, photos)
+    aligner = FaceAligner(model, detector=None if box_file else load_detector(detector), threads=threads)
+    job = _Job(aligner, refine, box_file, kinds, make_folder(output))
+    faces, failures = 0, 0
+    for photo, name in _with_progress(list(zip(photos, _output_names(photos), strict=True))):
+        try:
+            faces += job.run(photo, name)
+        except DDFAError as error:
+            failures += 1
+            _complain(photo, str(error))
+        except Exception as error:  # whatever one photo triggers must not cost the user the others
+            failures += 1
+            _complain(photo, f"unexpected {type(error).__name__}: {error}; please report it with this photo")
+    if len(photos) > 1:
+        print(f"{len(photos)} photos, {_count(faces, 'face')}, {failures} failed -> {output}")
+    if failures:
+        return FAILED
+    return OK if faces else NOTHING_FOUND
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is done to every photo."""
+
+    aligner: FaceAligner
+    refine: bool
+    boxes: BoxFile | None
+    kinds: tuple[str, ...]
+    folder: Path
+
+    def run(self, photo: Path, name: str) -> int:
+        """Align one photo, write its files, print its line; returns the number of faces."""
+        image = read_image(photo)
+        boxes = None if self.boxes is None else self.boxes.boxes_of(photo).boxes
+        start = time.perf_counter()
+        faces = self.aligner(image, boxes=boxes, refine=self.refine)
+        milliseconds = 1000 * (time.perf_counter() - start)
+        written = self._write(photo, name, image, faces)
+        files = f", {_count(len(written), 'file')}: {self.folder / name}_*" if written else ""
+        print(f"{photo}: {_count(len(faces), 'face')}, {milliseconds:.0f} ms{files}", flush=True)
+        return len(faces)
+
+    def _write(self, photo: Path, name: str, image: UInt8, faces: Faces) -> list[Path]:
+        """Write the files of all faces and the overlay; nothing for a photo without a face."""
+        if not len(faces):
+            return []
+        files = FaceFiles(faces, self.aligner.bundle, image, photo)
+        written = [
+            files.write(kind, index, self.folder / f"{name}_{index}")
+            for index in range(len(faces))
+            for kind in self.kinds
+            if kind in FACE_KINDS
+        ]
+        if "overlay" in self.kinds:
+            from ddfa.render.overlay import draw_overlay
+
+            written.append(self.folder / f"{name}_overlay.jpg")
+            write_image(written[-1], draw_overlay(image, faces))
+        return written
+
+
+def _parse_kinds(save: str) -> tuple[str, ...]:
+    kinds = tuple(dict.fromkeys(word.strip().lower() for word in save.split(",") if word.strip()))
+    unknown = [kind for kind in kinds if kind not in _KINDS]
+    if unknown or not kinds:
+        raise OutputError(f"--save does not know '{', '.join(unknown)}': choose from {','.join(_KINDS)}")
+    return kinds
+
+
+def _read_box_file(path: Path | None, photos: Sequence[Path]) -> BoxFile | None:
+    if path is None:
+        return None
+    file = BoxFile(path)
+    if file.is_for_one_photo and len(photos) > 1:
+        raise DetectorError(f"{path} holds boxes for one photo, not {len(photos)}: use a JSON file with a list per photo")
+    return file
+
+
+def _output_names(photos: Sequence[Path]) -> list[str]:
+    """The stem of each photo; where photos of several folders or formats share one, a number behind the later ones."""
+    names: list[str] = []
+    seen: Counter[str] = Counter()
+    for photo in photos:
+        seen[photo.stem] += 1
+        names.append(photo.stem if seen[photo.stem] == 1 else f"{photo.stem}-{seen[photo.stem]}")
+    return names
+
+
+def _with_progress(items: Sequence[tuple[Path, str]]) -> Iterable[tuple[Path, str]]:
+    """Show a bar on the terminal when there are many photos."""
+    if len(items) < _PROGRESS_FROM or not sys.stderr.isatty():
+        return items
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, description="aligning", console=Console(stderr=True), transient=True)
+
+
+def _complain(photo: Path, message: str) -> None:
+    """Print one line to stderr, which names the photo."""
+    named = message if str(photo) in message else f"{photo}: {message}"
+    print(f"ddfa align: {' '.join(named.split())}", file=sys.stderr, flush=True)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,113 @@
+"""`ddfa models list | show | verify | import-3ddfa`: the model bundles at hand."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from ddfa.errors import ModelError
+from ddfa.regress.bundle import Bundle
+from ddfa.regress.registry import find_bundle, installed, models_folder
+
+_Models = Annotated[tuple[str, ...], tyro.conf.Positional]
+
+
+def list_models() -> int:
+    """List the installed model bundles.
+
+    Returns:
+        Exit code 0.
+    """
+    table = Table("name", "architecture", "parameters", "head", "licence", title="model bundles")
+    for name, folder in installed().items():
+        try:
+            bundle = Bundle.load(folder)
+        except ModelError as error:
+            table.add_row(name, f"[red]{error}", "", "", "")
+            continue
+        head = bundle.head if bundle.head_path is None else "published basis"
+        table.add_row(name, bundle.architecture, str(bundle.layout.size), head, bundle.licence)
+    console = Console()
+    console.print(table)
+    console.print(f"Bundles of your own are looked for in {models_folder()} (or in $DDFA_MODELS).")
+    return 0
+
+
+def show_model(model: Annotated[str, tyro.conf.Positional]) -> int:
+    """Show what a bundle says about itself, as JSON; the whitening is left out.
+
+    Args:
+        model: name or folder of the bundle.
+
+    Returns:
+        Exit code 0.
+    """
+    bundle = find_bundle(model)
+    card = {
+        "name": bundle.name,
+        "folder": str(bundle.folder),
+        "architecture": bundle.architecture,
+        "input_size": bundle.input_size,
+        "channel_order": bundle.channel_order,
+        "pixel_convention": bundle.convention.value,
+        "layout": {"pose": 12, "identity": bundle.layout.identity, "expression": bundle.layout.expression},
+        "head": bundle.head,
+        "licence": bundle.licence,
+        "training_data": bundle.training_data,
+        "accuracy": dict(bundle.accuracy),
+        "files": dict(bundle.files),
+    }
+    Console().print_json(json.dumps(card))
+    return 0
+
+
+def verify_models(models: _Models = ()) -> int:
+    """Check the files of bundles against their SHA-256.
+
+    Args:
+        models: names or folders; all installed bundles where none is given.
+
+    Returns:
+        Exit code 0 if all are intact, else 2.
+    """
+    console = Console()
+    failed = False
+    for model in models or tuple(installed()):
+        try:
+            bundle = find_bundle(model)
+            console.print(f"{model}: intact ({len(bundle.files)} files)")
+        except ModelError as error:
+            failed = True
+            console.print(f"[red]{model}: {error}")
+    return 2 if failed else 0
+
+
+def import_published(
+    checkpoint: Path,
+    basis: Path,
+    whitening: Path,
+    output: Path,
+    convention: Literal["auto", "v1", "v2"] = "auto",
+) -> int:
+    """Make a model bundle of the published 3DDFA files you own; needs the extra `train`.
+
+    Args:
+        checkpoint: V1 `.pth.tar`, V2 `.pth` or V2 `.onnx`.
+        basis: V1 `train.configs` folder or V2 `bfm_noneck_v3.pkl`.
+        whitening: V1 `param_whitening.pkl` or V2 `param_mean_std_62d_120x120.pkl`.
+        output: folder of the new bundle.
+        convention: pixel convention; auto: by the checkpoint's version.
+
+    Returns:
+        Exit code 0.
+    """
+    try:
+        from ddfa.train.published import import_3ddfa
+    except ModuleNotFoundError as error:
+        raise ModelError(f"importing needs {error.name}: pip install 'openddfa[train]'") from None
+    bundle = import_3ddfa(checkpoint, basis, whitening, output, convention)
+    Console().print(f"{bundle.architecture}, {bundle.layout.size} parameters -> {bundle.folder}")
+    return 0

@@ -1,0 +1,115 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from ddfa.errors import ModelError, OutputError
+from ddfa.regress.bundle import Bundle, write_bundle
+from ddfa.regress.registry import find_bundle, installed
+from ddfa.regress.session import Regressor
+
+
+@pytest.fixture
+def folder(toy_bundle, tmp_path):
+    """A copy of the toy bundle to damage."""
+    return shutil.copytree(toy_bundle.folder, tmp_path / "copy")
+
+
+def edit(folder, **changes):
+    path = folder / "bundle.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_round_trip(toy_bundle):
+    again = Bundle.load(toy_bundle.folder)
+    assert again.layout == toy_bundle.layout and again.convention is toy_bundle.convention
+    np.testing.assert_array_equal(again.whitening.mean, toy_bundle.whitening.mean)
+    assert set(again.files) == {"model.onnx", "head/basis.pkl"}
+    assert again.head_path == toy_bundle.folder / "head" / "basis.pkl"
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "head/basis.pkl"])
+def test_tampered_file_is_refused(folder, name):
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(ModelError, match=r"SHA-256 differs"):
+        Bundle.load(folder)
+
+
+def test_missing_file(folder):
+    (folder / "model.onnx").unlink()
+    with pytest.raises(ModelError, match=r"lacks its file model\.onnx"):
+        Bundle.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 2}, "format 2 is not known"),
+        ({"pixel_convention": "v9"}, "v9"),
+        ({"channel_order": "GRB"}, "channel_order"),
+        ({"layout": {}}, "'identity' is missing"),
+        ({"layout": {"identity": 3, "expression": 3}}, "whitening has 62 values"),
+        ({"whitening": {"mean": [0.0] * 62, "std": [0.0] * 62}}, "positive"),
+        ({"head": "../elsewhere.pkl"}, "outside the bundle"),
+        ({"files": {"model.onnx": "", "/etc/passwd": ""}}, "outside the bundle"),
+        ({"files": {}}, r"does not list model\.onnx"),
+        ({"files": 3}, "not a bundle's card"),
+    ],
+)
+def test_inconsistent_cards(folder, changes, message):
+    edit(folder, **changes)
+    with pytest.raises(ModelError, match=message):
+        Bundle.load(folder)
+
+
+def test_not_a_bundle(tmp_path):
+    with pytest.raises(ModelError, match="a bundle is a folder"):
+        Bundle.load(tmp_path)
+    (tmp_path / "bundle.json").write_text("{")
+    with pytest.raises(ModelError, match="not valid JSON"):
+        Bundle.load(tmp_path)
+    (tmp_path / "bundle.json").write_text("[]")
+    with pytest.raises(ModelError, match="not a bundle's card"):
+        Bundle.load(tmp_path)
+
+
+def test_rewriting_replaces_a_bundle_but_nothing_else(toy_bundle, folder, tmp_path):
+    files = {name: toy_bundle.folder / name for name in toy_bundle.files}
+    write_bundle(toy_bundle, folder, files)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "precious.txt").write_text("keep me")
+    with pytest.raises(OutputError, match="not a model bundle"):
+        write_bundle(toy_bundle, other, files)
+    with pytest.raises(OutputError, match="cannot write the bundle"):
+        write_bundle(toy_bundle, tmp_path / "new", files | {"missing.bin": tmp_path / "missing.bin"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "other"]
+
+
+def test_found_by_folder_and_by_name(toy_bundle, tmp_path, monkeypatch):
+    monkeypatch.setenv("DDFA_MODELS", str(tmp_path))
+    shutil.copytree(toy_bundle.folder, tmp_path / "mine")
+    assert installed()["mine"] == tmp_path / "mine"
+    assert find_bundle("mine").name == "toy"
+    assert find_bundle(tmp_path / "mine").name == "toy"
+    with pytest.raises(ModelError, match=r"no model bundle 'other': .*mine"):
+        find_bundle("other")
+
+
+def test_network_that_is_none(toy_bundle, tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"not a network")
+    with pytest.raises(ModelError, match="cannot be loaded as a network"):
+        Regressor(toy_bundle, model_path=path)
+
+
+def test_batches_of_any_size_agree(toy_bundle):
+    regressor = Regressor(toy_bundle, threads=1)
+    crops = np.random.default_rng(0).integers(0, 256, (67, 120, 120, 3), np.uint8)
+    together = regressor.params_from_crops(crops)
+    assert together.shape == (67, 62)
+    np.testing.assert_allclose(together[66:], regressor.params_from_crops(crops[66:]), atol=1e-5)
+    assert regressor.params_from_crops(crops[:0]).shape == (0, 62)

@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+
+from ddfa.align import FaceAligner
+from ddfa.detect import Detections
+from ddfa.errors import DetectorError, ImageError, ModelError
+from ddfa.geometry.roi import roi_from_boxes, roi_from_landmarks
+from ddfa.regress.convention import PixelConvention
+
+from .conftest import make_bundle
+
+
+@pytest.fixture(scope="module")
+def aligner(toy_bundle):
+    return FaceAligner(toy_bundle, threads=1)
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+
+
+BOXES = np.array([[50, 60, 150, 170], [200, 80, 290, 190]], np.float32)
+
+
+def test_many_faces_give_what_each_gives_alone(aligner, image):
+    together = aligner(image, boxes=BOXES)
+    assert len(together) == 2 and together.image_size == (400, 300)
+    for i in range(2):
+        np.testing.assert_allclose(aligner(image, boxes=BOXES[i : i + 1]).params, together.params[i : i + 1], atol=1e-4)
+
+
+def test_rois_follow_the_boxes_and_the_landmarks(aligner, image):
+    np.testing.assert_array_equal(aligner(image, boxes=BOXES).roi, roi_from_boxes(BOXES))
+    points = np.random.default_rng(1).uniform(60, 160, (1, 68, 2)).astype(np.float32)
+    faces = aligner(image, landmarks=points)
+    np.testing.assert_array_equal(faces.roi, roi_from_landmarks(points))
+    np.testing.assert_array_equal(faces.boxes[0, :2], points[0].min(axis=0))
+
+
+def test_refine_looks_again_around_the_first_landmarks(aligner, image):
+    once, twice = aligner(image, boxes=BOXES), aligner(image, boxes=BOXES, refine=True)
+    np.testing.assert_array_equal(twice.roi, roi_from_landmarks(once.landmarks68))
+    np.testing.assert_array_equal(twice.boxes, once.boxes)
+
+
+def test_detector_of_your_own(toy_bundle, image):
+    points = np.random.default_rng(1).uniform(60, 160, (1, 68, 2)).astype(np.float32)
+
+    def with_boxes(_):
+        return Detections(BOXES, np.array([0.9, 0.8], np.float32))
+
+    def with_landmarks(_):
+        return Detections(BOXES[:1], np.array([0.9], np.float32), points)
+
+    faces = FaceAligner(toy_bundle, detector=with_boxes)(image)
+    np.testing.assert_array_equal(faces.scores, np.array([0.9, 0.8], np.float32))
+    faces = FaceAligner(toy_bundle, detector=with_landmarks)(image)
+    np.testing.assert_array_equal(faces.roi, roi_from_landmarks(points))
+
+
+def test_no_face_is_a_result(toy_bundle, image):
+    faces = FaceAligner(toy_bundle, detector=lambda _: Detections.none())(image, refine=True)
+    assert len(faces) == 0 and faces.landmarks68.shape == (0, 68, 3)
+    assert len(FaceAligner(toy_bundle)(image, boxes=np.zeros((0, 4)))) == 0
+
+
+def test_published_bundles_truncate_the_roi(tmp_path, image):
+    aligner = FaceAligner(make_bundle(tmp_path / "v2", convention=PixelConvention.V2))
+    side = aligner(image, boxes=BOXES).roi[:, 2] - aligner(image, boxes=BOXES).roi[:, 0]
+    np.testing.assert_array_equal(side, [165, 158])
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((10, 10), np.uint8),
+        np.zeros((10, 10, 4), np.uint8),
+        np.zeros((10, 10, 3), np.float32),
+        np.zeros((0, 10, 3), np.uint8),
+        None,
+    ],
+)
+def test_wrong_images(aligner, image):
+    with pytest.raises(ImageError, match="must be RGB uint8"):
+        aligner(image, boxes=BOXES)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [
+        ([[np.nan, 0, 10, 10]], "finite"),
+        ([[10, 10, 10, 20]], "empty"),
+        ([[20, 10, 10, 20]], "empty"),
+        ([[1, 2, 3]], r"\(n, 4\)"),
+        ([[1000, 1000, 1100, 1100]], "does not lie in this image of 400 x 300"),
+        ([[0, 0, 1e6, 1e6]], "does not lie in this image"),
+    ],
+)
+def test_wrong_boxes(aligner, image, boxes, message):
+    with pytest.raises(DetectorError, match=message):
+        aligner(image, boxes=boxes)
+
+
+@pytest.mark.parametrize(
+    ("landmarks", "message"),
+    [
+        (np.zeros((1, 5, 2)), r"must be \(n, 68, 2\)"),
+        (np.full((1, 68, 2), np.nan), "finite"),
+        (np.zeros((1, 68, 2)), "empty"),
+    ],
+)
+def test_wrong_landmarks(aligner, image, landmarks, message):
+    with pytest.raises(DetectorError, match=message):
+        aligner(image, landmarks=landmarks)
+
+
+def test_boxes_and_landmarks_together(aligner, image):
+    with pytest.raises(DetectorError, match="not both"):
+        aligner(image, boxes=BOXES, landmarks=np.ones((1, 68, 2)))
+
+
+def test_unknown_model():
+    with pytest.raises(ModelError, match="no model bundle 'nowhere'"):
+        FaceAligner("nowhere")

@@ -1,0 +1,74 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ddfa.errors import ModelError
+from ddfa.faces import Faces
+from ddfa.geometry.pose import compose, matrix_from_euler
+from ddfa.regress.convention import PixelConvention
+from ddfa.regress.layout import ParamLayout
+
+LAYOUT = ParamLayout(identity=5, expression=3)
+
+
+def make_faces(head, n=3, convention=PixelConvention.OPEN, seed=0):
+    rng = np.random.default_rng(seed)
+    euler = rng.uniform(-60, 60, (n, 3))
+    pose = compose(rng.uniform(0.3, 0.6, n), matrix_from_euler(euler), rng.normal(60, 5, (n, 3)))
+    params = LAYOUT.join(pose, rng.normal(size=(n, 5)), rng.normal(size=(n, 3)))
+    corner = rng.uniform(-50, 500, (n, 2))
+    roi = np.concatenate([corner, corner + rng.uniform(80, 400, (n, 1))], axis=1)
+    boxes = roi.astype(np.float32)
+    return Faces(boxes, np.ones(n, np.float32), params, boxes, head, LAYOUT, convention, (640, 480)), euler
+
+
+@settings(deadline=None)
+@given(st.integers(0, 500), st.sampled_from(PixelConvention))
+def test_pose_scale_and_translation_rebuild_the_vertices(toy_head, seed, convention):
+    faces, euler = make_faces(toy_head, seed=seed, convention=convention)
+    np.testing.assert_allclose(faces.euler_deg, euler, atol=1e-2)
+    shape = toy_head.decode(faces.identity, faces.expression)
+    camera = shape @ faces.rotation.transpose(0, 2, 1) * (1, -1, 1)
+    rebuilt = faces.scale[:, None, None] * camera + faces.translation[:, None]
+    if convention is PixelConvention.V2:
+        rebuilt[..., 2] -= rebuilt[..., 2].min(axis=1, keepdims=True)
+    np.testing.assert_allclose(faces.vertices, rebuilt, atol=0.01)
+
+
+def test_landmarks_lie_on_the_dense_vertices(toy_head):
+    faces, _ = make_faces(toy_head)
+    corners = faces.vertices[:, toy_head.landmark_vertices]
+    expected = np.einsum("nkcd,kc->nkd", corners, toy_head.landmark_weights)
+    np.testing.assert_allclose(faces.landmarks68, expected, atol=0.01)
+
+
+def test_selection_and_iteration(toy_head):
+    faces, _ = make_faces(toy_head)
+    assert [len(face) for face in faces] == [1, 1, 1]
+    np.testing.assert_array_equal(faces[-1].params, faces.params[2:])
+    np.testing.assert_array_equal(faces[np.array([True, False, True])].roi, faces.roi[[0, 2]])
+    assert len(faces[1:]) == 2
+    with pytest.raises(IndexError):
+        faces[3]
+
+
+def test_no_faces(toy_head):
+    faces = make_faces(toy_head)[0][:0]
+    assert faces.vertices.shape == (0, 80, 3) and faces.landmarks68.shape == (0, 68, 3)
+    assert faces.euler_deg.shape == (0, 3) and faces.rotation.shape == (0, 3, 3)
+    v2 = replace(faces, convention=PixelConvention.V2)
+    assert v2.vertices.shape == (0, 80, 3) and v2.translation.shape == (0, 3)
+
+
+def test_blendshapes_need_the_open_head(toy_head):
+    with pytest.raises(ModelError, match="no ARKit blendshapes: use a bundle"):
+        _ = make_faces(toy_head)[0].blendshapes
+
+
+def test_inconsistent_arrays(toy_head):
+    faces, _ = make_faces(toy_head)
+    with pytest.raises(ModelError, match=r"boxes is \(2, 4\)"):
+        replace(faces, boxes=faces.boxes[:2])
