@@ -8,6 +8,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from ddfa.commands.exits import FAILED, OK
 from ddfa.errors import ModelError
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.registry import find_bundle, installed, models_folder
@@ -33,7 +34,7 @@ def list_models() -> int:
     console = Console()
     console.print(table)
     console.print(f"Bundles of your own are looked for in {models_folder()} (or in $DDFA_MODELS).")
-    return 0
+    return OK
 
 
 def show_model(model: Annotated[str, tyro.conf.Positional]) -> int:
@@ -61,7 +62,7 @@ def show_model(model: Annotated[str, tyro.conf.Positional]) -> int:
         "files": dict(bundle.files),
     }
     Console().print_json(json.dumps(card))
-    return 0
+    return OK
 
 
 def verify_models(models: _Models = ()) -> int:
@@ -82,7 +83,7 @@ def verify_models(models: _Models = ()) -> int:
         except ModelError as error:
             failed = True
             console.print(f"[red]{model}: {error}")
-    return 2 if failed else 0
+    return FAILED if failed else OK
 
 
 def import_published(
@@ -104,10 +105,8 @@ def import_published(
     Returns:
         Exit code 0.
     """
-    try:
-        from ddfa.train.published import import_3ddfa
-    except ModuleNotFoundError as error:
-        raise ModelError(f"importing needs {error.name}: pip install 'openddfa[train]'") from None
+    from ddfa.train.published import import_3ddfa
+
     bundle = import_3ddfa(checkpoint, basis, whitening, output, convention)
     Console().print(f"{bundle.architecture}, {bundle.layout.size} parameters -> {bundle.folder}")
-    return 0
+    return OK

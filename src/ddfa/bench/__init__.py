@@ -1,0 +1,1 @@
+"""Measuring models: landmark accuracy on annotated photos."""

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ddfa.bench.metrics import aligned_nme, nme, summarise
+
+
+def random_points(seed, n=4):
+    return np.random.default_rng(seed).uniform(0, 200, (n, 68, 3))
+
+
+@given(st.integers(0, 1000), st.floats(-20, 20), st.floats(-20, 20))
+def test_nme_of_a_shift_is_its_length_over_the_box(seed, dx, dy):
+    truth = random_points(seed)
+    width, height = np.ptp(truth[..., :2], axis=1).T
+    expected = 100 * np.hypot(dx, dy) / np.sqrt(width * height)
+    np.testing.assert_allclose(nme(truth + np.array([dx, dy, 99]), truth), expected, atol=1e-9)
+
+
+@given(st.integers(0, 1000), st.floats(0.5, 2), st.floats(-50, 50))
+def test_aligned_nme_ignores_scale_and_translation(seed, scale, shift):
+    truth = random_points(seed)
+    np.testing.assert_allclose(aligned_nme(scale * truth + shift, truth), 0, atol=1e-9)
+    noisy = truth + np.random.default_rng(seed).normal(0, 3, truth.shape)
+    np.testing.assert_allclose(aligned_nme(scale * noisy + shift, truth), aligned_nme(noisy, truth), atol=1e-9)
+    assert (aligned_nme(noisy, truth) <= nme(noisy, truth) * 1.05).all()
+
+
+def test_bins_and_means():
+    summary = summarise(np.array([1.0, 3.0, 5.0, 9.0]), np.array([-30.0, 10.0, -60.0, 100.0]))
+    assert summary.bins == (2.0, 5.0, 9.0) and summary.counts == (2, 1, 1)
+    assert summary.mean == pytest.approx(16 / 3) and summary.plain == 4.5
+
+
+def test_empty_bins_do_not_count():
+    summary = summarise(np.array([2.0]), np.array([70.0]))
+    assert np.isnan(summary.bins[:2]).all() and summary.mean == 2.0
+    assert np.isnan(summarise(np.zeros(0), np.zeros(0)).mean)
