@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from headbuild import atlas, control, expression, identity, regions, subdivide
+from headbuild import aperture, atlas, control, expression, identity, regions, subdivide
 from headbuild.source import Floats, Ints, MakeHuman
 from scipy.sparse import csr_matrix, hstack, vstack
 
@@ -48,6 +48,8 @@ def build(source: MakeHuman) -> dict[str, np.ndarray]:
     mesh = control.build_control(source, person)
     operator, triangles, mirror, edges = surface(mesh)
     mean, masks = place(source, mesh, mesh.select @ person)
+    mouth = aperture.find_aperture(mesh, mean, "mouth_inner", 0, aperture.LIP_OUTER)
+    mean = mean + aperture.close_lips(mouth, mean)
     weights = np.zeros(len(mean))
     for name, weight in WEIGHTS.items():
         weights[masks[name]] = weight
@@ -75,7 +77,7 @@ def build(source: MakeHuman) -> dict[str, np.ndarray]:
         "mirror_vertices": mirror.astype(np.int32),
     }
     arrays |= quantise("identity_basis", sharp(modes.fields)) | quantise("expression_basis", sharp(units))
-    arrays |= texture(mesh) | dense_regions(mesh, operator, triangles, masks)
+    arrays |= texture(mesh) | dense_regions(mesh, operator, triangles, masks, operator @ sharp(mean[None])[0])
     return arrays | landmarks()
 
 
@@ -153,7 +155,7 @@ def texture(mesh: control.Control) -> dict[str, np.ndarray]:
 
 
 def dense_regions(
-    mesh: control.Control, operator: csr_matrix, triangles: Ints, masks: dict[str, np.ndarray]
+    mesh: control.Control, operator: csr_matrix, triangles: Ints, masks: dict[str, np.ndarray], mean: Floats
 ) -> dict[str, np.ndarray]:
     """Region masks on the dense mesh."""
     vertices = operator.shape[0]
@@ -161,6 +163,8 @@ def dense_regions(
     dense = {name: operator @ mask.astype(float) > 0.499 for name, mask in masks.items()}
     parts = np.repeat(mesh.parts, 4)
     skin = np.isin(np.arange(vertices), triangles[: len(parts)][parts == 0])
+    for name, geometric in (("hair", regions.hair_at), ("face", regions.face_at)):
+        dense[name] = geometric(mean) & ~dense["ears"]  # anew, for a smooth outline
     dense = {name: mask & skin if name in regions.ON_SKIN else mask & ~skin for name, mask in dense.items()}
     dense["skin"] = skin
     dense["eye_left"], dense["eye_right"] = np.zeros((2, vertices), bool)

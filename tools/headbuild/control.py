@@ -29,6 +29,7 @@ class Control:
         uv_triangles: (T, 3) into uv.
         islands: (T,) index into `island_names`, one for each piece of the atlas.
         parts: (T,) index into PARTS.
+        edges: (E, 2) the edges of the quads, without the diagonals.
         eyes: first control point of the left and of the right eye, four each.
     """
 
@@ -40,6 +41,7 @@ class Control:
     islands: Ints
     island_names: tuple[str, ...]
     parts: Ints
+    edges: Ints
     eyes: tuple[int, int]
 
 
@@ -75,7 +77,8 @@ def build_control(source: MakeHuman, mean: Floats) -> Control:
     mirror = np.concatenate([renumber[source.mirror[used]], np.arange(first + 4, first + 8), np.arange(first, first + 4)])
     return Control(
         csr_matrix(select), mirror, triangles, source.uvs[used_uv], uv_triangles, island[rows], names,
-        np.array([part_of[name] for name in names])[island[rows]], (first, first + 4),
+        np.array([part_of[name] for name in names])[island[rows]],
+        renumber[np.stack([quads, np.roll(quads, -1, axis=1)], axis=-1).reshape(-1, 2)], (first, first + 4),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from . import aperture
 from .control import Control
 from .source import Floats, MakeHuman
 
@@ -52,6 +53,10 @@ def expression_units(source: MakeHuman, control: Control, mean: Floats) -> Float
         [control.select @ (0.5 * (raw[name] + source.reflect(raw[mirrored_name(name)]))) for name in ARKIT_NAMES]
     )
     units[:, min(control.eyes) :] = 0
+    # MakeHuman's blink fits its base head only: on the mean person the lids would cross.
+    for name, side, first in (("eyeBlinkLeft", 1, control.eyes[0]), ("eyeBlinkRight", -1, control.eyes[1])):
+        eye = aperture.find_aperture(control, mean, "eye_socket", side, aperture.EYE_OUTER)
+        units[ARKIT_NAMES.index(name)] = aperture.blink(eye, mean, mean[first])
     for direction, (about_x, about_y) in GAZE_DEG.items():
         for side, sign, first in (("Left", 1, control.eyes[0]), ("Right", -1, control.eyes[1])):
             turn = Rotation.from_euler("xy", [about_x, sign * about_y], degrees=True).as_matrix()

@@ -1,0 +1,100 @@
+"""Points on triangle meshes: closest points, barycentric interpolation, similarity between point sets."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddfa.arrays import Float64, Floats
+
+
+class SurfacePoints(NamedTuple):
+    """Points on a triangle mesh.
+
+    Attributes:
+        triangles: (n,) int, the triangle each point lies in.
+        weights: (n, 3) float64, barycentric, not negative, summing to 1.
+        positions: (n, 3) float64.
+        distances: (n,) float64, how far the queried point was.
+    """
+
+    triangles: NDArray[np.intp]
+    weights: Float64
+    positions: Float64
+    distances: Float64
+
+
+class Similarity(NamedTuple):
+    """The map x -> scale * rotation @ x + translation."""
+
+    scale: float
+    rotation: Float64
+    translation: Float64
+
+    def apply(self, points: Floats) -> Float64:
+        """Map (..., 3) points."""
+        return np.asarray(self.scale * points @ self.rotation.T + self.translation, np.float64)
+
+
+def similarity_between(source: Floats, target: Floats, weights: Floats | None = None) -> Similarity:
+    """The similarity that takes source points to target points with least squared error (Umeyama 1991).
+
+    Args:
+        source: (n, 3).
+        target: (n, 3).
+        weights: (n,) importance of each point; equal by default.
+    """
+    w = np.ones(len(source)) if weights is None else np.asarray(weights, np.float64)
+    w = w / w.sum()
+    source_mean, target_mean = w @ source, w @ target
+    centred = np.asarray(source - source_mean, np.float64)
+    u, singular, vt = np.linalg.svd((w[:, None] * (target - target_mean)).T @ centred)
+    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    rotation = (u * sign) @ vt
+    scale = float((singular * sign).sum() / (w @ (centred**2).sum(axis=1)))
+    return Similarity(scale, rotation, target_mean - scale * rotation @ source_mean)
+
+
+def closest_points(points: Floats, vertices: Floats, triangles: NDArray[np.integer], candidates: int = 12) -> SurfacePoints:
+    """The point of a mesh nearest to each query point.
+
+    Args:
+        points: (n, 3) queries.
+        vertices: (V, 3) of the mesh.
+        triangles: (T, 3) of the mesh.
+        candidates: only the triangles with the nearest centroids are tried; enough for evenly sized triangles.
+    """
+    from scipy.spatial import cKDTree
+
+    corners = np.asarray(vertices, np.float64)[triangles]
+    _, nearest = cKDTree(corners.mean(axis=1)).query(points, k=min(candidates, len(triangles)))
+    nearest = nearest.reshape(len(points), -1)
+    query = np.repeat(np.asarray(points, np.float64), nearest.shape[1], axis=0)
+    weights = _closest_in_triangle(query, corners[nearest.ravel()])
+    positions = np.einsum("nc,ncd->nd", weights, corners[nearest.ravel()])
+    distances = np.linalg.norm(positions - query, axis=1).reshape(nearest.shape)
+    best = np.arange(len(points)) * nearest.shape[1] + distances.argmin(axis=1)
+    return SurfacePoints(nearest.ravel()[best], weights[best], positions[best], distances.ravel()[best])
+
+
+def _closest_in_triangle(points: Float64, corners: Float64) -> Float64:
+    """Barycentric weights (n, 3) of the point of triangle `corners` (n, 3, 3) nearest to each point (n, 3)."""
+    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
+    normal = np.cross(b - a, c - a)
+    area = np.maximum((normal**2).sum(axis=1), 1e-30)
+    inside = np.empty_like(points)
+    inside[:, 1] = (np.cross(points - a, c - a) * normal).sum(axis=1) / area
+    inside[:, 2] = (np.cross(b - a, points - a) * normal).sum(axis=1) / area
+    inside[:, 0] = 1 - inside[:, 1] - inside[:, 2]
+    best, distance = inside, np.where((inside >= 0).all(axis=1), -1.0, np.inf)
+    for k in range(3):
+        start, edge = corners[:, k], corners[:, (k + 1) % 3] - corners[:, k]
+        along = ((points - start) * edge).sum(axis=1) / np.maximum((edge**2).sum(axis=1), 1e-30)
+        along = np.clip(along, 0, 1)
+        away = ((start + along[:, None] * edge - points) ** 2).sum(axis=1)
+        weights = np.zeros_like(points)
+        weights[:, k], weights[:, (k + 1) % 3] = 1 - along, along
+        nearer = away < distance
+        best = np.where(nearer[:, None], weights, best)
+        distance = np.where(nearer, away, distance)
+    return best
