@@ -1,0 +1,46 @@
+# From a clean machine with Python >= 3.11 and make: `make demo`, `make test`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+DEMO := outputs/demo
+
+.PHONY: demo test lint reference clean
+
+# Align the sample photos; needs the packages for inference only.
+demo: .venv/base.stamp
+	$(BIN)/ddfa align samples/*.jpg -o $(DEMO)
+	@echo "The results are in $(DEMO)/: open the overlays with any viewer, the .ply files with MeshLab."
+
+# Run all tests. Those against the published files need `make reference` once, and skip without it.
+test: .venv/dev.stamp
+	$(BIN)/python -m pytest
+
+# Style, types, layering.
+lint: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+# Fetch the published 3DDFA files for the parity tests (academic use only) into reference/, which git ignores.
+reference: .venv/base.stamp
+	$(BIN)/python tools/fetch_reference.py
+
+clean:
+	rm -rf .venv outputs
+
+.venv/python.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/base.stamp: .venv/python.stamp pyproject.toml constraints.txt
+	$(PIP) --editable .
+	@touch $@
+
+# torch, onnx and trimesh for training, the optional detector, and the test tools.
+.venv/dev.stamp: .venv/base.stamp
+	$(PIP) --editable '.[train,dlib,dev]'
+	@touch $@
