@@ -49,7 +49,7 @@ def build(source: MakeHuman) -> dict[str, np.ndarray]:
     operator, triangles, mirror, edges = surface(mesh)
     mean, masks = place(source, mesh, mesh.select @ person)
     mouth = aperture.find_aperture(mesh, mean, "mouth_inner", 0, aperture.LIP_OUTER)
-    mean = mean + aperture.close_lips(mouth, mean)
+    mean = mean + aperture.close_lips(mouth, mean) + aperture.settle_mouth(mesh, mean) + control.trim_neck(mesh, mean)
     weights = np.zeros(len(mean))
     for name, weight in WEIGHTS.items():
         weights[masks[name]] = weight

@@ -13,6 +13,9 @@ from .source import Floats, Ints
 
 EYE_MARGIN, EYE_OUTER = 3, 11  # ring of the lid's edge, and of the skin that a blink leaves in place
 LIP_CONTACT, LIP_OUTER = 4, 10  # last ring where closed lips touch, and first one that closing them leaves in place
+POCKET_RINGS = 4  # over so many rings behind the lips the inner mouth parts from the skin
+TEETH = ("teeth_upper", "teeth_lower")
+MOUTH_BACK, MOUTH_SHRINK = np.array([0.0, 0.0, -3.0]), 0.07  # mm, and a fraction
 LOWER_LID_SHARE = 0.1  # of the way to close the eye
 LID_CLEARANCE = 0.6  # mm, how much a closed lid bulges, so that half-closed ones clear the eyeball
 
@@ -121,6 +124,21 @@ def close_lips(mouth: Aperture, mean: Floats) -> Floats:
     field = np.zeros_like(mean)
     field[:, 1] = mouth.spread(np.where(mouth.upper, -0.5, 0.5) * gap, fade, len(mean))
     return field
+
+
+def settle_mouth(control: Control, mean: Floats) -> Floats:
+    """(C, 3) displacement that draws the inner mouth and the teeth back, so that no person's skin lets them through."""
+    points = np.arange(len(mean))
+    pocket_triangles = control.triangles[control.parts == PARTS.index("mouth_inner")]
+    pocket = np.isin(points, pocket_triangles)
+    border = pocket & np.isin(points, control.triangles[control.parts == 0])
+    ring = rings_from(pocket_triangles, border, POCKET_RINGS)
+    ring[pocket & (ring < 0)] = POCKET_RINGS
+    depth = np.maximum(ring, 0) / POCKET_RINGS
+    teeth = np.isin(points, control.triangles[np.isin(control.parts, [PARTS.index(x) for x in TEETH])])
+    depth[teeth] = 1.0
+    centre = mean[pocket].mean(axis=0)
+    return depth[:, None] * (MOUTH_BACK - MOUTH_SHRINK * (mean - centre))
 
 
 def blink(eye: Aperture, mean: Floats, centre: Floats) -> Floats:

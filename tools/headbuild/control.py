@@ -10,9 +10,11 @@ import numpy as np
 from scipy.sparse import csr_matrix, lil_matrix
 
 from .source import Floats, Ints, MakeHuman, Quads
+from .subdivide import edges_of
 
 NECK_ROWS = 8  # rows of quads kept below MakeHuman's own head island
 EYE_RINGS, EYE_SEGMENTS = 14, 32
+EYE_SIZE = 0.97  # of the helper, so that the lids clear it
 EYE_BACK_DEG = 140.0  # the eyeball is left open at the back, where nothing can see it
 PARTS = ("skin", "mouth_inner", "eye_socket", "teeth_upper", "teeth_lower", "tongue")
 
@@ -126,6 +128,20 @@ def _neck(source: MakeHuman, body: Quads, head: Ints) -> Ints:
     return grown & torso & high
 
 
+def trim_neck(control: Control, mean: Floats) -> Floats:
+    """(C, 3) displacement that moves the ragged lower border of the neck into one plane, and the rest above it."""
+    edges, _, faces = edges_of(control.triangles)
+    border = np.intersect1d(edges[faces == 1], control.triangles[control.parts == 0])
+    design = np.stack([np.ones(len(border)), mean[border, 2]], axis=1)
+    height, tilt = np.linalg.lstsq(design, mean[border, 1], rcond=None)[0]
+    skin = np.unique(control.triangles[control.parts == 0])
+    above = mean[:, 1] - (height + tilt * mean[:, 2])
+    field = np.zeros_like(mean)
+    field[skin, 1] = np.maximum(1.5 - above[skin], 0.0)
+    field[border, 1] = -above[border]
+    return field
+
+
 def _split(quads: Ints, mean: Floats, mirror: Ints) -> Ints:
     """Corner numbers (2F, 3) of two triangles for each quad: the shorter diagonal, the same on both sides."""
     a, b, c, d = (mean[quads[:, k]] for k in range(4))
@@ -144,7 +160,7 @@ def _eye_frame(helper: Floats) -> Floats:
     radius = np.linalg.norm(offsets, axis=1).mean()
     design = np.concatenate([np.ones((len(helper), 1)), offsets / radius], axis=1)
     fit = np.linalg.pinv(design)  # rows: centre, then the derivative along each axis
-    fit[1:] += fit[0]
+    fit[1:] = EYE_SIZE * fit[1:] + fit[0]
     return fit
 
 

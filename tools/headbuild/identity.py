@@ -19,8 +19,8 @@ AGE_ANCHORS = (0.0, 0.1875, 0.5, 1.0)  # 1, 10, 25 and 90 years on MakeHuman's s
 
 # Standard deviation of the sliders, whose full range is [-1, 1]: people, not caricatures.
 SPREAD = {
-    "head": 0.25, "forehead": 0.35, "eyes": 0.30, "eyebrows": 0.35, "nose": 0.35, "mouth": 0.32,
-    "cheek": 0.35, "chin": 0.35, "ears": 0.20, "neck": 0.20, "asym": 0.25,
+    "head": 0.18, "forehead": 0.25, "eyes": 0.22, "eyebrows": 0.25, "nose": 0.27, "mouth": 0.22,
+    "cheek": 0.25, "chin": 0.25, "ears": 0.20, "neck": 0.15, "asym": 0.18,
 }  # fmt: skip
 SIDE_SPREAD = 0.25  # how far left and right sliders differ, as a fraction of their common spread
 
@@ -70,12 +70,12 @@ def sample_people(source: MakeHuman, rng: np.random.Generator, count: int = SAMP
 
 
 def _macro_coefficients(rng: np.random.Generator, count: int) -> dict[str, Floats]:
-    ancestry = rng.dirichlet(np.full(3, 0.6), count)
+    ancestry = rng.dirichlet(np.full(3, 0.8), count)
     sex = _hat(rng.beta(0.5, 0.5, count), (0, 1))
-    life = rng.choice(3, count, p=[0.2, 0.55, 0.25])
-    age = _hat(rng.uniform(np.choose(life, [0.06, 0.3, 0.7]), np.choose(life, [0.3, 0.7, 1.0])), AGE_ANCHORS)
-    muscle = _hat(np.clip(rng.normal(0.5, 0.18, count), 0, 1), (0, 0.5, 1))
-    weight = _hat(np.clip(rng.normal(0.5, 0.22, count), 0, 1), (0, 0.5, 1))
+    life = rng.choice(3, count, p=[0.18, 0.60, 0.22])
+    age = _hat(rng.uniform(np.choose(life, [0.08, 0.3, 0.7]), np.choose(life, [0.3, 0.7, 0.95])), AGE_ANCHORS)
+    muscle = _hat(np.clip(rng.normal(0.5, 0.13, count), 0, 1), (0, 0.5, 1))
+    weight = _hat(np.clip(rng.normal(0.5, 0.15, count), 0, 1), (0, 0.5, 1))
     columns = {}
     for s, sex_name in enumerate(SEXES):
         for a, age_name in enumerate(AGES):
