@@ -124,8 +124,21 @@ def _neck(source: MakeHuman, body: Quads, head: Ints) -> Ints:
         touched = np.isin(body.vertices, inside).any(axis=1) & torso
         grown = grown | touched
         inside = np.unique(body.vertices[grown])
-    high = source.positions[body.vertices, 1].min(axis=1) > lowest - 24.0
-    return grown & torso & high
+    high = source.positions[body.vertices, 1].min(axis=1) > lowest - 14.0
+    return _without_spikes(body, grown & torso & high, head)
+
+
+def _without_spikes(body: Quads, neck: Ints, head: Ints) -> Ints:
+    """Drop neck quads that stick out of the lower border with two edges or more."""
+    neck = neck.copy()
+    edges = np.sort(np.stack([body.vertices, np.roll(body.vertices, -1, axis=1)], axis=-1), axis=-1)
+    keys = edges[..., 0] * body.vertices.max() + edges[..., 1]
+    while True:
+        count = np.bincount(keys[neck | head].ravel(), minlength=keys.max() + 1)
+        spikes = neck & ((count[keys] == 1).sum(axis=1) >= 2)
+        if not spikes.any():
+            return neck
+        neck &= ~spikes
 
 
 def trim_neck(control: Control, mean: Floats) -> Floats:
