@@ -12,7 +12,7 @@ import tyro
 
 from ddfa.align import FaceAligner
 from ddfa.arrays import UInt8
-from ddfa.cli import FAILED, NOTHING_FOUND, OK
+from ddfa.commands.exits import FAILED, NOTHING_FOUND, OK
 from ddfa.detect import load_detector
 from ddfa.detect.boxes import BoxFile
 from ddfa.errors import DDFAError, DetectorError, ImageError, OutputError
@@ -131,7 +131,9 @@ def _read_box_file(path: Path | None, photos: Sequence[Path]) -> BoxFile | None:
         return None
     file = BoxFile(path)
     if file.is_for_one_photo and len(photos) > 1:
-        raise DetectorError(f"{path} holds boxes for one photo, not {len(photos)}: use a JSON file with a list per photo")
+        raise DetectorError(
+            f"{path} holds boxes for one photo, not {len(photos)}: use a JSON file with a list per photo"
+        )
     return file
 
 

@@ -1,0 +1,14 @@
+"""Published 3DDFA V1's command line, answered by OpenDDFA; see docs/outputs.md and `ddfa align`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))  # so that a clone works without installation
+
+try:
+    from ddfa.commands.published import main
+except ModuleNotFoundError as error:
+    sys.exit(f"main.py: {error.name} is not installed: run `pip install .` first, or `make demo` and .venv/bin/python")
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""The `ddfa` command: finds the subcommand, then lets tyro read its arguments from the function's signature.
+
+A subcommand's module is imported only when it runs, so `ddfa --help` answers at once.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final, NamedTuple
+
+from ddfa import __version__
+from ddfa.commands.exits import FAILED, INTERRUPTED, OK
+from ddfa.errors import DDFAError
+
+_EXTRAS: Final = {"torch": "train", "onnx": "train", "trimesh": "train", "dlib": "dlib"}
+
+
+class Command(NamedTuple):
+    """One subcommand.
+
+    Attributes:
+        name: its words, for instance ("models", "list").
+        target: `module:function`; the function returns an exit code.
+        summary: one line for the help.
+    """
+
+    name: tuple[str, ...]
+    target: str
+    summary: str
+
+
+COMMANDS: Final = (
+    Command(("align",), "ddfa.commands.align:align", "photos to 3D faces"),
+    Command(("head", "show"), "ddfa.render.head_sheet:show", "contact sheet of the head model"),
+    Command(("models", "list"), "ddfa.commands.models:list_models", "the model bundles at hand"),
+    Command(("models", "show"), "ddfa.commands.models:show_model", "what a bundle is and how good"),
+    Command(("models", "verify"), "ddfa.commands.models:verify_models", "check bundles against their SHA-256"),
+    Command(("models", "import-3ddfa"), "ddfa.commands.models:import_published", "bundle from published 3DDFA files"),
+    Command(("bench", "landmarks"), "ddfa.commands.bench:landmarks", "NME on AFLW2000-3D"),
+    Command(("data", "label"), "ddfa.commands.data:label", "label photos with a teacher"),
+    Command(("data", "profile"), "ddfa.commands.data:profile", "rotate labelled photos to large poses"),
+    Command(("train",), "ddfa.commands.train:train", "train a network on labelled photos"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: the words after `ddfa`; those of the process by default.
+
+    Returns:
+        0 if all went well, 1 if nothing was found, 2 if something failed or the arguments are wrong.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] in (["--version"], ["-V"]):
+        print(f"ddfa {__version__}")
+        return OK
+    command = next((c for c in COMMANDS if tuple(words[: len(c.name)]) == c.name), None)
+    if command is not None:
+        return _run(command, words[len(command.name) :])
+    prefix = tuple(word for word in words[:1] if any(word == c.name[0] for c in COMMANDS))
+    rest = words[len(prefix) :]
+    if rest and rest[0] not in ("-h", "--help"):
+        known = ", ".join(dict.fromkeys(c.name[len(prefix)] for c in COMMANDS if c.name[: len(prefix)] == prefix))
+        print(f"ddfa: unknown command '{' '.join([*prefix, rest[0]])}': choose one of {known}", file=sys.stderr)
+        return FAILED
+    print(_help(prefix), file=sys.stdout if rest else sys.stderr)
+    return OK if rest else FAILED
+
+
+def _run(command: Command, arguments: list[str]) -> int:
+    """Call the function of a subcommand; errors a user can act on become one line."""
+    import tyro
+
+    module, _, function = command.target.partition(":")
+    name = " ".join(command.name)
+    try:
+        code: int = tyro.cli(getattr(import_module(module), function), prog=f"ddfa {name}", args=arguments)
+    except DDFAError as error:
+        print(f"ddfa {name}: {error}", file=sys.stderr)
+        return FAILED
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library not in _EXTRAS:
+            raise
+        print(f"ddfa {name}: needs {library}: pip install 'openddfa[{_EXTRAS[library]}]'", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print(f"ddfa {name}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has closed, as in `ddfa models list | head -1`
+        sys.stderr.close()
+        return OK
+    return code
+
+
+def _help(prefix: tuple[str, ...]) -> str:
+    shown = [command for command in COMMANDS if command.name[: len(prefix)] == prefix]
+    width = max(len(" ".join(command.name)) for command in shown)
+    lines = [f"  ddfa {' '.join(command.name):{width}}  {command.summary}" for command in shown]
+    return "\n".join(
+        [
+            f"ddfa {__version__}: from a photo to a 3D face",
+            "",
+            *lines,
+            "",
+            "`ddfa COMMAND --help` explains one of them. Exit codes: 0 ok, 1 nothing found, 2 failed.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,8 @@
+"""Exit codes of every `ddfa` command."""
+
+from typing import Final
+
+OK: Final = 0
+NOTHING_FOUND: Final = 1  # all went well, but no photo shows a face
+FAILED: Final = 2  # something could not be read, computed or written, or the arguments are wrong
+INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it

@@ -1,0 +1,194 @@
+"""`ddfa align` from arguments to files and exit codes, good input and bad."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ddfa.cli import main
+from ddfa.commands import exits
+from ddfa.images import read_image, write_image
+
+ALL_KINDS = "ply,obj,mat,txt,json,overlay,crop"
+
+
+@pytest.fixture
+def run(toy_bundle, tmp_path: Path, capfd):
+    """Run `ddfa align` with the toy bundle into tmp_path/out; returns the exit code, stdout and stderr lines."""
+
+    def run(*words: object) -> tuple[int, list[str], list[str]]:
+        arguments = [str(word) for word in words]
+        if "-o" not in arguments:
+            arguments += ["-o", str(tmp_path / "out")]
+        code = main(["align", *arguments, "--model", str(toy_bundle.folder), "--threads", "1"])
+        out, err = capfd.readouterr()
+        return code, out.splitlines(), err.splitlines()
+
+    return run
+
+
+@pytest.fixture
+def files(tmp_path: Path):
+    return lambda: sorted(path.name for path in (tmp_path / "out").iterdir())
+
+
+@pytest.fixture(scope="session")
+def samples(root: Path) -> Path:
+    return root / "samples"
+
+
+@pytest.fixture
+def blank(tmp_path: Path) -> Path:
+    path = tmp_path / "blank é.png"
+    write_image(path, np.full((50, 60, 3), 200, np.uint8))
+    return path
+
+
+def test_one_photo(run, files, samples: Path, tmp_path: Path) -> None:
+    photo = samples / "two_people.jpg"
+    code, out, err = run(photo, "--save", ALL_KINDS)
+    assert (code, err) == (exits.OK, [])
+    assert len(out) == 1 and out[0].startswith(f"{photo}: 2 faces, ") and " ms, 13 files: " in out[0]
+    suffixes = [".json", ".mat", ".obj", ".ply", ".txt", "_crop.png"]
+    assert files() == sorted([f"two_people_{i}{s}" for i in (0, 1) for s in suffixes] + ["two_people_overlay.jpg"])
+    record = json.loads((tmp_path / "out" / "two_people_1.json").read_text())
+    assert record["face"] == {"index": 1, "count": 2} and record["score"] > 0.8
+    assert read_image(tmp_path / "out" / "two_people_0_crop.png").shape == (120, 120, 3)
+
+
+def test_default_files(run, files, samples: Path) -> None:
+    assert run(samples / "astronaut.jpg")[0] == exits.OK
+    assert files() == [*(f"astronaut_0.{s}" for s in ("json", "mat", "obj", "ply", "txt")), "astronaut_overlay.jpg"]
+
+
+def test_refine_changes_the_region(run, samples: Path, tmp_path: Path) -> None:
+    rois = []
+    for words in ([], ["--refine"]):
+        run(samples / "astronaut.jpg", "--save", "json", *words)
+        rois.append(json.loads((tmp_path / "out" / "astronaut_0.json").read_text())["roi"])
+    assert rois[0] != rois[1]
+
+
+def test_bad_photos_do_not_stop_the_good(run, files, samples: Path, blank: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes((samples / "astronaut.jpg").read_bytes()[:5000])
+    (tmp_path / "empty.jpg").touch()
+    bad = [tmp_path / "broken.jpg", tmp_path / "empty.jpg", tmp_path / "missing.jpg", tmp_path]
+    code, out, err = run(*bad, blank, samples / "astronaut.jpg", "--save", "txt")
+    assert code == exits.FAILED
+    assert [line.split(": ")[1].split(",")[0] for line in out[:2]] == ["0 faces", "1 face"]
+    assert out[2].startswith("6 photos, 1 face, 4 failed")
+    assert len(err) == 4 and all(line.startswith("ddfa align: ") for line in err)
+    assert all(str(path) in line for path, line in zip(bad, err, strict=True))
+    assert files() == ["astronaut_0.txt"]
+
+
+def test_an_unforeseen_error_is_one_photos_error(run, files, samples: Path, monkeypatch) -> None:
+    def fail(image):
+        if image.shape[0] == 512:
+            raise MemoryError("too\nlarge")
+        return real(image)
+
+    import ddfa.align
+
+    real = ddfa.align._checked_image
+    monkeypatch.setattr(ddfa.align, "_checked_image", fail)
+    code, _, err = run(samples / "astronaut.jpg", samples / "grace_hopper.jpg", "--save", "txt")
+    assert code == exits.FAILED and len(err) == 1 and "unexpected MemoryError: too large" in err[0]
+    assert files() == ["grace_hopper_0.txt"]
+
+
+def test_no_face_is_no_failure(run, files, blank: Path, samples: Path) -> None:
+    code, out, err = run(blank)
+    assert (code, err, files()) == (exits.NOTHING_FOUND, [], [])
+    assert out[0].startswith(f"{blank}: 0 faces, ")
+    assert run(blank, samples / "astronaut.jpg")[0] == exits.OK
+
+
+def test_one_pixel_and_a_panorama(run, tmp_path: Path) -> None:
+    write_image(tmp_path / "one.png", np.zeros((1, 1, 3), np.uint8))
+    write_image(tmp_path / "wide.png", np.zeros((40, 20000, 3), np.uint8))
+    code, out, err = run(tmp_path / "one.png", tmp_path / "wide.png")
+    assert (code, err) == (exits.NOTHING_FOUND, []) and len(out) == 3
+
+
+def test_unicode_and_spaces(run, files, samples: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "my photos" / "Grace 写真 é.jpg"
+    photo.parent.mkdir()
+    photo.write_bytes((samples / "grace_hopper.jpg").read_bytes())
+    assert run(photo, "--save", "json,overlay")[0] == exits.OK
+    assert files() == ["Grace 写真 é_0.json", "Grace 写真 é_overlay.jpg"]
+
+
+def test_photos_of_one_name_do_not_overwrite_each_other(run, files, samples: Path, tmp_path: Path) -> None:
+    other = tmp_path / "astronaut.png"
+    write_image(other, read_image(samples / "astronaut.jpg"))
+    run(samples / "astronaut.jpg", other, "--save", "txt")
+    assert files() == ["astronaut-2_0.txt", "astronaut_0.txt"]
+
+
+def test_boxes_from_files(run, samples: Path, tmp_path: Path) -> None:
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps({"astronaut.jpg": [[178, 62, 271, 176], [10, 10, 60, 60]], "grace_hopper.jpg": []}))
+    code, out, _ = run(samples / "astronaut.jpg", samples / "grace_hopper.jpg", "--boxes", boxes, "--save", "json")
+    assert code == exits.OK
+    assert ": 2 faces" in out[0] and ": 0 faces" in out[1]
+    assert json.loads((tmp_path / "out" / "astronaut_1.json").read_text())["box"] == [10, 10, 60, 60]
+
+
+@pytest.mark.parametrize("box", ["nan 1 2 3", "5 5 5 5", "9 9 1 1", "90000 5 90050 50", "-1e9 -1e9 1e9 1e9", "a b c d"])
+def test_bad_boxes(run, samples: Path, tmp_path: Path, box: str) -> None:
+    (tmp_path / "b.txt").write_text(box)
+    code, out, err = run(samples / "astronaut.jpg", "--boxes", tmp_path / "b.txt")
+    assert (code, out) == (exits.FAILED, []) and len(err) == 1
+
+
+def test_boxes_of_one_photo_for_several(run, samples: Path, tmp_path: Path) -> None:
+    (tmp_path / "b.txt").write_text("1 1 50 50")
+    code, _, err = run(samples / "astronaut.jpg", samples / "grace_hopper.jpg", "--boxes", tmp_path / "b.txt")
+    assert code == exits.FAILED and "one photo, not 2" in err[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--save", "stl"], "choose from ply,obj"),
+        (["--save", ","], "choose from ply,obj"),
+        (["--detector", "retina"], "choose yunet"),
+        (["--detector", "dlib:/missing.dat"], "dlib"),
+        (["--boxes", "/missing.bbox"], "cannot read the box file"),
+    ],
+)
+def test_bad_options(run, samples: Path, tmp_path: Path, words: list[str], reason: str) -> None:
+    code, out, err = run(samples / "astronaut.jpg", *words)
+    assert (code, out) == (exits.FAILED, []) and len(err) == 1 and reason in err[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_photo(run) -> None:
+    code, _, err = run()
+    assert code == exits.FAILED and "no photo given" in err[0]
+
+
+def test_output_that_cannot_be(run, samples: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", tmp_path / "file" / "sub", "/proc/out"):
+        code, out, err = run(samples / "astronaut.jpg", "-o", place)
+        assert (code, out) == (exits.FAILED, []) and len(err) == 1 and "choose another" in err[0]
+
+
+def test_output_that_fails_half_way(run, files, samples: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / "astronaut_0.obj").mkdir(parents=True)
+    code, out, err = run(samples / "astronaut.jpg", samples / "grace_hopper.jpg", "--save", "obj")
+    assert code == exits.FAILED and len(err) == 1 and "astronaut_0.obj" in err[0]
+    assert "grace_hopper.jpg: 1 face" in out[0]
+    assert files() == ["astronaut_0.obj", "grace_hopper_0.obj"]
+
+
+def test_tampered_weights(run, samples: Path, toy_bundle, tmp_path: Path, capfd) -> None:
+    import shutil
+
+    bundle = shutil.copytree(toy_bundle.folder, tmp_path / "bundle")
+    (bundle / "model.onnx").write_bytes(b"x" + (bundle / "model.onnx").read_bytes()[1:])
+    assert main(["align", str(samples / "astronaut.jpg"), "--model", str(bundle)]) == exits.FAILED
+    assert "SHA-256 differs" in capfd.readouterr().err

@@ -1,0 +1,82 @@
+"""The JSON record: complete, documented, exact."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ddfa.export import face_record, write_landmarks, write_record, write_roi
+from ddfa.head.model import HeadModel
+
+from ..face_factory import place_faces
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return place_faces(HeadModel.load(), [(0, 0, 0), (30, -10, 5)])
+
+
+@pytest.fixture
+def record(faces, toy_bundle, tmp_path: Path) -> dict:
+    path = tmp_path / "face_1.json"
+    write_record(path, face_record(faces, 1, toy_bundle, Path("photos/é x.jpg")))
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_identity(record: dict, toy_bundle) -> None:
+    assert (record["format"], record["version"]) == ("openddfa.face", 1)
+    assert record["image"] == {"path": "photos/é x.jpg", "width": 320, "height": 240}
+    assert record["model"] == {"name": "toy", "sha256": toy_bundle.files["model.onnx"], "head": "open"}
+    assert record["face"] == {"index": 1, "count": 2}
+
+
+def test_numbers_keep_every_bit(record: dict, faces) -> None:
+    pairs = {
+        "box": faces.boxes[1],
+        "score": faces.scores[1],
+        "roi": faces.roi[1],
+        "rotation": faces.rotation[1],
+        "scale": faces.scale[1],
+        "translation": faces.translation[1],
+        "landmarks68": faces.landmarks68[1],
+    }
+    for key, array in pairs.items():
+        np.testing.assert_array_equal(np.float32(record[key]), array, err_msg=key)
+    angles = record["euler_deg"]
+    np.testing.assert_array_equal(np.float32([angles[k] for k in ("yaw", "pitch", "roll")]), faces.euler_deg[1])
+    parts = record["params"]
+    joined = np.concatenate([np.ravel(parts["pose"]), parts["identity"], parts["expression"]])
+    np.testing.assert_array_equal(np.float32(joined), faces.params[1])
+
+
+def test_landmarks_follow_from_the_documented_camera(record: dict, faces) -> None:
+    """docs/outputs.md: image = scale * (x, -y, z of rotation @ head point) + translation."""
+    points = faces.head.decode_landmarks(faces.identity[1:], faces.expression[1:])[0]
+    camera = points @ np.array(record["rotation"]).T * [1, -1, 1]
+    image = record["scale"] * camera + record["translation"]
+    np.testing.assert_allclose(image, record["landmarks68"], atol=2e-3)
+
+
+def test_blendshapes_by_name(record: dict, faces, toy_head, toy_bundle) -> None:
+    assert list(record["blendshapes"]) == list(faces.head.expression_names)
+    assert record["blendshapes"]["jawOpen"] == 0
+    assert face_record(place_faces(toy_head), 0, toy_bundle, Path("x.jpg"))["blendshapes"] is None
+
+
+def test_every_key_is_documented(record: dict, root: Path) -> None:
+    page = (root / "docs" / "outputs.md").read_text()
+    for key in record:
+        assert f"`{key}`" in page, f"docs/outputs.md does not explain {key}"
+
+
+def test_landmark_text(tmp_path: Path, faces) -> None:
+    write_landmarks(tmp_path / "face.txt", faces.landmarks68[0])
+    rows = (tmp_path / "face.txt").read_text().splitlines()
+    assert len(rows) == 3 and rows[0].split(" ")[0] == f"{faces.landmarks68[0, 0, 0]:.3f}"
+    np.testing.assert_allclose(np.loadtxt(tmp_path / "face.txt"), faces.landmarks68[0].T, atol=6e-4)
+
+
+def test_roi_text(tmp_path: Path) -> None:
+    write_roi(tmp_path / "face.roibox", np.array([1, 2.5, -3.25, 4], np.float32))
+    assert (tmp_path / "face.roibox").read_text() == "1.000\n2.500\n-3.250\n4.000\n"

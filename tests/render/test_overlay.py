@@ -1,0 +1,96 @@
+"""Overlays: at the right place, whatever the picture's size; how they look is for people to judge."""
+
+import numpy as np
+import pytest
+
+from ddfa.head.model import HeadModel
+from ddfa.render.canvas import draw_dot, draw_lines, resized, scaled
+from ddfa.render.overlay import LANDMARK_GROUPS, OVERLAY_SIDES, OverlayStyle, draw_overlay, pose_box_corners
+from ddfa.render.published import draw_landmark_figure, draw_pose_boxes
+
+from ..face_factory import place_faces
+
+GREY = np.full((240, 320, 3), 128, np.uint8)
+
+
+@pytest.fixture(scope="module")
+def open_head() -> HeadModel:
+    return HeadModel.load()
+
+
+def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """x0, y0, x1, y1 of the pixels that differ."""
+    y, x = np.nonzero((before != after).any(axis=2))
+    return np.array([x.min(), y.min(), x.max(), y.max()])
+
+
+def test_groups_cover_the_68_points_once() -> None:
+    points = [k for group in LANDMARK_GROUPS for k in range(68)[group.points]]
+    assert points == list(range(68))
+
+
+def test_nothing_is_drawn_without_faces(open_head: HeadModel) -> None:
+    faces = place_faces(open_head)[:0]
+    np.testing.assert_array_equal(draw_overlay(GREY, faces), resized(GREY, OVERLAY_SIDES[0] / 320))
+
+
+@pytest.mark.parametrize("size", [(320, 240), (1800, 1000), (5000, 3000)])
+def test_mesh_lies_on_the_face(open_head: HeadModel, size: tuple[int, int]) -> None:
+    faces = place_faces(open_head, image_size=size, side=min(size) / 1.5)
+    image = np.full((size[1], size[0], 3), 128, np.uint8)
+    picture = draw_overlay(image, faces, OverlayStyle(landmarks=False, pose=False))
+    assert OVERLAY_SIDES[0] <= max(picture.shape) <= OVERLAY_SIDES[1]
+    factor = max(picture.shape) / max(size)
+    shown = (~open_head.regions["skin"]) | open_head.regions["face"] | open_head.regions["ears"]
+    points = faces.vertices[0][shown, :2] * factor
+    box = changed(resized(image, factor), picture)
+    np.testing.assert_allclose(box, [*points.min(axis=0), *points.max(axis=0)], atol=0.02 * max(picture.shape))
+
+
+def test_landmarks_are_drawn_where_they_are(open_head: HeadModel) -> None:
+    faces = place_faces(open_head, [(20, 0, 0)])
+    picture = draw_overlay(GREY, faces, OverlayStyle(mesh=0, pose=False))
+    for x, y in scaled(faces.landmarks68[0], max(picture.shape) / 320)[:, :2]:
+        assert picture[round(y), round(x)].min() > 200, "a white dot"
+
+
+def test_input_is_left_alone(open_head: HeadModel) -> None:
+    image = np.full((1200, 1600, 3), 128, np.uint8)
+    draw_overlay(image, place_faces(open_head, image_size=(1600, 1200)))
+    draw_pose_boxes(image, place_faces(open_head, image_size=(1600, 1200)))
+    assert (image == 128).all()
+
+
+def test_faces_beyond_the_border(toy_head, open_head: HeadModel) -> None:
+    faces = place_faces(open_head, [(0, 0, 0)] * 4 + [(80, 10, 170)])  # the last ones lie right of the picture
+    assert draw_overlay(GREY, faces).shape == (900, 1200, 3)
+    assert draw_pose_boxes(GREY, faces).shape == GREY.shape
+    assert draw_overlay(GREY[:20, :3], place_faces(toy_head, image_size=(3, 20))).shape == (1200, 180, 3)
+
+
+def test_pose_box_turns_with_the_head(open_head: HeadModel) -> None:
+    """Published convention: yaw > 0 looks to the image's left, so the front square lies left of the rear one."""
+    for euler, direction in (((40, 0, 0), (-1, 0)), ((0, 30, 0), (0, -1)), ((-40, 0, 0), (1, 0))):
+        faces = place_faces(open_head, [euler])
+        corners = pose_box_corners(faces.landmarks68[0], faces.rotation[0])
+        shift = corners[4:].mean(axis=0) - corners[:4].mean(axis=0)
+        assert np.dot(shift, direction) > 0.95 * np.linalg.norm(shift) > 5
+
+
+def test_published_pictures(open_head: HeadModel) -> None:
+    faces = place_faces(open_head, [(0, 0, 0), (30, 10, 5)])
+    figure = draw_landmark_figure(GREY, faces)
+    assert figure.shape == (1800, 2400, 3)
+    x, y = np.rint(scaled(faces.landmarks68[1], 7.5)[30, :2]).astype(int)
+    assert figure[y, x].tolist() == [255, 255, 255]
+    boxes = draw_pose_boxes(GREY, faces)
+    assert (boxes == (0, 255, 40)).all(axis=2).sum() > 500
+
+
+def test_dots_and_lines_may_lie_anywhere() -> None:
+    canvas = np.zeros((10, 10, 3), np.uint8)
+    for centre in ([-50, 5], [5, 1e9], [-1e9, -1e9], [9, 9]):
+        draw_dot(canvas, np.array(centre, np.float32), 2.0, (255, 255, 255))
+    draw_lines(canvas, [np.array([[-1e9, 5], [1e9, 5]], np.float32)], False, (255, 0, 0), 1)
+    assert canvas[9, 9].tolist() == [255, 255, 255] and canvas[0, 0].tolist() == [0, 0, 0]
+    assert canvas[5, 4, 0] > 200

@@ -1,0 +1,108 @@
+"""The `ddfa` command itself: finding subcommands, help, exit codes, and staying light."""
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from ddfa import __version__
+from ddfa.cli import COMMANDS, Command, main
+from ddfa.commands import exits
+
+
+def test_version(capsys) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"ddfa {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"]])
+def test_help_names_every_command(capsys, words: list[str]) -> None:
+    assert main(words) == 0
+    text = capsys.readouterr().out
+    for command in COMMANDS:
+        assert f"ddfa {' '.join(command.name)} " in text
+
+
+def test_help_of_a_group(capsys) -> None:
+    assert main(["models", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "ddfa models verify" in text and "ddfa align" not in text
+
+
+@pytest.mark.parametrize("words", [[], ["models"]])
+def test_no_command_is_a_mistake(capsys, words: list[str]) -> None:
+    assert main(words) == exits.FAILED
+    printed = capsys.readouterr()
+    assert printed.out == "" and "ddfa models list" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("words", "named", "choices"),
+    [
+        (["frobnicate"], "'frobnicate'", "align, head, models"),
+        (["--frobnicate"], "'--frobnicate'", "align"),
+        (["models", "lst"], "'models lst'", "list, show, verify, import-3ddfa"),
+    ],
+)
+def test_unknown_command(capsys, words: list[str], named: str, choices: str) -> None:
+    assert main(words) == exits.FAILED
+    error = capsys.readouterr().err
+    assert named in error and choices in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.name))
+def test_every_command_has_its_function_and_help(command: Command, capsys) -> None:
+    module, _, function = command.target.partition(":")
+    if command.name[0] in ("train", "data"):
+        pytest.importorskip("torch", reason="needs the extra `train`")
+    assert callable(getattr(import_module(module), function))
+    with pytest.raises(SystemExit) as exit_code:
+        main([*command.name, "--help"])
+    assert exit_code.value.code == 0
+    assert f"ddfa {' '.join(command.name)}" in capsys.readouterr().out
+
+
+def test_a_missing_extra_is_named(monkeypatch, capsys) -> None:
+    def needs_torch() -> int:
+        raise ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn")
+
+    monkeypatch.setattr("ddfa.commands.models.list_models", needs_torch)
+    assert main(["models", "list"]) == exits.FAILED
+    assert capsys.readouterr().err == "ddfa models list: needs torch: pip install 'openddfa[train]'\n"
+
+
+def test_interruption(monkeypatch, capsys) -> None:
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ddfa.commands.models.list_models", interrupted)
+    assert main(["models", "list"]) == exits.INTERRUPTED
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_as_a_process(root: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ddfa.cli", "align", "missing.jpg", "--save", "nothing"],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        check=False,
+    )
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("ddfa align: ")
+
+
+@pytest.mark.parametrize(
+    ("statement", "heavy"),
+    [
+        ("import ddfa", ["numpy", "cv2", "onnxruntime", "numba", "scipy", "tyro", "rich", "torch"]),
+        ("from ddfa.cli import main; main(['--help'])", ["numpy", "cv2", "onnxruntime", "numba", "tyro", "torch"]),
+        ("import ddfa.commands.align", ["numba", "scipy", "torch", "trimesh"]),
+    ],
+)
+def test_what_is_not_needed_is_not_imported(statement: str, heavy: list[str]) -> None:
+    check = f"{statement}\nimport sys\nprint(*[name for name in {heavy} if name in sys.modules], file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == ""
