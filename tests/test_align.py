@@ -44,6 +44,12 @@ def test_refine_looks_again_around_the_first_landmarks(aligner, image):
     np.testing.assert_array_equal(twice.boxes, once.boxes)
 
 
+def test_refine_survives_a_first_guess_gone_astray(aligner, image, monkeypatch):
+    nowhere = np.full((2, 4), np.nan, np.float32)
+    monkeypatch.setattr("ddfa.align.roi_from_landmarks", lambda _: nowhere)
+    np.testing.assert_array_equal(aligner(image, boxes=BOXES, refine=True).roi, roi_from_boxes(BOXES))
+
+
 def test_detector_of_your_own(toy_bundle, image):
     points = np.random.default_rng(1).uniform(60, 160, (1, 68, 2)).astype(np.float32)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ddfa.arrays import Float32, Floats, UInt8
+from ddfa.arrays import Bools, Float32, Floats, UInt8
 from ddfa.detect import Detections, Detector, default_detector
 from ddfa.errors import DetectorError, ImageError
 from ddfa.faces import Faces
@@ -88,7 +88,10 @@ class FaceAligner:
             roi = roi_from_landmarks(found.landmarks)
         faces = self.align_rois(image, roi, found)
         if refine and len(faces):
-            faces = self.align_rois(image, roi_from_landmarks(faces.landmarks68), found)
+            closer = roi_from_landmarks(faces.landmarks68)
+            # A first guess gone astray must not cost the result: such a face keeps its first RoI.
+            usable = _usable(closer, faces.image_size)[:, None]
+            faces = self.align_rois(image, np.where(usable, closer, roi), found)
         return faces
 
     def align_rois(self, image: UInt8, roi: Float32, found: Detections) -> Faces:
@@ -106,7 +109,9 @@ class FaceAligner:
             DetectorError: a RoI that does not touch the image or is far larger.
         """
         height, width = image.shape[:2]
-        _check_rois(roi, width, height)
+        astray = np.flatnonzero(~_usable(roi, (width, height)))
+        if len(astray):
+            raise DetectorError(f"face {astray[0]} does not lie in this image of {width} x {height} px: check its box")
         return Faces(
             boxes=found.boxes,
             scores=found.scores,
@@ -143,9 +148,9 @@ def _checked_image(image: Any) -> UInt8:
     return array
 
 
-def _check_rois(roi: Float32, width: int, height: int) -> None:
-    off = (roi[:, 2] <= 0) | (roi[:, 3] <= 0) | (roi[:, 0] >= width) | (roi[:, 1] >= height)
-    huge = roi[:, 2] - roi[:, 0] > _LARGEST_ROI * max(width, height)
-    wrong = np.flatnonzero(off | huge)
-    if len(wrong):
-        raise DetectorError(f"face {wrong[0]} does not lie in this image of {width} x {height} px: check its box")
+def _usable(roi: Float32, image_size: tuple[int, int]) -> Bools:
+    """Tell which RoIs (n, 4) touch the image and are not far larger than it."""
+    width, height = image_size
+    touches = (roi[:, 2] > 0) & (roi[:, 3] > 0) & (roi[:, 0] < width) & (roi[:, 1] < height)
+    side = roi[:, 2] - roi[:, 0]
+    return np.asarray(touches & (side > 0) & (side <= _LARGEST_ROI * max(width, height)))

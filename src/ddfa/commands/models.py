@@ -47,20 +47,8 @@ def show_model(model: Annotated[str, tyro.conf.Positional]) -> int:
         Exit code 0.
     """
     bundle = find_bundle(model)
-    card = {
-        "name": bundle.name,
-        "folder": str(bundle.folder),
-        "architecture": bundle.architecture,
-        "input_size": bundle.input_size,
-        "channel_order": bundle.channel_order,
-        "pixel_convention": bundle.convention.value,
-        "layout": {"pose": 12, "identity": bundle.layout.identity, "expression": bundle.layout.expression},
-        "head": bundle.head,
-        "licence": bundle.licence,
-        "training_data": bundle.training_data,
-        "accuracy": dict(bundle.accuracy),
-        "files": dict(bundle.files),
-    }
+    card = {"folder": str(bundle.folder)} | bundle.card()
+    del card["whitening"]
     Console().print_json(json.dumps(card))
     return OK
 

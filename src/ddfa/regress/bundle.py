@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from ddfa.errors import ModelError, OutputError
 from ddfa.regress.convention import PixelConvention
-from ddfa.regress.layout import ParamLayout
+from ddfa.regress.layout import POSE, ParamLayout
 from ddfa.regress.whitening import Whitening
 
 FORMAT = 1
@@ -99,6 +99,24 @@ class Bundle:
         bundle.verify()
         return bundle
 
+    def card(self) -> dict[str, Any]:
+        """Return the content of `bundle.json`."""
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "architecture": self.architecture,
+            "input_size": self.input_size,
+            "channel_order": self.channel_order,
+            "pixel_convention": self.convention.value,
+            "layout": {"pose": POSE, "identity": self.layout.identity, "expression": self.layout.expression},
+            "whitening": {"mean": self.whitening.mean.tolist(), "std": self.whitening.std.tolist()},
+            "head": self.head,
+            "files": dict(self.files),
+            "licence": self.licence,
+            "training_data": self.training_data,
+            "accuracy": dict(self.accuracy),
+        }
+
     def verify(self) -> None:
         """Compare every file with the SHA-256 the bundle was made with.
 
@@ -141,7 +159,7 @@ def write_bundle(bundle: Bundle, folder: Path, files: Mapping[str, Path]) -> Bun
             for name, source in files.items():
                 (new / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, new / name)
-            card = _to_card(bundle, {name: sha256_of(new / name) for name in sorted(files)})
+            card = replace(bundle, files={name: sha256_of(new / name) for name in sorted(files)}).card()
             (new / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
             if folder.exists():
                 os.replace(folder, Path(temporary) / "old")
@@ -155,25 +173,6 @@ def sha256_of(path: Path) -> str:
     """Compute the SHA-256 of a file as lower-case hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _to_card(bundle: Bundle, files: Mapping[str, str]) -> dict[str, Any]:
-    layout, whitening = bundle.layout, bundle.whitening
-    return {
-        "format": FORMAT,
-        "name": bundle.name,
-        "architecture": bundle.architecture,
-        "input_size": bundle.input_size,
-        "channel_order": bundle.channel_order,
-        "pixel_convention": bundle.convention.value,
-        "layout": {"pose": 12, "identity": layout.identity, "expression": layout.expression},
-        "whitening": {"mean": whitening.mean.tolist(), "std": whitening.std.tolist()},
-        "head": bundle.head,
-        "files": dict(files),
-        "licence": bundle.licence,
-        "training_data": bundle.training_data,
-        "accuracy": dict(bundle.accuracy),
-    }
 
 
 def _from_card(card: Any, folder: Path) -> Bundle:
