@@ -3,6 +3,7 @@
 A subcommand's module is imported only when it runs, so `ddfa --help` answers at once.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -90,8 +91,8 @@ def _run(command: Command, arguments: list[str]) -> int:
         print(f"ddfa {name}: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has closed, as in `ddfa models list | head -1`
-        sys.stderr.close()
-        return OK
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+        return FAILED
     return code
 
 

@@ -108,12 +108,12 @@ def _decode(content: bytes, may_be_transparent: bool) -> UInt8 | None:
             if raw is not None and raw.ndim == 3 and raw.shape[2] == 4 and raw[..., 3].min() < np.iinfo(raw.dtype).max:
                 exif = [bytes(m) for k, m in zip(kinds, metadata, strict=True) if k == cv2.IMAGE_METADATA_EXIF]
                 return _turn_upright(_lay_on_white(raw), _orientation(exif[0]) if exif else 1)
-        image = cv2.imdecode(buffer, cv2.IMREAD_COLOR)  # applies the EXIF rotation
+        image = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB)  # applies the EXIF rotation
     except cv2.error:  # more pixels than OpenCV takes (2^30), or a format that ends within its header
         return None
     finally:
         cv2.utils.logging.setLogLevel(level)
-    return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+    return None if image is None else np.asarray(image, np.uint8)
 
 
 def _lay_on_white(bgra: Any) -> UInt8:

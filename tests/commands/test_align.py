@@ -1,6 +1,9 @@
 """`ddfa align` from arguments to files and exit codes, good input and bad."""
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -186,9 +189,17 @@ def test_output_that_fails_half_way(run, files, samples: Path, tmp_path: Path) -
 
 
 def test_tampered_weights(run, samples: Path, toy_bundle, tmp_path: Path, capfd) -> None:
-    import shutil
-
     bundle = shutil.copytree(toy_bundle.folder, tmp_path / "bundle")
     (bundle / "model.onnx").write_bytes(b"x" + (bundle / "model.onnx").read_bytes()[1:])
     assert main(["align", str(samples / "astronaut.jpg"), "--model", str(bundle)]) == exits.FAILED
     assert "SHA-256 differs" in capfd.readouterr().err
+
+
+def test_a_reader_that_stops_early_gets_no_traceback(samples: Path, toy_bundle, tmp_path: Path) -> None:
+    words = ["align", samples / "astronaut.jpg", "--model", toy_bundle.folder, "-o", tmp_path, "--save", "txt"]
+    command = [sys.executable, "-m", "ddfa.cli", *map(str, words)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == exits.FAILED

@@ -67,6 +67,8 @@ def align(
         except DDFAError as error:
             failures += 1
             _complain(photo, str(error))
+        except BrokenPipeError:  # nobody reads our output any more
+            raise
         except Exception as error:  # whatever one photo triggers must not cost the user the others
             failures += 1
             _complain(photo, f"unexpected {type(error).__name__}: {error}; please report it with this photo")
