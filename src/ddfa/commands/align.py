@@ -4,7 +4,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -92,9 +92,11 @@ class _Job:
     def run(self, photo: Path, name: str) -> int:
         """Align one photo, write its files, print its line; returns the number of faces."""
         image = read_image(photo)
-        boxes = None if self.boxes is None else self.boxes.boxes_of(photo).boxes
+        given = None if self.boxes is None else self.boxes.boxes_of(photo)
         start = time.perf_counter()
-        faces = self.aligner(image, boxes=boxes, refine=self.refine)
+        faces = self.aligner(image, boxes=None if given is None else given.boxes, refine=self.refine)
+        if given is not None:
+            faces = replace(faces, scores=given.scores)
         milliseconds = 1000 * (time.perf_counter() - start)
         written = self._write(photo, name, image, faces)
         files = f", {_count(len(written), 'file')}: {self.folder / name}_*" if written else ""
