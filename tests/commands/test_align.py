@@ -132,7 +132,9 @@ def test_photos_of_one_name_do_not_overwrite_each_other(run, files, samples: Pat
 
 def test_boxes_from_files(run, samples: Path, tmp_path: Path) -> None:
     boxes = tmp_path / "boxes.json"
-    boxes.write_text(json.dumps({"astronaut.jpg": [[178, 62, 271, 176], [10, 10, 60, 60, 0.25]], "grace_hopper.jpg": []}))
+    boxes.write_text(
+        json.dumps({"astronaut.jpg": [[178, 62, 271, 176], [10, 10, 60, 60, 0.25]], "grace_hopper.jpg": []})
+    )
     code, out, _ = run(samples / "astronaut.jpg", samples / "grace_hopper.jpg", "--boxes", boxes, "--save", "json")
     assert code == exits.OK
     assert ": 2 faces" in out[0] and ": 0 faces" in out[1]
