@@ -14,9 +14,10 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import csr_matrix, hstack, vstack
+
 from headbuild import aperture, atlas, control, expression, identity, regions, subdivide
 from headbuild.source import Floats, Ints, MakeHuman
-from scipy.sparse import csr_matrix, hstack, vstack
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTPUT = ROOT / "src" / "ddfa" / "head" / "assets" / "open_head.npz"
@@ -46,7 +47,7 @@ def build(source: MakeHuman) -> dict[str, np.ndarray]:
     person = source.positions + np.tensordot(people.coefficients.mean(axis=0), targets, axes=1)
     person = 0.5 * (person + source.reflect(person))
     mesh = control.build_control(source, person)
-    operator, triangles, mirror, edges = surface(mesh)
+    operator, triangles, mirror = surface(mesh)
     mean, masks = place(source, mesh, mesh.select @ person)
     mouth = aperture.find_aperture(mesh, mean, "mouth_inner", 0, aperture.LIP_OUTER)
     mean = mean + aperture.close_lips(mouth, mean) + aperture.settle_mouth(mesh, mean) + control.trim_neck(mesh, mean)
@@ -81,11 +82,11 @@ def build(source: MakeHuman) -> dict[str, np.ndarray]:
     return arrays | landmarks()
 
 
-def surface(mesh: control.Control) -> tuple[csr_matrix, Ints, Ints, Ints]:
+def surface(mesh: control.Control) -> tuple[csr_matrix, Ints, Ints]:
     """The operator from control points to dense vertices, and the dense topology.
 
     Returns:
-        operator (V, C), triangles (T, 3), mirror (V,), control edges (E, 2).
+        operator (V, C), triangles (T, 3), mirror (V,).
     """
     size = mesh.eyes[0]
     loop = subdivide.loop_operator(mesh.triangles, size)
@@ -105,7 +106,6 @@ def surface(mesh: control.Control) -> tuple[csr_matrix, Ints, Ints, Ints]:
         operator,
         np.concatenate([triangles, eye_triangles + left, eye_triangles + right]),
         np.concatenate([mirror, other + right, other + left]),
-        edges,
     )
 
 
@@ -170,6 +170,10 @@ def dense_regions(
     dense["eye_left"], dense["eye_right"] = np.zeros((2, vertices), bool)
     dense["eye_left"][-2 * eye : -eye] = True
     dense["eye_right"][-eye:] = True
+    iris = control.eyeball()[0][:, 2] > np.cos(np.radians(control.IRIS_DEG))
+    for side in ("left", "right"):
+        dense[f"iris_{side}"] = dense[f"eye_{side}"].copy()
+        dense[f"iris_{side}"][dense[f"eye_{side}"]] = iris
     return {f"region_{name}": mask for name, mask in dense.items()}
 
 

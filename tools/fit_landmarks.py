@@ -13,17 +13,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-from headbuild.aperture import rings_from
 
 from ddfa.data import registration
-from ddfa.data.surface import closest_points
+from ddfa.data.landmarks import place_landmarks, rings_from
 from ddfa.head.model import HeadModel
 
 OUTPUT = Path(__file__).parent / "headbuild" / "landmarks.json"
-MIRRORED = np.array(
-    [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41,
-     40, 54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
-)  # fmt: skip
 NOSE_TIP = 30
 # Chains of landmarks along an edge, from corner to corner: (pocket, side of the head, ring, upper?, landmarks).
 # Rings count dense rows of vertices from the pocket outwards.
@@ -71,25 +66,7 @@ def find_landmarks(head: HeadModel, published: HeadModel) -> tuple[np.ndarray, n
     face = found.valid
     print(f"registration: {face.mean():.1%} of the vertices valid, mean gap {found.gaps[face].mean():.3f} mm")
     print("gaps of jaw, brows and nose, mm:", np.round(found.gaps[carriers[others]], 2).tolist())
-    return symmetrise(head, vertices, weights)
-
-
-def symmetrise(head: HeadModel, vertices: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Average every landmark with the mirror image of its partner, on the mean head's skin."""
-    positions = np.einsum("kcd,kc->kd", head.mean[vertices], weights)
-    flip = np.array([-1.0, 1.0, 1.0])
-    positions = 0.5 * (positions + positions[MIRRORED] * flip)
-    vertices, weights = vertices.copy(), weights.copy()
-    for k in range(68):
-        if k <= MIRRORED[k]:
-            # Stay near the carrier: the upper and the lower lip touch, and must not trade points.
-            near = rings_from(head.triangles, np.isin(np.arange(head.vertices), vertices[k]), 3) >= 0
-            patch = head.triangles[near[head.triangles].all(axis=1)]
-            hit = closest_points(positions[k : k + 1], head.mean, patch, candidates=200)
-            vertices[k], weights[k] = patch[hit.triangles[0]], hit.weights[0]
-        if k < MIRRORED[k]:
-            vertices[MIRRORED[k]], weights[MIRRORED[k]] = head.mirror_vertices[vertices[k]], weights[k]
-    return vertices, weights
+    return place_landmarks(head, vertices, np.einsum("kcd,kc->kd", head.mean[vertices], weights))
 
 
 def _nose_tip(head: HeadModel) -> int:

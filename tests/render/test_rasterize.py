@@ -42,9 +42,7 @@ def test_kernel_equals_its_twin(seed, triangles, spread, integer, size):
 
 
 def test_nearer_triangle_wins_and_pixel_centres_are_integers():
-    vertices = np.array(
-        [[0, 0, 0], [4, 0, 0], [0, 4, 0], [0, 0, 1], [1, 0, 1], [0, 1, 1]], np.float32
-    )
+    vertices = np.array([[0, 0, 0], [4, 0, 0], [0, 4, 0], [0, 0, 1], [1, 0, 1], [0, 1, 1]], np.float32)
     raster = rasterize(vertices, np.array([[0, 1, 2], [3, 4, 5]], np.int32), 5, 5)
     expected = np.full((5, 5), -1)
     for y in range(5):
@@ -62,9 +60,7 @@ def test_shared_edges_leave_no_holes():
     inner += rng.uniform(-0.4, 0.4, inner.shape)
     vertices = np.concatenate([grid.reshape(-1, 2), np.zeros((400, 1))], 1).astype(np.float32)
     corner = np.arange(400).reshape(20, 20)
-    a, b, c, d = (
-        x.ravel() for x in (corner[:-1, :-1], corner[:-1, 1:], corner[1:, :-1], corner[1:, 1:])
-    )
+    a, b, c, d = (x.ravel() for x in (corner[:-1, :-1], corner[:-1, 1:], corner[1:, :-1], corner[1:, 1:]))
     mesh = np.concatenate([np.stack([a, b, c], 1), np.stack([b, d, c], 1)]).astype(np.int32)
     assert rasterize(vertices, mesh, 32, 32).mask.all()
 

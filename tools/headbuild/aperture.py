@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ddfa.data.landmarks import rings_from
+
 from .control import PARTS, Control
 from .source import Floats, Ints
 
@@ -79,22 +81,14 @@ def find_aperture(control: Control, mean: Floats, pocket: str, side: int, rings:
     return Aperture(grid, _upper(mean[grid[:, -1]]), (inner, nearest))
 
 
-def rings_from(graph: Ints, seed: np.ndarray, count: int) -> Ints:
-    """(C,) ring number of each vertex of the triangles `graph`: 0 on the seed, -1 beyond the last."""
-    distance = np.where(seed, 0, -1)
-    for ring in range(1, count + 1):
-        touched = (distance[graph] >= 0).any(axis=1)
-        reached = np.unique(graph[touched])
-        distance[reached[distance[reached] < 0]] = ring
-    return distance
-
-
 def _step(edges: Ints, ring_of: Ints, here: Ints, ring: int) -> Ints | None:
     """The neighbour in the next ring of each point, if the grid is still regular there."""
     both = np.concatenate([edges, edges[:, ::-1]])
     outward = both[np.isin(both[:, 0], here) & (ring_of[both[:, 1]] == ring)]
     outward = np.unique(outward, axis=0)
-    regular = len(outward) == len(here) == len(np.unique(outward[:, 1])) and (np.unique(outward[:, 0]) == np.sort(here)).all()
+    regular = (
+        len(outward) == len(here) == len(np.unique(outward[:, 1])) and (np.unique(outward[:, 0]) == np.sort(here)).all()
+    )
     if not regular:
         return None
     lookup = dict(outward.tolist())
@@ -159,7 +153,9 @@ def blink(eye: Aperture, mean: Floats, centre: Floats) -> Floats:
     offset = mean - centre
     y, z = offset[:, 1], offset[:, 2]
     reach = np.hypot(y, z)
-    turned = np.stack([mean[:, 0] * 0, y * np.cos(angle) + z * np.sin(angle), z * np.cos(angle) - y * np.sin(angle)], axis=1)
+    turned = np.stack(
+        [mean[:, 0] * 0, y * np.cos(angle) + z * np.sin(angle), z * np.cos(angle) - y * np.sin(angle)], axis=1
+    )
     turned *= ((reach + bulge) / np.maximum(reach, 1e-9))[:, None]
     field = turned - offset * np.array([0.0, 1.0, 1.0])
     field[angle == 0] = 0

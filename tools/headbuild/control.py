@@ -15,6 +15,7 @@ from .subdivide import edges_of
 NECK_ROWS = 8  # rows of quads kept below MakeHuman's own head island
 EYE_RINGS, EYE_SEGMENTS = 14, 32
 EYE_SIZE = 0.97  # of the helper, so that the lids clear it
+IRIS_DEG = 25.0  # half the angle at which the iris is seen from the eye's centre
 EYE_BACK_DEG = 140.0  # the eyeball is left open at the back, where nothing can see it
 PARTS = ("skin", "mouth_inner", "eye_socket", "teeth_upper", "teeth_lower", "tongue")
 
@@ -76,7 +77,9 @@ def build_control(source: MakeHuman, mean: Floats) -> Control:
     for start, side in ((first, "l"), (first + 4, "r")):
         helper = np.unique(source.quads(f"helper-{side}-eye").vertices)
         select[start : start + 4, helper] = _eye_frame(mean[helper])
-    mirror = np.concatenate([renumber[source.mirror[used]], np.arange(first + 4, first + 8), np.arange(first, first + 4)])
+    mirror = np.concatenate(
+        [renumber[source.mirror[used]], np.arange(first + 4, first + 8), np.arange(first, first + 4)]
+    )
     return Control(
         csr_matrix(select), mirror, triangles, source.uvs[used_uv], uv_triangles, island[rows], names,
         np.array([part_of[name] for name in names])[island[rows]],
@@ -98,7 +101,11 @@ def _pieces(source: MakeHuman) -> dict[str, Quads]:
     def pick(mask: Ints) -> Quads:
         return Quads(body.vertices[mask], body.uvs[mask])
 
-    pieces = {"head": pick(labels == head), "neck": pick(_neck(source, body, labels == head)), "mouth": pick(labels == mouth)}
+    pieces = {
+        "head": pick(labels == head),
+        "neck": pick(_neck(source, body, labels == head)),
+        "mouth": pick(labels == mouth),
+    }
     pieces |= {"socket_left": pick(labels == left), "socket_right": pick(labels == right)}
     pieces |= {f"teeth_{x}": source.quads(f"helper-{x}-teeth") for x in ("upper", "lower")}
     return pieces | {"tongue": source.quads("helper-tongue")}

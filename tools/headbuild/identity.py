@@ -25,7 +25,9 @@ SPREAD = {
 SIDE_SPREAD = 0.25  # how far left and right sliders differ, as a fraction of their common spread
 
 # Rigid motion of the head, body parts, and shapes no person has.
-EXCLUDED = re.compile(r"head-trans|head-angle|head-age|neck-(trans|scale-vert)|measure-|asymm-|ear-shape-pointed|nubian")
+EXCLUDED = re.compile(
+    r"head-trans|head-angle|head-age|neck-(trans|scale-vert)|measure-|asymm-|ear-shape-pointed|nubian"
+)
 OPPOSITES = {
     "incr": "decr", "up": "down", "out": "in", "forward": "backward", "convex": "concave", "uncompress": "compress",
 }  # fmt: skip
@@ -120,19 +122,13 @@ def _sliders(names: list[str]) -> list[tuple[str, str | None]]:
     paired = set()
     for name in names:
         stem, _, end = name.rpartition("-")
-        if end == "l" and folder_is_asymmetry(name):
-            partner = f"{stem}-r"
-        else:
-            partner = f"{stem}-{OPPOSITES.get(end)}"
+        # Targets such as asym-nose-1-l and -r pull the face to either side.
+        opposite = "r" if end == "l" and name.startswith("asym-") else OPPOSITES.get(end)
+        partner = f"{stem}-{opposite}"
         if partner in names:
             sliders.append((name, partner))
             paired |= {name, partner}
     return sorted(sliders + [(name, None) for name in names if name not in paired])
-
-
-def folder_is_asymmetry(name: str) -> bool:
-    """Whether the target makes one side differ from the other."""
-    return name.startswith("asym-")
 
 
 def align(fields: Floats, mean: Floats, weights: Floats) -> Floats:
@@ -162,9 +158,7 @@ def align(fields: Floats, mean: Floats, weights: Floats) -> Floats:
     return (flat - along.T @ tangent).reshape(fields.shape)
 
 
-def principal_modes(
-    people: People, fields: Floats, mirrored: Floats, weights: Floats, count: int = 80
-) -> Modes:
+def principal_modes(people: People, fields: Floats, mirrored: Floats, weights: Floats, count: int = 80) -> Modes:
     """Principal modes of the people and their mirror images together.
 
     With the mirror images, the covariance splits into a symmetric and an antisymmetric half, which share no mode.

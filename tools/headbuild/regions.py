@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .aperture import rings_from
+from ddfa.data.landmarks import rings_from
+
 from .control import Control
 from .source import Floats, Ints, MakeHuman
 
@@ -25,7 +26,9 @@ def control_regions(source: MakeHuman, control: Control, mean: Floats) -> dict[s
     skin = by_part[0]
     regions = {"skin": skin, "mouth_inner": by_part[1] & ~skin, "eye_socket": by_part[2] & ~skin}
     regions |= {"teeth": by_part[3] | by_part[4], "tongue": by_part[5]}
-    regions["ears"] = moved(source, control, ["ears/l-ear-trans-up", "ears/r-ear-trans-up"]) & skin & (mean[:, 2] < EAR_FRONT)
+    regions["ears"] = (
+        moved(source, control, ["ears/l-ear-trans-up", "ears/r-ear-trans-up"]) & skin & (mean[:, 2] < EAR_FRONT)
+    )
     regions["nose"] = moved(source, control, ["nose/nose-trans-forward"]) & skin
     graph = control.triangles[control.parts == 0]
     regions["lips"] = _rings(graph, skin & by_part[1], LIP_RINGS)

@@ -17,8 +17,8 @@ from scipy.sparse import coo_array, csc_array, diags_array, eye_array
 from scipy.sparse.linalg import splu
 
 from ddfa.arrays import Bools, Float32, Float64, Floats, Int32
-from ddfa.errors import ModelError
 from ddfa.data.surface import Similarity, SurfacePoints, closest_points, similarity_between
+from ddfa.errors import ModelError
 from ddfa.head.model import HeadModel
 
 # Landmarks that both meshes place on the same spot: nose, eyes and mouth, but not the brows and the jaw line.
@@ -123,7 +123,9 @@ def _fit_identity(
     for _ in range(rounds):
         moved = similarity.apply(surface)
         hit = closest_points(shape[sample], moved, triangles)
-        weight = np.concatenate([_trust(shape, patch.triangles, sample, moved, triangles, hit), np.full(len(goal), 3.0)])
+        weight = np.concatenate(
+            [_trust(shape, patch.triangles, sample, moved, triangles, hit), np.full(len(goal), 3.0)]
+        )
         wanted = np.concatenate([hit.positions, similarity.apply(goal)])
         metric = np.repeat(weight, 3) / SURFACE_NOISE**2
         system = (basis * metric) @ basis.T + 10.0 * np.eye(len(basis))

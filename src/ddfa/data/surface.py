@@ -55,7 +55,9 @@ def similarity_between(source: Floats, target: Floats, weights: Floats | None = 
     return Similarity(scale, rotation, target_mean - scale * rotation @ source_mean)
 
 
-def closest_points(points: Floats, vertices: Floats, triangles: NDArray[np.integer], candidates: int = 12) -> SurfacePoints:
+def closest_points(
+    points: Floats, vertices: Floats, triangles: NDArray[np.integer], candidates: int = 12
+) -> SurfacePoints:
     """The point of a mesh nearest to each query point.
 
     Args:

@@ -65,9 +65,7 @@ def rasterize(vertices: Float32Array, triangles: Int32Array, height: int, width:
     return raster
 
 
-def rasterize_reference(
-    vertices: Float32Array, triangles: Int32Array, height: int, width: int
-) -> Raster:
+def rasterize_reference(vertices: Float32Array, triangles: Int32Array, height: int, width: int) -> Raster:
     """The slow, readable twin of :func:`rasterize`: same arguments, same answer."""
     raster = _empty(height, width)
     points = np.asarray(vertices, np.float32).astype(np.float64)
@@ -127,9 +125,7 @@ def vertex_normals(vertices: Float32Array, triangles: Int32Array) -> Float32Arra
     normals = np.zeros_like(vertices, dtype=np.float64)
     for axis in range(3):
         for corner in range(3):
-            normals[:, axis] += np.bincount(
-                triangles[:, corner], weights=faces[:, axis], minlength=len(vertices)
-            )
+            normals[:, axis] += np.bincount(triangles[:, corner], weights=faces[:, axis], minlength=len(vertices))
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     return np.asarray(normals / np.maximum(length, 1e-12), np.float32)
 

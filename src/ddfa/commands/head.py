@@ -1,0 +1,36 @@
+"""`ddfa head`: look at a head model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from ddfa.commands.exits import OK
+from ddfa.head.model import HeadModel
+from ddfa.images import write_image
+from ddfa.render.head_sheet import head_contact_sheet
+
+
+def show(
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = Path("head.png"),
+    model: Annotated[Path | None, tyro.conf.arg(metavar="MODEL")] = None,
+) -> int:
+    """Draw a contact sheet of a head model.
+
+    The mean from three sides and with its landmarks, the first identity modes at minus and plus two standard
+    deviations, every expression unit at 1.
+
+    Args:
+        output: the picture to write.
+        model: a head model file or folder; the shipped open head by default.
+
+    Returns:
+        The exit code.
+    """
+    head = HeadModel.load(model)
+    write_image(output, head_contact_sheet(head))
+    print(
+        f"{head.name}: {head.vertices} vertices, {len(head.triangles)} triangles, {len(head.identity_std)} identity "
+        f"modes, {len(head.expression_names)} expressions -> {output}"
+    )
+    return OK
