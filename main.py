@@ -8,7 +8,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))  # so that a cl
 try:
     from ddfa.commands.published import main
 except ModuleNotFoundError as error:
-    sys.exit(f"main.py: {error.name} is not installed: run `pip install .` first, or `make demo` and .venv/bin/python")
+    print(f"main.py: {error.name} is not installed: `pip install .` first, or `make demo`", file=sys.stderr)
+    sys.exit(2)
 
 if __name__ == "__main__":
     sys.exit(main())
