@@ -3,9 +3,13 @@
 import pickle
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from ddfa.data.dataset import LABEL_FILE, PHOTO_LINK
+from ddfa.data.labels import Labels
+from ddfa.geometry.pose import matrix_from_euler
 from ddfa.head.model import HeadModel
 from ddfa.regress.bundle import Bundle, write_bundle
 from ddfa.regress.convention import PixelConvention
@@ -152,3 +156,31 @@ def v2_mb05(reference: Path, shared_data: Path, tmp_path_factory: pytest.TempPat
     whitening = reference / "param_mean_std_62d_120x120.pkl"
     output = tmp_path_factory.mktemp("published") / "v2-mb05"
     return import_3ddfa(checkpoint, reference / "bfm_noneck_v3.pkl", whitening, output)
+
+
+def make_labelled_photos(folder: Path, count: int = 3, seed: int = 0) -> Path:
+    """Write a data set of coloured noise with random heads as labels."""
+    size = 96
+    rng = np.random.default_rng(seed)
+    photos = folder / "photos"
+    photos.mkdir(parents=True)
+    poses, names = [], []
+    for k in range(count):
+        coarse = rng.integers(40, 220, (12, 12, 3), dtype=np.uint8)
+        cv2.imwrite(str(photos / f"{k}.png"), cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC))
+        rotation = matrix_from_euler(rng.uniform(-15, 15, 3))
+        linear = 0.35 * np.diag([1, -1, 1]) @ rotation
+        poses.append(np.column_stack([linear, [size / 2, size / 2, 0]]))
+        names.append(f"{k}.png")
+    identity = rng.normal(0, 0.5, (count, 80)).astype(np.float32)
+    expression = rng.uniform(0, 0.3, (count, 52)).astype(np.float32)
+    quality = np.linspace(0.01, 0.02, count).astype(np.float32)
+    Labels(tuple(names), np.float32(poses), identity, expression, quality, "open").save(folder / LABEL_FILE)
+    (folder / PHOTO_LINK).write_text("photos\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small labelled data set; do not write into it."""
+    return make_labelled_photos(tmp_path_factory.mktemp("labelled"))

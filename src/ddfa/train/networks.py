@@ -28,9 +28,7 @@ class DepthwiseSeparable(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
         super().__init__()
-        self.conv_dw = nn.Conv2d(
-            channels_in, channels_in, 3, stride, padding=1, groups=channels_in, bias=False
-        )
+        self.conv_dw = nn.Conv2d(channels_in, channels_in, 3, stride, padding=1, groups=channels_in, bias=False)
         self.bn_dw = nn.BatchNorm2d(channels_in)
         self.conv_sep = nn.Conv2d(channels_in, channels_out, 1, bias=False)
         self.bn_sep = nn.BatchNorm2d(channels_out)

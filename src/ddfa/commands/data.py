@@ -1,0 +1,50 @@
+"""`ddfa data label | profile`: training data from photos."""
+
+from typing import Annotated
+
+import numpy as np
+import tyro
+from rich.console import Console
+
+from ddfa.arrays import Float32
+from ddfa.commands.exits import OK
+from ddfa.data.dataset import LABEL_FILE
+from ddfa.data.labelling import LabelConfig
+from ddfa.data.labelling import label as label_photos
+from ddfa.data.profiles import ProfileConfig, make_profiles
+
+_Label = Annotated[LabelConfig, tyro.conf.arg(name="")]
+_Profile = Annotated[ProfileConfig, tyro.conf.arg(name="")]
+
+
+def label(config: _Label) -> int:
+    """Label photos for the open head with what a teacher network sees.
+
+    Args:
+        config: what to label, and how.
+
+    Returns:
+        Exit code 0.
+    """
+    labels = label_photos(config)
+    console = Console()
+    console.print(f"{len(labels)} labels in {config.output / LABEL_FILE}; median error {_percent(labels.quality)}")
+    return OK
+
+
+def profile(config: _Profile) -> int:
+    """Turn labelled faces out of plane and photograph them again.
+
+    Args:
+        config: which data set, how many pictures, how far.
+
+    Returns:
+        Exit code 0.
+    """
+    labels = make_profiles(config)
+    Console().print(f"{len(labels)} pictures in {config.output}")
+    return OK
+
+
+def _percent(quality: Float32) -> str:
+    return f"{100 * float(np.median(quality)):.2f} % of the face's size"

@@ -1,0 +1,27 @@
+"""`ddfa train`: a network from labelled photos."""
+
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from ddfa.commands.exits import OK
+from ddfa.train.config import TrainConfig
+from ddfa.train.loop import train as run_training
+from ddfa.train.package import package
+
+_Train = Annotated[TrainConfig, tyro.conf.arg(name="")]
+
+
+def train(config: _Train) -> int:
+    """Train a network on labelled photos and make a bundle of it.
+
+    Args:
+        config: the settings.
+
+    Returns:
+        Exit code 0.
+    """
+    bundle = package(run_training(config), config.output / "bundle")
+    Console().print(f"{bundle.name}: bundle in {bundle.folder}; measure it with `ddfa bench landmarks`")
+    return OK

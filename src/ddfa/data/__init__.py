@@ -1,0 +1,1 @@
+"""Training data: photos become labels, labels become rotated pictures."""

@@ -1,0 +1,161 @@
+"""What a training run reads: labelled photos, drawn, cropped and degraded at random."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import Float32, Float64, Floats, UInt8
+from ddfa.data.augment import Augmentation, degrade, random_crop_affine, warp
+from ddfa.data.labels import Labels, label_in_crop
+from ddfa.data.photos import Photos
+from ddfa.errors import DataError
+from ddfa.geometry.pose import decompose, euler_from_matrix
+from ddfa.head.model import HeadModel
+
+LABEL_FILE = "labels.npz"
+PHOTO_FILE = "photos.tar"
+PHOTO_LINK = "photos.txt"
+
+
+@dataclass(eq=False)
+class LabelledPhotos:
+    """One data set: photos and the heads fitted to them.
+
+    Attributes:
+        photos: the pictures.
+        labels: a label for each picture used.
+        landmarks: (n, 68, 3) float32 image px, which place the RoI.
+        yaw_deg: (n,) float64.
+    """
+
+    photos: Photos
+    labels: Labels
+    landmarks: Float32
+    yaw_deg: Float64
+
+    @staticmethod
+    def open(folder: Path, head: HeadModel, worst: float = 0.0) -> "LabelledPhotos":
+        """Open what `ddfa data label` or `ddfa data profile` wrote.
+
+        Args:
+            folder: holds `labels.npz` and either `photos.tar` or `photos.txt`, one line: where the photos are.
+            head: the head model the labels speak of.
+            worst: share of the labels with the worst quality to leave out.
+
+        Raises:
+            DataError: a file is missing or damaged, or the labels belong to another head model.
+        """
+        labels = Labels.load(folder / LABEL_FILE)
+        if labels.head != head.name:
+            raise DataError(f"{folder} is labelled with head '{labels.head}', not '{head.name}': label it again")
+        if worst > 0:
+            labels = labels.select(labels.quality <= np.quantile(labels.quality, 1 - worst))
+        flip = np.diag([1.0, -1.0, 1.0])
+        yaw = euler_from_matrix(decompose(flip @ labels.pose).rotation)[:, 0]
+        return LabelledPhotos(Photos(photo_path(folder)), labels, labels.landmarks(head), yaw)
+
+
+def photo_path(folder: Path) -> Path:
+    """Where the photos of a data set lie: its own tar, or the place its `photos.txt` names.
+
+    Raises:
+        DataError: neither is there.
+    """
+    if (folder / PHOTO_FILE).is_file():
+        return folder / PHOTO_FILE
+    try:
+        place = Path((folder / PHOTO_LINK).read_text(encoding="utf-8").strip())
+    except OSError as error:
+        raise DataError(f"{folder} is no data set: it has neither {PHOTO_FILE} nor {PHOTO_LINK}") from error
+    return place if place.is_absolute() else folder / place
+
+
+@dataclass(eq=False)
+class CropStream:
+    """An endless, seeded stream of training crops with their labels.
+
+    Attributes:
+        sets: the data sets.
+        shares: (len(sets),) how much of the stream each set supplies.
+        head: the head model of the labels.
+        size: side S in px of the crop frame that labels speak of.
+        resolution: side in px of the crops themselves; smaller ones train faster. None means `size`.
+        options: strength of the augmentation.
+        turned: extra weight of a photo per 45° of yaw: turned faces are rare among photos.
+        memory: pictures already decoded, by set and index.
+    """
+
+    sets: list[LabelledPhotos]
+    shares: tuple[float, ...]
+    head: HeadModel
+    size: int = 120
+    resolution: int | None = None
+    options: Augmentation = field(default_factory=Augmentation)
+    turned: float = 2.0
+    memory: dict[tuple[int, int], UInt8] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.sets) != len(self.shares):
+            raise DataError(f"{len(self.sets)} data sets need as many shares, not {len(self.shares)}")
+        self._odds = np.cumsum(self.shares) / np.sum(self.shares)
+        weights = [1 + self.turned * np.abs(data.yaw_deg) / 45 for data in self.sets]
+        self._draw = [np.cumsum(w) / np.sum(w) for w in weights]
+
+    def preload(self) -> None:
+        """Decode every picture into memory, to be shared by forked workers."""
+        for number, data in enumerate(self.sets):
+            for index, name in enumerate(data.labels.names):
+                self.memory[number, index] = data.photos.read(name)
+
+    def label(self, number: int, index: int, affine: Floats, mirrored: bool) -> Float32:
+        """The (P,) parameters that crop `affine` of a photo should give."""
+        labels = self.sets[number].labels
+        parts = (labels.pose[index], labels.identity[index], labels.expression[index])
+        return label_in_crop(*parts, affine, mirrored, self.size, self.head)
+
+    def draw(self, rng: np.random.Generator) -> tuple[int, int, Float64, bool]:
+        """A random photo and a random crop of it: set, index, (2, 3) affine, mirrored."""
+        number = min(int(np.searchsorted(self._odds, rng.random())), len(self.sets) - 1)
+        odds = self._draw[number]
+        index = min(int(np.searchsorted(odds, rng.random())), len(odds) - 1)
+        landmarks = self.sets[number].landmarks[index]
+        affine, mirrored = random_crop_affine(landmarks, self.size, self.options, rng)
+        return number, index, affine, mirrored
+
+    def sample_labels(self, count: int, seed: int) -> Float32:
+        """Parameters (count, P) as training will meet them, to measure their whitening; no picture is read."""
+        rng = np.random.default_rng(seed)
+        return np.stack([self.label(*self.draw(rng)) for _ in range(count)])
+
+    def batches(self, batch: int, seed: list[int]) -> Iterator[tuple[UInt8, Float32]]:
+        """Endless batches of crops (batch, R, R, 3) uint8 RGB and parameters (batch, P) float32.
+
+        Args:
+            batch: crops in each.
+            seed: the same seed gives the same stream.
+        """
+        cv2.setNumThreads(0)  # each worker is one of several processes
+        rng = np.random.default_rng(seed)
+        while True:
+            samples = [self._sample(rng) for _ in range(batch)]
+            yield np.stack([crop for crop, _ in samples]), np.stack([label for _, label in samples])
+
+    def _sample(self, rng: np.random.Generator) -> tuple[UInt8, Float32]:
+        number, index, affine, mirrored = self.draw(rng)
+        photo = self.memory.get((number, index))
+        if photo is None:
+            data = self.sets[number]
+            photo = data.photos.read(data.labels.names[index])
+        side = self.resolution or self.size
+        crop = warp(photo, rescaled(affine, side / self.size), side, rng)
+        return degrade(crop, self.options, rng), self.label(number, index, affine, mirrored)
+
+
+def rescaled(affine: Floats, factor: float) -> Float64:
+    """The map (2, 3) to crops of another resolution: x' + 0.5 = factor (x + 0.5), as pixel centres are integers."""
+    result = factor * np.asarray(affine, np.float64)
+    result[:, 2] += (factor - 1) / 2
+    return result

@@ -1,0 +1,175 @@
+"""Fit a head model to 3D points seen in photos: batched, regularised least squares."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ddfa.arrays import Float32, Float64, Floats
+from ddfa.geometry.pose import nearest_rotation
+from ddfa.head.linear import LinearPoints
+
+_FLIP_Y = np.diag([1.0, -1.0, 1.0])  # image space points y down, camera axes y up
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How much the fit trusts the points against the prior.
+
+    Attributes:
+        iterations: alternations between pose and coefficients.
+        noise_mm: expected error of the points, in head units.
+        independent_points: how many independent observations the points count as; neighbours on a surface err alike.
+        expression_std: prior standard deviation of an expression coefficient around 0.
+        box_steps: iterations of the solver that keeps expressions in [0, 1].
+    """
+
+    iterations: int = 6
+    noise_mm: float = 1.0
+    independent_points: int = 150
+    expression_std: float = 0.4
+    box_steps: int = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Fitted heads.
+
+    Attributes:
+        pose: (n, 3, 4) float32, head space to image space (y down): scale x rotation and translation.
+        identity: (n, I) float32.
+        expression: (n, E) float32 in [0, 1].
+        residual: (n, K, 3) float32, points minus fit in head space, head units.
+    """
+
+    pose: Float32
+    identity: Float32
+    expression: Float32
+    residual: Float32
+
+
+def fit(
+    points: LinearPoints,
+    targets: Floats,
+    weights: Floats,
+    identity_std: Floats,
+    options: FitOptions | None = None,
+) -> Fit:
+    """Find pose, identity and expression that bring the head's points to their targets.
+
+    Minimises the weighted squared distances, in head space, plus the Gaussian priors of identity and expression.
+    Pose (similarity Procrustes) and coefficients (one factorisation for all heads) alternate; expressions are kept
+    in [0, 1] by ADMM (Boyd et al., 2011, section 5.2).
+
+    Args:
+        points: K points of the head as a linear function of its coefficients.
+        targets: (n, K, 3) where they are seen, image space px.
+        weights: (K,) non-negative.
+        identity_std: (I,) prior standard deviation.
+        options: trust in the points against the prior.
+
+    Returns:
+        The fits.
+    """
+    options = options or FitOptions()
+    share = np.asarray(weights, np.float64) / np.sum(weights)
+    solver = _Coefficients(points, share, np.asarray(identity_std, np.float64), options)
+    targets = np.asarray(targets, np.float64)
+    coefficients = np.zeros((len(targets), len(points.bases)))
+    for _ in range(options.iterations):
+        shape = _decode(points, coefficients)
+        pose = procrustes(shape, targets, share)
+        seen = to_head(pose, targets)
+        coefficients = solver.solve(seen - points.mean)
+    shape = _decode(points, coefficients)
+    pose = procrustes(shape, targets, share)
+    identity, expression = np.split(coefficients, [points.identities], axis=1)
+    residual = to_head(pose, targets) - shape
+    return Fit(*(a.astype(np.float32) for a in (pose, identity, expression, residual)))
+
+
+def procrustes(shape: Floats, targets: Floats, share: Floats) -> Float64:
+    """Similarity poses that bring shapes to targets, least squares (Umeyama, 1991).
+
+    Args:
+        shape: (n, K, 3) head space.
+        targets: (n, K, 3) image space, y down.
+        share: (K,) weights that sum to 1.
+
+    Returns:
+        (n, 3, 4) float64, head space to image space.
+    """
+    shape_mean = np.einsum("k,nkj->nj", share, shape)
+    target_mean = np.einsum("k,nkj->nj", share, targets)
+    centred = shape - shape_mean[:, None]
+    seen = (targets - target_mean[:, None]) @ _FLIP_Y
+    covariance = np.einsum("k,nki,nkj->nij", share, seen, centred, optimize=True)
+    rotation = nearest_rotation(covariance)
+    variance = np.einsum("k,nkj,nkj->n", share, centred, centred, optimize=True)
+    scale = np.einsum("nij,nij->n", covariance, rotation) / variance
+    linear = scale[:, None, None] * (_FLIP_Y @ rotation)
+    shift = target_mean - np.einsum("nij,nj->ni", linear, shape_mean)
+    return np.asarray(np.concatenate([linear, shift[..., None]], axis=2), np.float64)
+
+
+def to_head(pose: Floats, points: Floats) -> Float64:
+    """Undo similarity poses (n, 3, 4): image space points (n, K, 3) back to head space."""
+    linear = np.asarray(pose[..., :3], np.float64)
+    squared = np.einsum("nij,nij->n", linear, linear) / 3
+    inverse = linear.transpose(0, 2, 1) / squared[:, None, None]
+    return np.asarray(np.einsum("nij,nkj->nki", inverse, points - pose[:, None, :, 3], optimize=True))
+
+
+def _decode(points: LinearPoints, coefficients: Float64) -> Float64:
+    flat = coefficients @ points.bases.reshape(len(points.bases), -1)
+    shape: Float64 = np.asarray(points.mean + flat.reshape(len(coefficients), *points.mean.shape), np.float64)
+    return shape
+
+
+def _without_motion(points: LinearPoints, share: Float64) -> Float64:
+    """The bases (I + E, K, 3) less the rotation, translation and scaling of the mean head that they contain."""
+    centred = points.mean - share @ points.mean
+    axes = np.eye(3)
+    turns = [np.cross(axis, centred) for axis in axes]
+    shifts = [np.broadcast_to(axis, centred.shape) for axis in axes]
+    motions = np.stack([*turns, *shifts, centred]).reshape(7, -1).astype(np.float64)
+    bases = points.bases.reshape(len(points.bases), -1).astype(np.float64)
+    metric = np.repeat(share, 3)
+    amount = np.linalg.solve((motions * metric) @ motions.T, (motions * metric) @ bases.T)
+    return np.asarray((bases - amount.T @ motions).reshape(points.bases.shape))
+
+
+class _Coefficients:
+    """The quadratic problem in identity and expression; its matrix is the same for every head."""
+
+    def __init__(self, points: LinearPoints, share: Float64, identity_std: Float64, options: FitOptions) -> None:
+        trust = options.independent_points / options.noise_mm**2
+        # Coefficients are judged by what no small motion of the head explains; otherwise pose and coefficients
+        # would creep towards each other over hundreds of alternations.
+        bases = _without_motion(points, share).reshape(len(points.bases), -1)
+        self._weighted = (bases * np.repeat(trust * share, 3)).T
+        self._identities = points.identities
+        expressions = len(bases) - points.identities
+        prior = np.r_[identity_std[: points.identities] ** -2, np.full(expressions, options.expression_std**-2.0)]
+        hessian = bases @ self._weighted + np.diag(prior)
+        # The penalty of ADMM: the mean curvature along the expressions, the scale of their problem.
+        self._penalty = float(np.mean(np.diag(hessian)[points.identities :])) if expressions else 0.0
+        boxed = hessian.copy()
+        expression = np.arange(points.identities, len(bases))
+        boxed[expression, expression] += self._penalty
+        self._inverse = np.linalg.inv(boxed)
+        self._steps = options.box_steps
+
+    def solve(self, offsets: Floats) -> Float64:
+        """Coefficients (n, I + E) for point offsets (n, K, 3) from the mean head, head units."""
+        linear = offsets.reshape(len(offsets), -1) @ self._weighted
+        start = self._identities
+        kept = np.zeros_like(linear[:, start:])
+        dual = np.zeros_like(kept)
+        for _ in range(self._steps):
+            right = linear.copy()
+            right[:, start:] += self._penalty * (kept - dual)
+            solution = right @ self._inverse
+            kept = np.clip(solution[:, start:] + dual, 0.0, 1.0)
+            dual += solution[:, start:] - kept
+        solution[:, start:] = kept
+        return np.asarray(solution)

@@ -1,0 +1,135 @@
+"""Labels: the head fitted to each photo, and what a crop of that photo teaches."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddfa.arrays import Float32, Floats
+from ddfa.errors import DataError
+from ddfa.files import make_folder, write_atomically
+from ddfa.head.model import HeadModel
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Heads fitted to n photos.
+
+    Attributes:
+        names: the photos, as `Photos.names` spells them.
+        pose: (n, 3, 4) float32, head space to image space (x right, y down, z towards the viewer, px).
+        identity: (n, I) float32.
+        expression: (n, E) float32.
+        quality: (n,) float32, disagreement of the fit with its teacher: mean error over the face as a share of its
+            size; lower is better.
+        head: name of the head model.
+
+    Raises:
+        DataError: arrays that do not fit together.
+    """
+
+    names: tuple[str, ...]
+    pose: Float32
+    identity: Float32
+    expression: Float32
+    quality: Float32
+    head: str
+
+    def __post_init__(self) -> None:
+        n = len(self.names)
+        shapes = (self.pose.shape, self.quality.shape, self.identity.shape[:1], self.expression.shape[:1])
+        if shapes != ((n, 3, 4), (n,), (n,), (n,)):
+            raise DataError(f"labels of {n} photos have arrays of other lengths: {shapes}")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def select(self, index: NDArray[Any]) -> "Labels":
+        """The labels at `index` (integers or booleans)."""
+        names = tuple(np.asarray(self.names, dtype=object)[index].tolist())
+        pose, identity, expression = self.pose[index], self.identity[index], self.expression[index]
+        return Labels(names, pose, identity, expression, self.quality[index], self.head)
+
+    def landmarks(self, head: HeadModel) -> Float32:
+        """The 68 landmarks in image space, (n, 68, 3) float32."""
+        points = head.decode_landmarks(self.identity, self.expression)
+        seen = np.einsum("nij,nkj->nki", self.pose[..., :3], points) + self.pose[:, None, :, 3]
+        return np.asarray(seen, np.float32)
+
+    def save(self, path: Path) -> None:
+        """Write the labels as a compressed npz, whole or not at all.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        make_folder(path.parent)
+        buffer = io.BytesIO()
+        np.savez_compressed(
+            buffer,
+            format=FORMAT,
+            names=np.asarray(self.names),
+            pose=self.pose,
+            identity=self.identity,
+            expression=self.expression,
+            quality=self.quality,
+            head=self.head,
+        )
+        write_atomically(path, buffer.getvalue())
+
+    @staticmethod
+    def load(path: Path) -> "Labels":
+        """Read labels.
+
+        Raises:
+            DataError: the file is missing, damaged or of another format.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                if int(file["format"]) != FORMAT:
+                    raise DataError(f"{path} has label format {file['format']}: label the photos again")
+                names = tuple(file["names"].tolist())
+                pose, identity, expression = file["pose"], file["identity"], file["expression"]
+                return Labels(names, pose, identity, expression, file["quality"], str(file["head"]))
+        except (OSError, EOFError, ValueError, KeyError) as error:
+            raise DataError(f"{path} is not a label file ({error}): make it with `ddfa data label`") from error
+
+
+def label_in_crop(
+    pose: Floats, identity: Floats, expression: Floats, affine: Floats, mirrored: bool, size: int, head: HeadModel
+) -> Float32:
+    """The parameter vector that a crop should give.
+
+    Args:
+        pose: (3, 4) head space to image space.
+        identity: (I,).
+        expression: (E,).
+        affine: (2, 3) similarity, image px to crop px; it reflects x where `mirrored`.
+        mirrored: whether the crop shows the mirror image; the head is then the mirrored one.
+        size: side S of the crop in px.
+        head: the head model; mirroring needs its `identity_mirror` and `expression_mirror`.
+
+    Returns:
+        (12 + I + E,) float32 in the "open" pixel convention: crop px, y up.
+
+    Raises:
+        DataError: the head model cannot be mirrored.
+    """
+    zoom = float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
+    crop = np.empty((3, 4))
+    crop[:2] = affine[:, :2] @ pose[:2]
+    crop[:2, 3] += affine[:, 2]
+    crop[2] = zoom * np.asarray(pose[2])
+    crop[1] *= -1.0
+    crop[1, 3] += size - 1
+    if mirrored:
+        if head.identity_mirror is None or head.expression_mirror is None:
+            raise DataError(f"head '{head.name}' has no mirror maps: train on it without mirrored crops (mirror=0)")
+        crop[:, 0] *= -1.0  # the mirrored head has the opposite x
+        identity = identity * head.identity_mirror[: len(identity)]
+        expression = expression[head.expression_mirror]
+    return np.concatenate([crop.ravel(), identity, expression]).astype(np.float32)

@@ -1,0 +1,88 @@
+"""Photos to learn from: a folder or a tar of pictures, read by name."""
+
+import tarfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import UInt8
+from ddfa.errors import DataError
+
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+
+
+class Photos:
+    """The pictures of a folder (searched deeply) or of an uncompressed tar.
+
+    Attributes:
+        path: the folder or tar.
+        names: path of each picture inside it, sorted.
+
+    Raises:
+        DataError: there are no pictures, or the tar is damaged or compressed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._spans: dict[str, tuple[int, int]] = {}
+        if path.is_dir():
+            found = (p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in _SUFFIXES)
+            self.names = tuple(sorted(p.relative_to(path).as_posix() for p in found))
+        else:
+            self._spans = _spans(path)
+            self.names = tuple(sorted(self._spans))
+        if not self.names:
+            raise DataError(f"{path} holds no pictures ({', '.join(sorted(_SUFFIXES))}): name another folder or tar")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read_bytes(self, name: str) -> bytes:
+        """The encoded picture `name`.
+
+        Raises:
+            DataError: there is no such picture.
+        """
+        try:
+            if not self._spans:
+                return (self.path / name).read_bytes()
+            start, length = self._spans[name]
+            with self.path.open("rb") as file:  # one handle a read: worker processes share this object
+                file.seek(start)
+                return file.read(length)
+        except (OSError, KeyError) as error:
+            raise DataError(f"no picture '{name}' in {self.path}: label the photos again") from error
+
+    def read(self, name: str) -> UInt8:
+        """The picture `name`, (H, W, 3) uint8 RGB.
+
+        Raises:
+            DataError: it is missing or cannot be decoded.
+        """
+        return decode(self.read_bytes(name), name)
+
+
+def decode(content: bytes, name: str) -> UInt8:
+    """Decode an encoded picture to (H, W, 3) uint8 RGB; `name` stands in the error.
+
+    Raises:
+        DataError: it cannot be decoded.
+    """
+    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    if picture is None:
+        raise DataError(f"'{name}' is not a readable picture: remove it or copy it again")
+    return np.ascontiguousarray(picture[..., ::-1], dtype=np.uint8)
+
+
+def _spans(path: Path) -> dict[str, tuple[int, int]]:
+    """Offset and length of each picture in a tar, so that any process can read any picture."""
+    try:
+        with tarfile.open(path, "r:") as archive:
+            return {
+                member.name: (member.offset_data, member.size)
+                for member in archive
+                if member.isfile() and Path(member.name).suffix.lower() in _SUFFIXES
+            }
+    except (OSError, tarfile.TarError) as error:
+        raise DataError(f"cannot read {path} as an uncompressed tar of pictures ({error}): check the path") from error

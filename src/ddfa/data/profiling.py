@@ -1,0 +1,174 @@
+"""Face profiling: turn a photographed face out of plane and photograph it again.
+
+The idea is that of "Face Alignment in Full Pose Range" (section 5): the fitted head gives the picture depth, the
+background is carried by a coarse mesh around it, both are rotated and drawn again with the photo as their texture,
+and the label is transformed exactly.
+"""
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import Bools, Float32, Float64, Floats, Int32, UInt8
+from ddfa.render.rasterize import interpolate, rasterize
+
+# Background anchors lie this many px apart, at a face of some hundred px.
+_GRID_STEP = 4
+# How fast the hair and the background fall behind the silhouette (depth per px) and how far (in face sizes).
+_FALL_SLOPE = 1.2
+_FALL_LIMIT = 0.7
+
+
+def profile(
+    photo: UInt8,
+    vertices: Floats,
+    triangles: Int32,
+    transform: Floats,
+    backdrop: UInt8 | None = None,
+) -> UInt8:
+    """Rotate the face of a photo, and its surroundings, and render the result.
+
+    Args:
+        photo: (H, W, 3) uint8.
+        vertices: (V, 3), the fitted mesh in image space (x right, y down, z towards the viewer, px).
+        triangles: (T, 3) int32.
+        transform: (3, 4), affine map of image space that moves the head to its new pose: a rotation about some
+            point of the head, scaled and shifted as wished. What it does to the vertices is exactly what has to be
+            done to the label.
+        backdrop: (H, W, 3) uint8, what stands where no anchor is seen after the rotation; by default the photo's
+            own background, unrotated and without the head.
+
+    Returns:
+        (H, W, 3) uint8, the picture after the rotation; no pixel is left empty.
+    """
+    height, width = photo.shape[:2]
+    margin = max(height, width) // 3
+    padded = cv2.copyMakeBorder(photo, margin, margin, margin, margin, cv2.BORDER_REFLECT_101)
+    shift = np.array([margin, margin, 0], np.float32)
+    shifted = np.asarray(vertices, np.float32) + shift
+    triangles = facing(shifted, triangles)
+    anchors, anchor_triangles = background_anchors(shifted, triangles, padded.shape[:2])
+
+    sources = np.concatenate([shifted, anchors])
+    mesh = np.concatenate([triangles, anchor_triangles + len(shifted)]).astype(np.int32)
+    targets = ((sources - shift) @ transform[:, :3].T + transform[:, 3]).astype(np.float32)
+    raster = rasterize(targets, mesh, height, width)
+    lookup = interpolate(raster, mesh, sources[:, :2], background=-1.0)
+    picture = cv2.remap(padded, lookup[..., 0], lookup[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    if backdrop is None:
+        backdrop = remove_face(photo, vertices, triangles)
+    return np.where(raster.mask[..., None], np.asarray(picture, np.uint8), backdrop)
+
+
+def facing(vertices: Floats, triangles: Int32) -> Int32:
+    """The triangles (F, 3) whose outside the viewer sees, of a mesh (V, 3) in image space.
+
+    What looks away has no texture in the photo. Counter-clockwise seen from outside is clockwise in pixels, y down.
+    """
+    a, b, c = (vertices[triangles[:, k], :2] for k in range(3))
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    return triangles[area < 0]
+
+
+def remove_face(photo: UInt8, vertices: Floats, triangles: Int32) -> UInt8:
+    """The photo without its head: what stands around the face, drawn together over it.
+
+    Args:
+        photo: (H, W, 3) uint8.
+        vertices: (V, 3) image space px.
+        triangles: (T, 3) int32.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    height, width = photo.shape[:2]
+    face = rasterize(np.asarray(vertices, np.float32), triangles, height, width).mask
+    # Ears, hair and the soft edge of the fit go as well.
+    reach = int(0.15 * np.ptp(vertices[:, 1])) | 1
+    head = cv2.dilate(face.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+    return fill_holes(photo, ~head)
+
+
+def background_anchors(vertices: Floats, triangles: Int32, shape: tuple[int, int]) -> tuple[Float32, Int32]:
+    """A coarse grid around a face with estimated depth: level at the silhouette, falling behind it.
+
+    Args:
+        vertices: (V, 3) image space px.
+        triangles: (T, 3) int32.
+        shape: height and width of the picture that the grid covers.
+
+    Returns:
+        (A, 3) float32 anchors in image space and (B, 3) int32 triangles among them.
+    """
+    raster = rasterize(np.asarray(vertices, np.float32), triangles, *shape)
+    face = raster.mask
+    distance, nearest = cv2.distanceTransformWithLabels(
+        (~face).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    depth_of_label = np.zeros(nearest.max() + 1, np.float32)
+    depth_of_label[nearest[face]] = raster.depth[face]
+    size = float(np.ptp(vertices[:, 1]))
+    limit = _FALL_LIMIT * size
+    fall = limit * (1.0 - np.exp(-_FALL_SLOPE * distance / limit))
+    depth = depth_of_label[nearest] - np.where(face, 0, fall)
+    # The nearest silhouette point jumps; smooth its depth away from the face, where nothing has to join.
+    depth = np.where(distance > _GRID_STEP, cv2.GaussianBlur(depth, (0, 0), _GRID_STEP), depth)
+    # Under the face the anchors follow its rim, so that no crack opens there, and sink further inside: they only serve
+    # where the face moves away.
+    inset = cv2.distanceTransform(face.astype(np.uint8), cv2.DIST_L2, 5)
+    sink = 0.01 * size + 2.0 * np.maximum(inset - 2 * _GRID_STEP, 0)
+    depth = np.where(face, depth - np.minimum(sink, limit), depth).astype(np.float32)
+
+    rows = np.arange(0, shape[0], _GRID_STEP)
+    columns = np.arange(0, shape[1], _GRID_STEP)
+    x, y = np.meshgrid(columns, rows)
+    anchors = np.stack([x, y, depth[y, x]], axis=-1).reshape(-1, 3).astype(np.float32)
+    return anchors, _grid_triangles(len(rows), len(columns))
+
+
+def fill_holes(picture: UInt8, covered: Bools) -> UInt8:
+    """Fill uncovered pixels from their surroundings by push-pull pyramids.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        covered: (H, W) bool, True where the picture is valid.
+
+    Returns:
+        (H, W, 3) uint8; covered pixels are unchanged.
+    """
+    if covered.all() or not covered.any():
+        return picture
+    weight = covered.astype(np.float32)[..., None]
+    levels: list[tuple[Floats, Floats]] = [((picture * weight).astype(np.float32), weight)]
+    while min(levels[-1][0].shape[:2]) > 2:
+        colour, mass = (np.asarray(cv2.pyrDown(layer), np.float32) for layer in levels[-1])
+        levels.append((colour, mass.reshape(*mass.shape[:2], 1)))
+    colour, mass = levels[-1]
+    filled = colour / np.maximum(mass, 1e-6)
+    for colour, mass in reversed(levels[:-1]):
+        height, width = colour.shape[:2]
+        coarse = np.asarray(cv2.resize(cv2.pyrUp(filled)[:height, :width], (width, height)), np.float32)
+        fine = colour / np.maximum(mass, 1e-6)
+        share = np.clip(mass, 0, 1)
+        filled = share * fine + (1 - share) * coarse
+    result = np.where(covered[..., None], picture, np.clip(filled, 0, 255))
+    return np.asarray(result, np.uint8)
+
+
+def turn(rotation: Floats, centre: Floats, scale: float = 1.0) -> Float64:
+    """Affine map (3, 4) of image space that rotates about `centre` (3,) and scales.
+
+    Args:
+        rotation: (3, 3), in camera axes with y up (the axes of `Faces.rotation`).
+        centre: (3,) image space px, the fixed point.
+        scale: magnification about the centre.
+    """
+    flip = np.diag([1.0, -1.0, 1.0])  # camera axes point y up, image space y down
+    linear = scale * (flip @ rotation @ flip)
+    return np.column_stack([linear, np.asarray(centre) - linear @ np.asarray(centre)])
+
+
+def _grid_triangles(rows: int, columns: int) -> Int32:
+    index = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
+    a, b = index[:-1, :-1].ravel(), index[:-1, 1:].ravel()
+    c, d = index[1:, :-1].ravel(), index[1:, 1:].ravel()
+    return np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)])

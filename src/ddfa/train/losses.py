@@ -1,0 +1,115 @@
+"""PDC, VDC and WPDC of 3DDFA for any head model, and the landmark loss.
+
+Source: Zhu et al., "Face Alignment in Full Pose Range: A 3D Total Solution", section 4, in the form of the published
+PyTorch training code. Parameter vectors are [12 pose: row-major P | t, identity, expression]; crop frame, y up, px.
+"""
+
+import torch
+from torch import Tensor, nn
+
+POSE = 12
+_DEPTH = 11  # t_z, which no picture shows
+
+
+class HeadPoints(nn.Module):
+    """K points of a head as a linear function of its coefficients, on the training device.
+
+    Args:
+        mean: (K, 3) head units.
+        bases: (I + E, K, 3), identity first.
+    """
+
+    mean: Tensor
+    bases: Tensor
+
+    def __init__(self, mean: Tensor, bases: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("bases", bases)
+
+    def unposed(self, params: Tensor) -> Tensor:
+        """Points (n, K, 3) in head space of de-whitened parameters (n, P)."""
+        flat = params[:, POSE:] @ self.bases.flatten(1)
+        return self.mean + flat.view(-1, *self.mean.shape)
+
+    def forward(self, params: Tensor) -> Tensor:
+        """Points (n, K, 3) in the crop frame of de-whitened parameters (n, P)."""
+        pose = params[:, :POSE].view(-1, 3, 4)
+        return self.unposed(params) @ pose[..., :3].transpose(1, 2) + pose[:, None, :, 3]
+
+    def at(self, index: Tensor) -> "HeadPoints":
+        """The points `index` only."""
+        return HeadPoints(self.mean[index], self.bases[:, index])
+
+
+def pdc(predicted: Tensor, target: Tensor) -> Tensor:
+    """Parameter distance cost: mean squared error of whitened parameters (n, P)."""
+    return (predicted - target).square().mean()
+
+
+def vdc(predicted: Tensor, target: Tensor, points: HeadPoints) -> Tensor:
+    """Vertex distance cost: mean squared coordinate error of the points, crop px², with the target's depth t_z.
+
+    Args:
+        predicted: (n, P) de-whitened.
+        target: (n, P) de-whitened.
+        points: where to compare.
+    """
+    error: Tensor = points(with_depth_of(predicted, target)) - points(target)
+    return error.square().mean()
+
+
+def landmark(predicted: Tensor, target: Tensor, points: HeadPoints) -> Tensor:
+    """Mean distance of the points in x and y as a share of the face's size: the NME, differentiable.
+
+    Args:
+        predicted: (n, P) de-whitened.
+        target: (n, P) de-whitened.
+        points: the 68 landmarks.
+    """
+    truth: Tensor = points(target)[..., :2]
+    width_height = truth.amax(dim=1) - truth.amin(dim=1)
+    size = width_height.prod(dim=1).sqrt().clamp_min(1.0)
+    offsets: Tensor = points(predicted)[..., :2] - truth
+    error = offsets.square().sum(-1).add(1e-6).sqrt()
+    return (error.mean(dim=1) / size).mean()
+
+
+def with_depth_of(predicted: Tensor, target: Tensor) -> Tensor:
+    """Parameters (n, P) with t_z taken from `target`."""
+    return torch.cat([predicted[:, :_DEPTH], target[:, _DEPTH : _DEPTH + 1], predicted[:, _DEPTH + 1 :]], dim=1)
+
+
+def wpdc(
+    predicted: Tensor, target: Tensor, mean: Tensor, std: Tensor, points: HeadPoints, pixels_per_unit: Tensor
+) -> Tensor:
+    """Weighted parameter distance cost: squared whitened errors, each weighted by the displacement it causes.
+
+    Args:
+        predicted: (n, P) whitened.
+        target: (n, P) whitened.
+        mean: (P,) whitening.
+        std: (P,) whitening.
+        points: points over which displacements are summed.
+        pixels_per_unit: scalar, mean camera scale of the training set; the constant of the published code.
+    """
+    weights = wpdc_weights(predicted.detach() * std + mean, target * std + mean, points, pixels_per_unit)
+    return (weights * (predicted - target).square()).mean()
+
+
+def wpdc_weights(predicted: Tensor, target: Tensor, points: HeadPoints, pixels_per_unit: Tensor) -> Tensor:
+    """Weights (n, P) in 0..1 of `wpdc`, from de-whitened parameters (n, P).
+
+    An entry of P moves the points by its error times the norm of their coordinate, a translation by its error for
+    each point, a coefficient by its error times the norm of its mode times the camera scale. The largest weight of
+    each face is 1, that of t_z is 0.
+    """
+    error = (predicted - target).abs()
+    norms = points.unposed(target).norm(dim=1)  # (n, 3): x, y, z over the points
+    count = torch.full_like(norms[:, :1], points.mean.shape[0] ** 0.5)
+    row = torch.cat([norms, count], dim=1)  # what P_i1, P_i2, P_i3, t_i of any row i are multiplied with
+    modes = pixels_per_unit * points.bases.flatten(1).norm(dim=1)
+    effect = torch.cat([row.repeat(1, 3), modes.expand(len(error), -1)], dim=1)
+    weights = error * effect + 1e-6
+    weights[:, _DEPTH] = 0.0
+    return weights / weights.amax(dim=1, keepdim=True)

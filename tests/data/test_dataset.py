@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from ddfa.data.dataset import CropStream, LabelledPhotos, photo_path, rescaled
+from ddfa.data.photos import Photos
+from ddfa.errors import DataError
+from ddfa.regress.convention import PixelConvention
+from ddfa.regress.layout import ParamLayout
+
+
+@pytest.fixture(scope="module")
+def stream(labelled, head):
+    return CropStream([LabelledPhotos.open(labelled, head)], (1.0,), head, size=120, resolution=64)
+
+
+def test_batches_have_the_promised_shapes(stream):
+    crops, labels = next(stream.batches(4, [0]))
+    assert crops.shape == (4, 64, 64, 3) and crops.dtype == np.uint8
+    assert labels.shape == (4, 144) and labels.dtype == np.float32
+
+
+def test_the_same_seed_gives_the_same_stream(stream):
+    one, two = next(stream.batches(3, [7, 1])), next(stream.batches(3, [7, 1]))
+    np.testing.assert_array_equal(one[0], two[0])
+    np.testing.assert_array_equal(one[1], two[1])
+    other = next(stream.batches(3, [7, 2]))
+    assert not np.array_equal(one[1], other[1])
+
+
+def test_labels_lie_around_the_middle_of_the_crop(stream, head):
+    labels = stream.sample_labels(40, seed=0)
+    pose, identity, expression = ParamLayout(80, 52).split(labels)
+    points = head.decode_landmarks(identity, expression) @ pose[..., :3].transpose(0, 2, 1) + pose[:, None, :, 3]
+    crop = PixelConvention.OPEN.to_image(points, np.tile([-0.5, -0.5, 119.5, 119.5], (40, 1)), 120)
+    low, high = crop[..., :2].min(axis=1), crop[..., :2].max(axis=1)
+    np.testing.assert_allclose(((low + high) / 2).mean(axis=0), 59.5, atol=4)
+    assert np.median((high - low).max(axis=1)) == pytest.approx(120 / np.sqrt(2), rel=0.1)
+
+
+def test_rescaled_keeps_pixel_centres():
+    affine = np.array([[1.0, 0, 3], [0, 1, -2]])
+    half = rescaled(affine, 0.5)
+    point = np.array([10.0, 20.0])
+    full = affine[:, :2] @ point + affine[:, 2]
+    np.testing.assert_allclose(half[:, :2] @ point + half[:, 2], 0.5 * (full + 0.5) - 0.5)
+
+
+def test_worst_labels_can_be_left_out(labelled, head):
+    assert len(LabelledPhotos.open(labelled, head, worst=0.4).labels) == 2
+
+
+def test_shares_must_match_the_sets(labelled, head):
+    with pytest.raises(DataError, match="as many shares"):
+        CropStream([LabelledPhotos.open(labelled, head)], (1.0, 2.0), head)
+
+
+def test_photos_are_read_from_folder_and_tar(labelled, tmp_path):
+    import tarfile
+
+    folder = Photos(photo_path(labelled))
+    with tarfile.open(tmp_path / "photos.tar", "w") as archive:
+        for name in folder.names:
+            archive.add(photo_path(labelled) / name, name)
+    packed = Photos(tmp_path / "photos.tar")
+    assert packed.names == folder.names and len(packed) == 3
+    np.testing.assert_array_equal(packed.read("1.png"), folder.read("1.png"))
+
+
+def test_bad_photo_places_are_named(tmp_path):
+    with pytest.raises(DataError, match="holds no pictures"):
+        Photos(tmp_path)
+    (tmp_path / "broken.tar").write_bytes(b"x" * 600)
+    with pytest.raises(DataError, match=r"broken\.tar"):
+        Photos(tmp_path / "broken.tar")
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    with pytest.raises(DataError, match="readable picture"):
+        Photos(tmp_path).read("empty.jpg")
+    with pytest.raises(DataError, match="neither"):
+        photo_path(tmp_path)

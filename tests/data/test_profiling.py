@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from ddfa.data.dataset import LabelledPhotos
+from ddfa.data.profiles import ProfileConfig, make_profiles
+from ddfa.data.profiling import facing, fill_holes, profile, turn
+from ddfa.geometry.pose import decompose, euler_from_matrix, matrix_from_euler
+
+
+def dome(size=81, radius=30.0):
+    """A half sphere in the middle of a picture, as a mesh in image space, clockwise in pixels."""
+    grid = np.linspace(-1, 1, 41)
+    x, y = np.meshgrid(grid, grid)
+    inside = x**2 + y**2 <= 1
+    z = np.sqrt(np.clip(1 - x**2 - y**2, 0, None))
+    vertices = np.stack([x, y, z], -1).reshape(-1, 3) * radius + [size // 2, size // 2, 0]
+    index = np.arange(41 * 41).reshape(41, 41)
+    a, b, c, d = (index[i : 40 + i, j : 40 + j].ravel() for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)))
+    triangles = np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)])
+    return vertices.astype(np.float32), triangles[inside.ravel()[triangles].all(axis=1)].astype(np.int32)
+
+
+def photo_of(vertices, size=81):
+    rng = np.random.default_rng(0)
+    return np.kron(rng.integers(0, 255, (9, 9, 3), dtype=np.uint8), np.ones((size // 9, size // 9, 1), np.uint8))
+
+
+def test_no_turn_returns_the_photo():
+    vertices, triangles = dome()
+    photo = photo_of(vertices)
+    same = profile(photo, vertices, triangles, np.eye(3, 4))
+    assert (np.abs(same.astype(int) - photo) > 2).mean() < 0.01
+
+
+def test_texture_moves_with_the_mesh():
+    vertices, triangles = dome()
+    photo = np.full((81, 81, 3), 90, np.uint8)
+    photo[38:43, 38:43] = [250, 20, 20]  # a mark on the top of the dome
+    centre = np.array([40.0, 40.0, 0.0])
+    transform = turn(matrix_from_euler(np.array([30.0, 0, 0])), centre)
+    top = np.array([40.0, 40.0, 30.0])
+    goal = transform[:, :3] @ top + transform[:, 3]
+    turned = profile(photo, vertices, triangles, transform)
+    marked = np.argwhere(turned[..., 0].astype(int) - turned[..., 1] > 100)[:, ::-1]
+    assert abs(goal[0] - 40) > 10
+    np.testing.assert_allclose(marked.mean(axis=0), goal[:2], atol=1.5)
+
+
+def test_triangles_that_look_away_are_dropped():
+    vertices, triangles = dome()
+    assert len(facing(vertices, triangles)) == len(triangles)
+    assert len(facing(vertices, triangles[:, ::-1])) == 0
+
+
+def test_fill_holes_keeps_what_is_covered():
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 255, (33, 40, 3), dtype=np.uint8)
+    covered = rng.random((33, 40)) < 0.5
+    filled = fill_holes(np.where(covered[..., None], picture, 0), covered)
+    np.testing.assert_array_equal(filled[covered], picture[covered])
+    flat = fill_holes(np.full((20, 20, 3), 77, np.uint8) * covered[:20, :20, None], covered[:20, :20])
+    np.testing.assert_allclose(flat, 77, atol=1)
+
+
+def test_profiles_are_turned_and_labelled(labelled, head, tmp_path):
+    config = ProfileConfig(labelled, tmp_path / "out", count=6, nods=0.0, worst=0.0, workers=1, picture=96)
+    labels = make_profiles(config)
+    data = LabelledPhotos.open(config.output, head)
+    assert len(labels) == 6 and data.photos.read(labels.names[0]).shape == (96, 96, 3)
+    camera = np.diag([1.0, -1.0, 1.0]) @ labels.pose
+    yaw = euler_from_matrix(decompose(camera).rotation)[:, 0]
+    assert (np.abs(yaw) > 28).all() and (np.abs(yaw) < 93).all()
+    low, high = data.landmarks[..., :2].min(axis=1), data.landmarks[..., :2].max(axis=1)
+    np.testing.assert_allclose((low + high) / 2, 47.5, atol=0.1)
+    assert np.sqrt(2) * (high - low).max(axis=1) == pytest.approx(96 / 1.35, rel=1e-3)
+
+
+def test_profiles_resume(labelled, tmp_path):
+    config = ProfileConfig(labelled, tmp_path / "out", count=2, worst=0.0, workers=1, picture=48)
+    first = make_profiles(config)
+    np.testing.assert_array_equal(make_profiles(config).pose, first.pose)
