@@ -55,6 +55,6 @@ def test_the_astronaut_smiles_more(aligner: FaceAligner, root: Path) -> None:
     faces = aligner(read_image(root / "samples" / "two_people.jpg"), refine=True)
     assert len(faces) == 2
     names = faces.head.expression_names
-    smile = [names.index("mouthSmileLeft"), names.index("mouthSmileRight")]
+    smile = [names.index(f"mouth{unit}{side}") for unit in ("Smile", "Dimple") for side in ("Left", "Right")]
     hopper, astronaut = faces.blendshapes[:, smile].mean(axis=1)
     assert astronaut > hopper

@@ -123,7 +123,7 @@ def draw_mesh(canvas: UInt8, vertices: Float32, head: HeadModel, opacity: float)
     # Interpolated too, what is shown fades out over one triangle instead of ending in teeth.
     spread = interpolate(raster, head.triangles, np.stack([brightness, _shown(head)], axis=1))
     alpha = cv2.GaussianBlur(spread[..., 1], (0, 0), 0.8)[..., None] * opacity
-    clay = np.clip(spread[..., :1] * _CLAY * 1.12, 0, 255)
+    clay = np.clip(spread[..., :1] * _CLAY, 0, 255)
     window[:] = np.rint(window * (1 - alpha) + clay * alpha).astype(np.uint8)
 
 
