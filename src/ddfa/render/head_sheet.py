@@ -16,7 +16,8 @@ from ddfa.render.rasterize import interpolate, rasterize, shade, vertex_normals
 # What each region looks like, RGB in [0, 1]; later ones win.
 _COLOURS: Final = {
     "skin": (0.84, 0.68, 0.60), "hair": (0.56, 0.51, 0.49), "lips": (0.76, 0.46, 0.45),
-    "eye_socket": (0.80, 0.52, 0.50), "mouth_inner": (0.50, 0.17, 0.17), "teeth": (0.95, 0.95, 0.90), "tongue": (0.84, 0.42, 0.46),
+    "eye_socket": (0.80, 0.52, 0.50), "mouth_inner": (0.50, 0.17, 0.17),
+    "teeth": (0.95, 0.95, 0.90), "tongue": (0.84, 0.42, 0.46),
     "eye_left": (0.95, 0.95, 0.95), "eye_right": (0.95, 0.95, 0.95),
     "iris_left": (0.28, 0.42, 0.46), "iris_right": (0.28, 0.42, 0.46),
 }  # fmt: skip
