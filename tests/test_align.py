@@ -4,7 +4,7 @@ import pytest
 from ddfa.align import FaceAligner
 from ddfa.detect import Detections
 from ddfa.errors import DetectorError, ImageError, ModelError
-from ddfa.geometry.roi import roi_from_boxes, roi_from_landmarks
+from ddfa.geometry.roi import FITTED_ENLARGEMENT, roi_from_boxes, roi_from_landmarks
 from ddfa.regress.convention import PixelConvention
 
 from .conftest import make_bundle
@@ -31,7 +31,9 @@ def test_many_faces_give_what_each_gives_alone(aligner, image):
 
 
 def test_rois_follow_the_boxes_and_the_landmarks(aligner, image):
-    np.testing.assert_array_equal(aligner(image, boxes=BOXES).roi, roi_from_boxes(BOXES))
+    np.testing.assert_array_equal(
+        aligner(image, boxes=BOXES).roi, roi_from_boxes(BOXES, enlargement=FITTED_ENLARGEMENT)
+    )
     points = np.random.default_rng(1).uniform(60, 160, (1, 68, 2)).astype(np.float32)
     faces = aligner(image, landmarks=points)
     np.testing.assert_array_equal(faces.roi, roi_from_landmarks(points))
@@ -47,7 +49,9 @@ def test_refine_looks_again_around_the_first_landmarks(aligner, image):
 def test_refine_survives_a_first_guess_gone_astray(aligner, image, monkeypatch):
     nowhere = np.full((2, 4), np.nan, np.float32)
     monkeypatch.setattr("ddfa.align.roi_from_landmarks", lambda _: nowhere)
-    np.testing.assert_array_equal(aligner(image, boxes=BOXES, refine=True).roi, roi_from_boxes(BOXES))
+    np.testing.assert_array_equal(
+        aligner(image, boxes=BOXES, refine=True).roi, roi_from_boxes(BOXES, enlargement=FITTED_ENLARGEMENT)
+    )
 
 
 def test_detector_of_your_own(toy_bundle, image):

@@ -11,7 +11,7 @@ from ddfa.arrays import Bools, Float32, Floats, UInt8
 from ddfa.detect import Detections, Detector, default_detector
 from ddfa.errors import DetectorError, ImageError
 from ddfa.faces import Faces
-from ddfa.geometry.roi import roi_from_boxes, roi_from_landmarks
+from ddfa.geometry.roi import FITTED_ENLARGEMENT, PUBLISHED_ENLARGEMENT, roi_from_boxes, roi_from_landmarks
 from ddfa.head.model import HeadModel
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.registry import find_bundle
@@ -83,7 +83,9 @@ class FaceAligner:
         image = _checked_image(image)
         found = self._detections(image, boxes, landmarks)
         if found.landmarks is None:
-            roi = roi_from_boxes(found.boxes, truncate=self.bundle.convention.published)
+            published = self.bundle.convention.published
+            enlargement = PUBLISHED_ENLARGEMENT if published else FITTED_ENLARGEMENT
+            roi = roi_from_boxes(found.boxes, enlargement=enlargement, truncate=published)
         else:
             roi = roi_from_landmarks(found.landmarks)
         faces = self.align_rois(image, roi, found)

@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 
 from ddfa.data.fit import FitOptions, fit, procrustes, to_head
+from ddfa.data.labelling import neutral_offset
 from ddfa.data.labels import Labels, label_in_crop
 from ddfa.errors import DataError
 from ddfa.geometry.pose import matrix_from_euler
+from ddfa.head.linear import LinearPoints
 from ddfa.head.model import HeadModel
 from ddfa.regress.convention import PixelConvention
 from ddfa.regress.layout import ParamLayout
@@ -95,3 +97,19 @@ def test_bad_label_files_are_named(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(DataError, match=r"labels\.npz"):
         Labels.load(path)
+
+
+def test_neutral_offset_lets_the_teachers_neutral_face_fit_without_expression(head):
+    rng = np.random.default_rng(6)
+    chosen = np.flatnonzero(head.regions["face"])[::40].astype(np.int32)
+    own = head.subset(np.concatenate([chosen, head.mirror_vertices[chosen]]))
+    bump = rng.normal(0, 2, (len(chosen), 3)).astype(np.float32)  # mm, a neutral face our modes cannot make
+    teacher = LinearPoints(head.mean[chosen] + bump, np.zeros((0, len(chosen), 3), np.float32), 0)
+    offset = neutral_offset(own, teacher, head.identity_std)
+    plain, mirrored = np.split(offset, 2)
+    np.testing.assert_allclose(mirrored, plain * [-1, 1, 1], atol=1e-5)
+    moved = LinearPoints(own.mean + offset, own.bases, own.identities)
+    seen = np.concatenate([teacher.mean, teacher.mean * np.float32([-1, 1, 1])]) * [1, -1, 1] + 50
+    found = fit(moved, seen[None], np.ones(len(seen)), head.identity_std)
+    assert found.expression.max() < 0.1
+    assert np.abs(found.residual).mean() < 0.5

@@ -35,8 +35,8 @@ class Augmentation:
 
     roll_deg: float = 14.0
     wide_roll: float = 0.2
-    scale: float = 0.07
-    shift: float = 0.035
+    scale: float = 0.08
+    shift: float = 0.04
     mirror: float = 0.5
     colour: float = 0.6
     grey: float = 0.08

@@ -64,7 +64,9 @@ class TeacherMap:
 
     Attributes:
         teacher: K points of the teacher's head: some vertices, then its 68 landmarks.
-        own: 2K points of our head: where those lie, then where their mirror images lie.
+        own: 2K points of our head: where those lie, then where their mirror images lie. They stand off our skin by
+            what our identity modes leave of the teacher's neutral face, so that a face neutral to the teacher is
+            fitted without expression.
         weights: (2K,) of the fit.
     """
 
@@ -99,8 +101,29 @@ def teacher_map(head: HeadModel, teacher: HeadModel, vertices: int, seed: int = 
         np.concatenate([np.repeat(chosen[:, None], 3, axis=1).astype(np.int32), teacher.landmark_vertices]),
         np.concatenate([np.tile(np.array([1, 0, 0], np.float32), (len(chosen), 1)), teacher.landmark_weights]),
     )
+    own = _moved_off(own, neutral_offset(own, seen, head.identity_std))
     each = np.r_[np.full(len(chosen), (1 - _LANDMARK_SHARE) / len(chosen)), np.full(68, _LANDMARK_SHARE / 68)]
     return TeacherMap(seen, own, np.tile(each, 2).astype(np.float32))
+
+
+def neutral_offset(own: LinearPoints, teacher: LinearPoints, identity_std: Floats) -> Float32:
+    """What the best identity leaves of the teacher's neutral face, head units.
+
+    Args:
+        own: 2K points of our head: K, then their mirror images.
+        teacher: the K points on the teacher's head.
+        identity_std: (I,) prior of our identity.
+
+    Returns:
+        (2K, 3) float32, symmetric.
+    """
+    identity = LinearPoints(own.mean, own.bases[: own.identities], own.identities)
+    flip, mirror = np.array([1, -1, 1]), np.array([-1, 1, 1])
+    neutral = np.concatenate([teacher.mean, teacher.mean * mirror]) * flip
+    weights = np.ones(len(neutral))
+    plain, mirrored = np.split(fit(identity, neutral[None], weights, identity_std).residual[0], 2)
+    half = (plain + mirrored * mirror) / 2
+    return np.concatenate([half, half * mirror]).astype(np.float32)
 
 
 def label(config: LabelConfig) -> Labels:
@@ -165,6 +188,10 @@ def _on_surface(head: HeadModel, corners: Int32, weights: Float32) -> LinearPoin
     mean = np.einsum("kcd,kc->kd", head.mean[corners], weights)
     bases = np.stack([np.einsum("kcd,kc->kd", mode[corners], weights) for mode in head.points.bases])
     return LinearPoints(mean.astype(np.float32), bases.astype(np.float32), head.points.identities)
+
+
+def _moved_off(points: LinearPoints, offset: Float32) -> LinearPoints:
+    return LinearPoints(points.mean + offset, points.bases, points.identities)
 
 
 def _part(folder: Path, number: int) -> Path:
