@@ -1,10 +1,11 @@
 """Find the iBUG-68 landmarks on the open head, from a published model that has them.
 
-    python tools/fit_landmarks.py --published bfm_noneck_v3.pkl
+    python tools/fit_landmarks.py --published bfm_noneck_v3.pkl [--params params.npy]
 
 Lids and lips are placed on their topological edges, the other points where the published ones fall on our registered
-skin.  Writes tools/headbuild/landmarks.json (points on our own surface, left-right symmetric), which
-tools/build_head.py reads; run that again afterwards.
+skin.  With the published model's parameters for many photos, our head is fitted to its faces and the landmarks are
+moved to where its 68 points lie on average.  Writes tools/headbuild/landmarks.json (points on our own surface,
+left-right symmetric), which tools/build_head.py reads; run that again afterwards.
 """
 
 import argparse
@@ -15,7 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from ddfa.data import registration
-from ddfa.data.landmarks import place_landmarks, rings_from
+from ddfa.data.fit import fit, to_head
+from ddfa.data.landmarks import place_landmarks, refine_landmarks, rings_from
+from ddfa.head.linear import LinearPoints
 from ddfa.head.model import HeadModel
 
 OUTPUT = Path(__file__).parent / "headbuild" / "landmarks.json"
@@ -29,8 +32,8 @@ CHAINS = (
     ("eye_socket", 1, 4, False, (42, 47, 46, 45)),
     ("mouth_inner", 0, 15, True, (48, 49, 50, 51, 52, 53, 54)),
     ("mouth_inner", 0, 15, False, (48, 59, 58, 57, 56, 55, 54)),
-    ("mouth_inner", 0, 4, True, (60, 61, 62, 63, 64)),
-    ("mouth_inner", 0, 4, False, (60, 67, 66, 65, 64)),
+    ("mouth_inner", 0, 5, True, (60, 61, 62, 63, 64)),
+    ("mouth_inner", 0, 5, False, (60, 67, 66, 65, 64)),
 )
 
 
@@ -38,11 +41,15 @@ def main() -> None:
     """Find the points and write them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--published", type=Path, required=True, help="a 3DDFA_V2 bfm_noneck_v3.pkl")
+    parser.add_argument("--params", type=Path, help="(n, 62) parameters that the published network gave for photos")
     parser.add_argument("-o", "--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
     head, published = HeadModel.load(), HeadModel.load(options.published)
     vertices, weights = find_landmarks(head, published)
-    points = {"vertices": vertices.tolist(), "weights": np.round(weights, 5).tolist()}
+    if options.params:
+        head = dataclasses.replace(head, landmark_vertices=vertices, landmark_weights=weights.astype(np.float32))
+        vertices, weights = refine_on_photos(head, published, np.load(options.params))
+    points = {"vertices": vertices.tolist(), "weights": np.round(weights.astype(float), 5).tolist()}
     options.output.write_text(json.dumps(points).replace("]], ", "]],\n") + "\n")
 
 
@@ -67,6 +74,36 @@ def find_landmarks(head: HeadModel, published: HeadModel) -> tuple[np.ndarray, n
     print(f"registration: {face.mean():.1%} of the vertices valid, mean gap {found.gaps[face].mean():.3f} mm")
     print("gaps of jaw, brows and nose, mm:", np.round(found.gaps[carriers[others]], 2).tolist())
     return place_landmarks(head, vertices, np.einsum("kcd,kc->kd", head.mean[vertices], weights))
+
+
+def refine_on_photos(head: HeadModel, published: HeadModel, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit our head to the published model's faces; move all landmarks but the inner lips to where its points lie."""
+    found = registration.register(head, published)
+    chosen = np.flatnonzero(found.valid)[::20]
+    corners, weights = found.corners[chosen], found.weights[chosen]
+    own = LinearPoints(
+        np.einsum("kcd,kc->kd", head.mean[corners], weights),
+        np.einsum("mkcd,kc->mkd", head.points.bases[:, corners], weights),
+        head.points.identities,
+    )
+    identity, expression = np.split(params[:, 12:], [len(published.identity_std)], axis=1)
+    linear = params[:, :12].reshape(-1, 3, 4)[:, :, :3] * np.array([1, -1, 1])[:, None]  # y down
+
+    def seen(points: np.ndarray) -> np.ndarray:
+        return np.einsum("nij,nkj->nki", linear, points)
+
+    fits = fit(
+        own, seen(published.subset(chosen).decode(identity, expression)), np.ones(len(chosen)), head.identity_std
+    )
+    points = to_head(fits.pose, seen(published.decode_landmarks(identity, expression)))
+    moved = refine_landmarks(head, fits.identity, fits.expression, points, range(60))
+    for name, (vertices, shares) in (("before", (head.landmark_vertices, head.landmark_weights)), ("after", moved)):
+        there = dataclasses.replace(head, landmark_vertices=vertices, landmark_weights=shares)
+        residual = points - there.decode_landmarks(fits.identity, fits.expression)
+        print(
+            f"{name}: the 68 points of {len(params)} photos are {np.linalg.norm(residual, axis=2).mean():.2f} mm away"
+        )
+    return moved
 
 
 def _nose_tip(head: HeadModel) -> int:

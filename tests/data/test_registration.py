@@ -100,6 +100,7 @@ def test_closest_points_agree_with_a_dense_search():
     rng = np.random.default_rng(0)
     vertices, triangles = rng.normal(size=(12, 3)), np.array([[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]])
     queries = rng.normal(size=(50, 3))
+    triangles[3, 2] = triangles[3, 1]  # one is only an edge
     found = closest_points(queries, vertices, triangles)
     grid = np.array([(i, j, 60 - i - j) for i in range(61) for j in range(61 - i)]) / 60
     dense = np.einsum("gc,tcd->tgd", grid, vertices[triangles]).reshape(-1, 3)

@@ -169,13 +169,13 @@ def test_lids_stay_outside_the_eyeball(head, amount):
 
 def test_jaw_opens_and_lips_part(head):
     closed, opened = landmarks(head), landmarks(head, jawOpen=1)
-    assert (np.abs(closed[[61, 62, 63], 1] - closed[[67, 66, 65], 1]) < 1.5).all()
+    assert (np.abs(closed[[61, 62, 63], 1] - closed[[67, 66, 65], 1]) < 3).all()
     assert (opened[[61, 62, 63], 1] - opened[[67, 66, 65], 1] > 15).all()
     assert closed[8, 1] - opened[8, 1] > 15
     teeth = head.regions["teeth"]
     assert (head.mean[teeth, 1] - shape(head, jawOpen=1)[teeth, 1]).max() > 10
     closed_again = landmarks(head, jawOpen=1, mouthClose=1)
-    assert (np.abs(closed_again[[61, 62, 63], 1] - closed_again[[67, 66, 65], 1]) < 3).all()
+    assert (np.abs(closed_again[[61, 62, 63], 1] - closed_again[[67, 66, 65], 1]) < 4).all()
 
 
 def test_eyeballs_turn_with_the_gaze(head):
@@ -201,7 +201,7 @@ def test_landmarks_are_symmetric_surface_points(head):
     assert (head.landmark_weights >= 0).all()
     np.testing.assert_allclose(head.landmark_weights.sum(axis=1), 1, atol=1e-4)
     points = landmarks(head)
-    assert np.abs(points[MIRRORED] * FLIP - points).max() < 0.05
+    assert np.abs(points[MIRRORED] * FLIP - points).max() < 0.02
     assert head.regions["skin"][head.landmark_vertices].all()
 
 
@@ -209,7 +209,8 @@ def test_landmarks_lie_where_their_names_say(head):
     points, regions = landmarks(head), head.regions
     assert (np.diff(points[:9, 0]) > 0).all() and (np.diff(points[:9, 1]) < 0).all()  # jaw, from the right ear down
     assert points[30, 2] > points[np.r_[0:30, 31:68], 2].max() - 1  # nose tip
-    assert regions["lips"][head.landmark_vertices[48:68]].any(axis=1).all()
+    lips = rings_from(head.triangles, regions["lips"], 3) >= 0
+    assert lips[head.landmark_vertices[48:68]].any(axis=1).all()
     lids = regions["eyelid_left"] | regions["eyelid_right"]
     assert lids[head.landmark_vertices[36:48]].any(axis=1).all()
     assert (points[17:27, 1] > points[36:48, 1].max()).all()

@@ -69,7 +69,7 @@ def place_landmarks(
     weights: Floats | None = None,
     reach: int = 6,
 ) -> tuple[Int32, Float64]:
-    """Put landmarks on the mean head at the surface points nearest to wanted positions, made symmetric.
+    """Put landmarks on the mean head at the points of its skin nearest to wanted positions, made symmetric.
 
     Args:
         head: the model, with `mirror_vertices`.
@@ -88,19 +88,32 @@ def place_landmarks(
     """
     if head.mirror_vertices is None:
         raise ModelError(f"head model '{head.name}' has no mirror map: landmarks are placed on the open head only")
+    surface = (
+        head.triangles[head.regions["skin"][head.triangles].all(axis=1)] if "skin" in head.regions else head.triangles
+    )
     goal = 0.5 * (wanted + wanted[MIRRORED] * _FLIP)
     vertices = vertices.copy()
     placed = np.zeros((68, 3)) if weights is None else np.array(weights, np.float64)
     for k in np.flatnonzero(np.ones(68, bool) if moving is None else moving):
         other = MIRRORED[k]
         if k <= other:
-            near = rings_from(head.triangles, np.isin(np.arange(head.vertices), vertices[k]), reach) >= 0
-            patch = head.triangles[near[head.triangles].all(axis=1)]
+            near = rings_from(surface, np.isin(np.arange(head.vertices), vertices[k]), reach) >= 0
+            patch = surface[near[surface].all(axis=1)]
+            if k == other:
+                patch = _midline(head, patch)
             hit = closest_points(goal[k : k + 1], head.mean, patch, candidates=60)
             vertices[k], placed[k] = patch[hit.triangles[0]], hit.weights[0]
         if k < other:
             vertices[other], placed[other] = head.mirror_vertices[vertices[k]], placed[k]
     return vertices, placed
+
+
+def _midline(head: HeadModel, triangles: Int32) -> Int32:
+    """The edges of a patch that lie in the middle plane, as triangles (a, b, b)."""
+    middle = np.abs(head.mean[:, 0]) < 1e-2
+    pairs = np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=-1).reshape(-1, 2)
+    pairs = pairs[middle[pairs].all(axis=1)]
+    return np.asarray(pairs[:, [0, 1, 1]], np.int32)
 
 
 def rings_from(triangles: NDArray[np.integer], seed: Bools, count: int) -> NDArray[np.intp]:

@@ -83,12 +83,14 @@ def _closest_in_triangle(points: Float64, corners: Float64) -> Float64:
     """Barycentric weights (n, 3) of the point of triangle `corners` (n, 3, 3) nearest to each point (n, 3)."""
     a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
     normal = np.cross(b - a, c - a)
-    area = np.maximum((normal**2).sum(axis=1), 1e-30)
+    area = (normal**2).sum(axis=1)
+    flat = area < 1e-24  # a triangle may be an edge
+    area[flat] = 1.0
     inside = np.empty_like(points)
     inside[:, 1] = (np.cross(points - a, c - a) * normal).sum(axis=1) / area
     inside[:, 2] = (np.cross(b - a, points - a) * normal).sum(axis=1) / area
     inside[:, 0] = 1 - inside[:, 1] - inside[:, 2]
-    best, distance = inside, np.where((inside >= 0).all(axis=1), -1.0, np.inf)
+    best, distance = inside, np.where((inside >= 0).all(axis=1) & ~flat, -1.0, np.inf)
     for k in range(3):
         start, edge = corners[:, k], corners[:, (k + 1) % 3] - corners[:, k]
         along = ((points - start) * edge).sum(axis=1) / np.maximum((edge**2).sum(axis=1), 1e-30)
