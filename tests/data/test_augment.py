@@ -46,3 +46,13 @@ def test_warp_identity_returns_the_picture():
     photo = np.random.default_rng(0).integers(0, 255, (50, 50, 3), dtype=np.uint8)
     identity = np.array([[1.0, 0, 0], [0, 1.0, 0]])
     np.testing.assert_array_equal(warp(photo, identity, 50, np.random.default_rng(0)), photo)
+
+
+def test_a_large_face_is_averaged_down_in_place():
+    photo = np.zeros((400, 400, 3), np.uint8)
+    photo[200:240, 120:160] = 255
+    affine = np.array([[0.2, 0, 5.0], [0, 0.2, 3.0]])
+    crop = warp(photo, affine, 100, np.random.default_rng(0))
+    rows, columns = np.nonzero(crop[..., 0] > 127)
+    goal = affine[:, :2] @ [139.5, 219.5] + affine[:, 2]
+    np.testing.assert_allclose([columns.mean(), rows.mean()], goal, atol=0.6)

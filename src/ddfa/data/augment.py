@@ -85,11 +85,21 @@ def warp(photo: ImageArray, affine: FloatArray, size: int, rng: np.random.Genera
         border = cv2.BORDER_REFLECT_101
     elif choice < 0.45:
         value = tuple(float(v) for v in rng.integers(0, 256, 3))  # type: ignore[assignment]
-    zoom = np.hypot(affine[0, 0], affine[1, 0])
-    # A strong reduction skips pixels under bilinear sampling; real crops of large faces do that as well.
-    flags = cv2.INTER_LINEAR if zoom > 0.4 or rng.random() < 0.5 else cv2.INTER_AREA
-    crop = cv2.warpAffine(photo, affine, (size, size), flags=flags, borderMode=border, borderValue=value)
+    factor = int(1 / np.hypot(affine[0, 0], affine[1, 0]))
+    if factor > 1:  # bilinear sampling would skip pixels
+        photo, affine = _reduced(photo, affine, factor)
+    crop = cv2.warpAffine(photo, affine, (size, size), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=value)
     return np.asarray(crop, np.uint8)
+
+
+def _reduced(photo: ImageArray, affine: FloatArray, factor: int) -> tuple[ImageArray, FloatArray]:
+    """Average blocks of factor x factor px; adapt the map from image to crop px."""
+    height, width = (max(1, side // factor) for side in photo.shape[:2])
+    cut = photo[: height * factor, : width * factor]
+    small = cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA)
+    linear = affine[:, :2]
+    shift = affine[:, 2] + linear.sum(axis=1) * (factor - 1) / 2  # of the first block's centre
+    return np.asarray(small, np.uint8), np.column_stack([factor * linear, shift])
 
 
 def degrade(crop: ImageArray, options: Augmentation, rng: np.random.Generator) -> ImageArray:
