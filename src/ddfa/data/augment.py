@@ -23,6 +23,7 @@ class Augmentation:
         wide_roll: share of crops whose rotation is three times as wide.
         scale: standard deviation of the logarithm of the RoI side.
         shift: standard deviation of the RoI centre, as a share of its side.
+        wide_box: share of crops whose scale and shift vary two and a half times as much: detectors err now and then.
         mirror: share of mirrored crops.
         colour: share with changed brightness, contrast, gamma and white balance.
         grey: share without colour.
@@ -37,6 +38,7 @@ class Augmentation:
     wide_roll: float = 0.2
     scale: float = 0.08
     shift: float = 0.04
+    wide_box: float = 0.2
     mirror: float = 0.5
     colour: float = 0.6
     grey: float = 0.08
@@ -71,8 +73,9 @@ def random_crop_affine(
     turned = landmarks[:, :2] @ linear.T
     low, high = turned.min(axis=0), turned.max(axis=0)
     side = np.sqrt(2.0) * (high - low).max()
-    centre = (low + high) / 2 + rng.normal(size=2) * options.shift * side
-    side *= np.exp(rng.normal() * options.scale)
+    loose = 2.5 if rng.random() < options.wide_box else 1.0
+    centre = (low + high) / 2 + rng.normal(size=2) * loose * options.shift * side
+    side *= np.exp(np.clip(rng.normal() * loose * options.scale, -0.35, 0.45))
     zoom = size / side
     return np.c_[zoom * linear, (size - 1) / 2 - zoom * centre], mirrored
 
