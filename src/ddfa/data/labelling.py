@@ -12,10 +12,13 @@ import numpy as np
 from rich.progress import track
 
 from ddfa.align import FaceAligner
-from ddfa.arrays import Float32, Floats, Int32, UInt8
+from ddfa.arrays import Bools, Float32, Floats, Int32, UInt8
 from ddfa.data.dataset import LABEL_FILE, PHOTO_LINK
 from ddfa.data.fit import Fit, FitOptions, fit
 from ddfa.data.labels import Labels
+from ddfa.data.mesh_hints import mesh_hints
+from ddfa.data.mesh_points import LIDS_AND_LIPS
+from ddfa.data.mesh_teacher import MeshTeacher, MeshView
 from ddfa.data.photos import Photos
 from ddfa.data.registration import Correspondence, register
 from ddfa.data.teacher import Teacher
@@ -40,6 +43,7 @@ class LabelConfig:
         photos: folder or uncompressed tar of photos.
         teacher: bundle of the network to learn from, such as an imported 3DDFA_V2.
         output: the data set folder; a run that was stopped goes on where it was.
+        mesh_teacher: a `face_landmarker.task`, second teacher for eyelids, gaze and lips (see docs/training.md).
         centred: set for face crops: the RoI is the centred square of this share of the picture's width. By default
             faces are detected, and the largest one is labelled.
         vertices: vertices of the teacher to fit, besides its 68 landmarks.
@@ -51,6 +55,7 @@ class LabelConfig:
     photos: Path
     teacher: Path
     output: Path
+    mesh_teacher: Path | None = None
     centred: float | None = None
     vertices: int = 1200
     chunk: int = 256
@@ -68,11 +73,13 @@ class TeacherMap:
             what our identity modes leave of the teacher's neutral face, so that a face neutral to the teacher is
             fitted without expression.
         weights: (2K,) of the fit.
+        lids_and_lips: (2K,) bool, points on the eyelids and on the inner edges of the lips.
     """
 
     teacher: LinearPoints
     own: LinearPoints
     weights: Float32
+    lids_and_lips: Bools
 
 
 def teacher_map(head: HeadModel, teacher: HeadModel, vertices: int, seed: int = 0) -> TeacherMap:
@@ -103,7 +110,11 @@ def teacher_map(head: HeadModel, teacher: HeadModel, vertices: int, seed: int = 
     )
     own = _moved_off(own, neutral_offset(own, seen, head.identity_std))
     each = np.r_[np.full(len(chosen), (1 - _LANDMARK_SHARE) / len(chosen)), np.full(68, _LANDMARK_SHARE / 68)]
-    return TeacherMap(seen, own, np.tile(each, 2).astype(np.float32))
+    lids = np.any(
+        [head.regions.get(f"eyelid_{side}", np.zeros(head.vertices, bool)) for side in ("left", "right")], axis=0
+    )
+    fine = np.r_[lids[corners[: len(chosen)]].any(axis=1), np.isin(np.arange(68), LIDS_AND_LIPS)]
+    return TeacherMap(seen, own, np.tile(each, 2).astype(np.float32), np.tile(fine, 2))
 
 
 def neutral_offset(own: LinearPoints, teacher: LinearPoints, identity_std: Floats) -> Float32:
@@ -149,6 +160,7 @@ def label(config: LabelConfig) -> Labels:
     todo = [k for k in range(len(chunks)) if not _part(parts, k).is_file()]
     if todo:
         head = HeadModel.load()
+        _mesh_teacher(config, head)  # a bad file stops us here, with a clear error
         mapping = teacher_map(head, HeadModel.load(Bundle.load(config.teacher).head_path), config.vertices)
         workers = config.workers or os.cpu_count() or 1
         with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(config, head, mapping)) as pool:
@@ -165,12 +177,36 @@ def label(config: LabelConfig) -> Labels:
     return labels
 
 
-def fit_observations(mapping: TeacherMap, head: HeadModel, seen: Float32, options: FitOptions | None = None) -> Fit:
-    """Fit our head to what a teacher saw: (n, 2, K, 3) as `Teacher.observe` gives it."""
+def fit_observations(
+    mapping: TeacherMap,
+    head: HeadModel,
+    seen: Float32,
+    options: FitOptions | None = None,
+    mesh: MeshView | None = None,
+) -> Fit:
+    """Fit our head to what teachers saw.
+
+    Args:
+        mapping: from the teacher's points to ours.
+        head: our head.
+        seen: (n, 2, K, 3) as `Teacher.observe` gives it.
+        options: trust in the points against the prior.
+        mesh: of the same photos.  Where it can be trusted it decides on eyelids, gaze and lips; the other photos are
+            fitted without it.
+    """
     centred = seen.copy()
     centred[..., 2] -= centred[..., 2].mean(axis=2, keepdims=True)  # views have no common depth origin
     targets = centred.reshape(len(seen), -1, 3)
-    return fit(mapping.own, targets, mapping.weights, head.identity_std, options)
+    options = options or FitOptions()
+    first = fit(mapping.own, targets, mapping.weights, head.identity_std, options)
+    if mesh is None:
+        return first
+    hints, trusted = mesh_hints(head, first, mesh, options.expression_std)
+    if not trusted.any():
+        return first
+    weights = np.where(mapping.lids_and_lips, 0, mapping.weights)
+    second = fit(mapping.own, targets[trusted], weights, head.identity_std, options, hints)
+    return first.replaced(trusted, second)
 
 
 def _identity(head: HeadModel) -> Correspondence:
@@ -211,6 +247,7 @@ class _Worker:
     head: HeadModel
     mapping: TeacherMap
     teacher: Teacher
+    mesh_teacher: MeshTeacher | None
 
     @cached_property
     def aligner(self) -> FaceAligner:
@@ -224,7 +261,14 @@ _WORKER: list[_Worker] = []
 def _start_worker(config: LabelConfig, head: HeadModel, mapping: TeacherMap) -> None:
     cv2.setNumThreads(0)
     regressor = Regressor(Bundle.load(config.teacher), threads=1)
-    _WORKER[:] = [_Worker(config, Photos(config.photos), head, mapping, Teacher(regressor, mapping.teacher))]
+    teacher, mesh_teacher = Teacher(regressor, mapping.teacher), _mesh_teacher(config, head)
+    _WORKER[:] = [_Worker(config, Photos(config.photos), head, mapping, teacher, mesh_teacher)]
+
+
+def _mesh_teacher(config: LabelConfig, head: HeadModel) -> MeshTeacher | None:
+    if config.mesh_teacher is None or head.expression_mirror is None:
+        return None
+    return MeshTeacher(config.mesh_teacher, head.expression_mirror)
 
 
 def _label_chunk(number: int, names: tuple[str, ...]) -> None:
@@ -232,11 +276,15 @@ def _label_chunk(number: int, names: tuple[str, ...]) -> None:
     (worker,) = _WORKER
     readable = list(_with_roi(worker, names))
     seen, spread = np.zeros((0, 2, len(worker.mapping.teacher.mean), 3), np.float32), np.zeros(0, np.float32)
+    meshes = []
     for start in range(0, len(readable), 32):
         batch = readable[start : start + 32]
-        points, own = worker.teacher.observe([photo for _, photo, _ in batch], np.stack([roi for *_, roi in batch]))
+        photos = [photo for _, photo, _ in batch]
+        points, own = worker.teacher.observe(photos, np.stack([roi for *_, roi in batch]))
         seen, spread = np.concatenate([seen, points]), np.concatenate([spread, own])
-    found = fit_observations(worker.mapping, worker.head, seen)
+        if worker.mesh_teacher is not None:
+            meshes.append(worker.mesh_teacher.observe(photos, points[:, 0, -68:, :2]))
+    found = fit_observations(worker.mapping, worker.head, seen, mesh=MeshView.joined(meshes) if meshes else None)
     quality = np.hypot(spread, fit_error(found, worker.mapping))
     kept = tuple(name for name, *_ in readable)
     part = Labels(kept, found.pose, found.identity, found.expression, quality, worker.head.name)
