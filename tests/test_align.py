@@ -133,3 +133,9 @@ def test_boxes_and_landmarks_together(aligner, image):
 def test_unknown_model():
     with pytest.raises(ModelError, match="no model bundle 'nowhere'"):
         FaceAligner("nowhere")
+
+
+@pytest.mark.parametrize("threads", [0, -3])
+def test_no_threads(toy_bundle, threads):
+    with pytest.raises(ModelError, match="give 1 or more"):
+        FaceAligner(toy_bundle, threads=threads)

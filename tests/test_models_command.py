@@ -36,7 +36,17 @@ def test_verify_tells_damage_by_its_exit_code(installed, capsys):
     assert verify_models(("mine",)) == 0
     (installed / "head" / "basis.pkl").write_bytes(b"")
     assert verify_models(("mine", "none")) == 2
-    assert "SHA-256 differs" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert printed.out == "mine: intact (2 files)\n"
+    complaints = printed.err.splitlines()  # one line each, however long
+    assert len(complaints) == 2 and complaints[0].endswith("(SHA-256 differs): get it again")
+    assert complaints[1].startswith("ddfa models verify: none: no model bundle 'none'")
+
+
+def test_names_with_markup_are_shown_as_they_are(installed, capsys):
+    installed.rename(installed.with_name("my [red] net"))
+    assert list_models() == 0
+    assert "my [red] net" in capsys.readouterr().out
 
 
 def test_import_makes_an_installed_bundle(reference, tmp_path, monkeypatch, capsys):

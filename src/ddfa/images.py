@@ -56,7 +56,7 @@ def read_image(path: str | Path) -> UInt8:
         return image
     if kind is None:
         raise ImageError(f"{path} is not a picture of a known format: convert it to JPEG or PNG")
-    raise ImageError(f"{path} is a damaged or cut-off {kind} picture: copy or export it again")
+    raise ImageError(f"{path} is damaged, cut off or a rare kind of {kind}: copy it again, or convert it to PNG")
 
 
 def write_image(path: str | Path, image: UInt8) -> None:

@@ -7,6 +7,7 @@ from scipy.io import loadmat, savemat
 
 from ddfa.errors import ModelError
 from ddfa.head.model import HeadModel
+from ddfa.head.open import OPEN_HEAD
 from ddfa.head.readers import published_files, read_triangles, read_whitening
 
 from ..conftest import make_basis
@@ -41,6 +42,20 @@ def test_v2_pickle_of_any_size(tmp_path):
     np.testing.assert_array_equal(head.triangles[:, ::-1], content["tri"].T)
 
 
+def test_npz_by_path():
+    head = HeadModel.load(OPEN_HEAD)
+    assert head.name == "open"
+    np.testing.assert_array_equal(head.mean, HeadModel.load().mean)
+
+
+@pytest.mark.parametrize("keep", [0, 5000, -5000])
+def test_damaged_npz(tmp_path, keep):
+    path = tmp_path / "head.npz"
+    path.write_bytes(OPEN_HEAD.read_bytes()[:keep])
+    with pytest.raises(ModelError, match="damaged or no head model"):
+        HeadModel.load(path)
+
+
 def test_tri_pickle_beside_replaces_the_triangles(tmp_path):
     (tmp_path / "bfm.pkl").write_bytes(pickle.dumps(make_basis()))
     (tmp_path / "tri.pkl").write_bytes(pickle.dumps(np.array([[0], [1], [2]], np.int32)))
@@ -69,7 +84,7 @@ def test_incomplete_v1_folder_names_the_file(tmp_path):
     with pytest.raises(ModelError, match=r"u_shp\.npy is missing"):
         HeadModel.load(tmp_path)
     (tmp_path / "u_shp.npy").write_bytes(b"broken")
-    with pytest.raises(ModelError, match=r"u_shp\.npy is not a readable array"):
+    with pytest.raises(ModelError, match=r"u_shp\.npy is damaged"):
         HeadModel.load(tmp_path)
 
 

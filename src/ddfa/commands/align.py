@@ -2,9 +2,9 @@
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
@@ -144,10 +144,14 @@ def _read_box_file(path: Path | None, photos: Sequence[Path]) -> BoxFile | None:
 def _output_names(photos: Sequence[Path]) -> list[str]:
     """The stem of each photo; where photos of several folders or formats share one, a number behind the later ones."""
     names: list[str] = []
-    seen: Counter[str] = Counter()
-    for photo in photos:
-        seen[photo.stem] += 1
-        names.append(photo.stem if seen[photo.stem] == 1 else f"{photo.stem}-{seen[photo.stem]}")
+    stems = [photo.stem.casefold() for photo in photos]  # some file systems take "A" and "a" for one
+    taken = set(stems)
+    for index, photo in enumerate(photos):
+        name = photo.stem
+        if stems[index] in stems[:index]:
+            name = next(name for n in count(2) if (name := f"{photo.stem}-{n}").casefold() not in taken)
+            taken.add(name.casefold())
+        names.append(name)
     return names
 
 

@@ -1,11 +1,13 @@
 """`ddfa models list | show | verify | import-3ddfa`: the model bundles at hand."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ddfa.commands.exits import FAILED, OK
@@ -27,13 +29,13 @@ def list_models() -> int:
         try:
             bundle = Bundle.load(folder)
         except ModelError as error:
-            table.add_row(name, f"[red]{error}", "", "", "")
+            table.add_row(escape(name), f"[red]{escape(str(error))}", "", "", "")
             continue
         head = bundle.head if bundle.head_path is None else "published basis"
-        table.add_row(name, bundle.architecture, str(bundle.layout.size), head, bundle.licence)
-    console = Console()
-    console.print(table)
-    console.print(f"Bundles of your own are looked for in {models_folder()} (or in $DDFA_MODELS).")
+        cells = (name, bundle.architecture, str(bundle.layout.size), head, bundle.licence)
+        table.add_row(*(escape(cell) for cell in cells))
+    Console().print(table)
+    print(f"Bundles of your own are looked for in {models_folder()}; $DDFA_MODELS names another folder.")
     return OK
 
 
@@ -62,15 +64,13 @@ def verify_models(models: _Models = ()) -> int:
     Returns:
         Exit code 0 if all are intact, else 2.
     """
-    console = Console()
     failed = False
     for model in models or tuple(installed()):
         try:
-            bundle = find_bundle(model)
-            console.print(f"{model}: intact ({len(bundle.files)} files)")
+            print(f"{model}: intact ({len(find_bundle(model).files)} files)")
         except ModelError as error:
             failed = True
-            console.print(f"[red]{model}: {error}")
+            print(f"ddfa models verify: {model}: {error}", file=sys.stderr)
     return FAILED if failed else OK
 
 
@@ -96,5 +96,5 @@ def import_published(
     from ddfa.train.published import import_3ddfa
 
     bundle = import_3ddfa(checkpoint, basis, whitening, output, convention)
-    Console().print(f"{bundle.architecture}, {bundle.layout.size} parameters -> {bundle.folder}")
+    print(f"{bundle.architecture}, {bundle.layout.size} parameters -> {bundle.folder}")
     return OK

@@ -15,7 +15,7 @@ from ddfa.commands.exits import FAILED, NOTHING_FOUND, OK
 from ddfa.detect import Detections, Detector, default_detector
 from ddfa.detect.boxes import published_bbox_path, read_boxes
 from ddfa.errors import DDFAError, DetectorError
-from ddfa.export import FaceFiles, mesh_points, sample_colours, write_obj, write_ply, write_roi
+from ddfa.export import FaceFiles, sample_colours, write_obj, write_ply, write_roi
 from ddfa.faces import Faces
 from ddfa.images import read_image, write_image
 from ddfa.render.published import draw_landmark_figure, draw_pose_boxes
@@ -83,9 +83,9 @@ class _Photo:
 
     def _write_face(self, files: FaceFiles, index: int) -> None:
         options, faces, stem = self._options, files.faces, self._beside(f"_{index}")
-        head, points = faces.head, mesh_points(faces.vertices[index], faces.image_size[1])
+        triangles = faces.head.triangles
         if options.dump_ply:
-            write_ply(self._beside(f"_{index}.ply"), points, head.triangles, text=True)
+            write_ply(self._beside(f"_{index}.ply"), files.points(index), triangles, text=True)
             print(f"Dump tp {stem}.ply")  # the published spelling: scripts read these lines
         if options.dump_vertex:
             print(f"Dump to {files.write('mat', index, stem)}")
@@ -100,7 +100,7 @@ class _Photo:
             _not_yet(f"{stem}_paf.jpg", "dump_paf")
         if options.dump_obj:
             colours = sample_colours(files.image, faces.vertices[index])
-            write_obj(self._beside(f"_{index}.obj"), points, head.triangles, colours=colours)
+            write_obj(self._beside(f"_{index}.obj"), files.points(index), triangles, colours=colours)
             print(f"Dump obj with sampled texture to {stem}.obj")
 
     def _write_pictures(self, image: UInt8, faces: Faces) -> None:

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ddfa.arrays import UInt8
+from ddfa.arrays import Float32, UInt8
 from ddfa.export.mesh import mesh_points, write_mat, write_obj, write_ply
 from ddfa.export.record import face_record, write_record
 from ddfa.export.text import write_landmarks
 from ddfa.faces import Faces
 from ddfa.images import write_image
 from ddfa.regress.bundle import Bundle
-from ddfa.regress.crop import affine_crop, published_crop
+from ddfa.regress.crop import cut_crops
 
 FACE_KINDS: Final = ("ply", "obj", "mat", "txt", "json", "crop")
 
@@ -46,16 +46,15 @@ class FaceFiles:
         Raises:
             OutputError: if it cannot be written.
         """
-        head, vertices = self.faces.head, self.faces.vertices[index]
-        points = mesh_points(vertices, self.faces.image_size[1])
+        head = self.faces.head
         path = stem.with_name(f"{stem.name}_crop.png" if kind == "crop" else f"{stem.name}.{kind}")
         match kind:
             case "ply":
-                write_ply(path, points, head.triangles)
+                write_ply(path, self.points(index), head.triangles)
             case "obj":
-                write_obj(path, points, head.triangles, head.uv, head.uv_triangles)
+                write_obj(path, self.points(index), head.triangles, head.uv, head.uv_triangles)
             case "mat":
-                write_mat(path, vertices)
+                write_mat(path, self.faces.vertices[index])
             case "txt":
                 write_landmarks(path, self.faces.landmarks68[index])
             case "json":
@@ -66,6 +65,10 @@ class FaceFiles:
                 raise ValueError(f"unknown kind of file '{kind}'")
         return path
 
+    def points(self, index: int) -> Float32:
+        """Return the mesh of one face as viewers show it, (V, 3) float32, see `mesh_points`."""
+        return mesh_points(self.faces.vertices[index], self.faces.image_size[1])
+
     def crop(self, index: int) -> UInt8:
         """Cut what the network saw of one face.
 
@@ -75,5 +78,6 @@ class FaceFiles:
         Returns:
             (S, S, 3) uint8 RGB.
         """
-        cut = published_crop if self.bundle.convention.published else affine_crop
-        return cut(self.image, self.faces.roi[index], self.bundle.input_size)
+        face = self.faces[index]
+        crop: UInt8 = cut_crops(self.image, face.roi, face.crop_size, face.convention)[0]
+        return crop

@@ -9,9 +9,9 @@ the three arrays of a compressed-row matrix (V, C): `stencil_weights`, `stencil_
 """
 
 import zipfile
+import zlib
 from dataclasses import fields
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ import numpy as np
 
 from ddfa.arrays import Float32
 from ddfa.errors import ModelError
-from ddfa.files import write_atomically
 from ddfa.head.model import HeadModel
 
 OPEN_HEAD = Path(__file__).parent / "assets" / "open_head.npz"
@@ -43,7 +42,7 @@ def load_npz(path: Path) -> HeadModel:
     """Load a head model from `.npz`.
 
     Args:
-        path: a file that `save_npz` wrote.
+        path: a file in the form of the module's head, as `tools/build_head.py` writes it.
 
     Returns:
         The model, bases expanded to float32.
@@ -54,8 +53,10 @@ def load_npz(path: Path) -> HeadModel:
     try:
         with np.load(path, allow_pickle=False) as archive:
             stored = dict(archive)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path} is not a readable head model ({error})") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        raise ModelError(
+            f"{path} is damaged or no head model: give an .npz, a V1 train.configs folder or a V2 .pkl"
+        ) from None
     known = {field.name for field in fields(HeadModel)}
     values: dict[str, Any] = {name: array for name, array in stored.items() if name in known}
     values["regions"] = {
@@ -71,40 +72,6 @@ def load_npz(path: Path) -> HeadModel:
         return HeadModel(**values)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path} is not a complete head model ({error})") from None
-
-
-def save_npz(head: HeadModel, path: Path, quantise: type[np.signedinteger[Any]] | None = None) -> None:
-    """Write a head model as compressed `.npz`, whole or not at all.
-
-    Args:
-        head: the model.
-        path: the file to write.
-        quantise: `np.int8` or `np.int16` stores the bases as integers with one scale per mode; None keeps float32.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    stored: dict[str, Any] = {
-        field.name: getattr(head, field.name)
-        for field in fields(HeadModel)
-        if field.name not in ("regions", *_BASES) and getattr(head, field.name) is not None
-    }
-    stored |= {_REGION + name: mask for name, mask in head.regions.items()}
-    for name in _BASES:
-        basis = getattr(head, name)
-        if quantise is None:
-            stored[name] = basis
-        else:
-            stored[name], stored[f"{name}_scale"] = _quantise(basis, quantise)
-    buffer = BytesIO()
-    np.savez_compressed(buffer, **stored)
-    write_atomically(path, buffer.getvalue())
-
-
-def _quantise(basis: Float32, kind: type[np.signedinteger[Any]]) -> tuple[Any, Float32]:
-    limit = np.iinfo(kind).max
-    scale = np.maximum(np.abs(basis).max(axis=(1, 2), initial=0.0), 1e-12).astype(np.float32) / np.float32(limit)
-    return np.rint(basis / scale[:, None, None]).astype(kind), scale
 
 
 def _expand(basis: Any, scale: Any) -> Float32:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ddfa.arrays import Float32, Int32
 from ddfa.errors import ModelError
 from ddfa.head.model import HeadModel
-from ddfa.head.open import load_open_head
+from ddfa.head.open import load_npz, load_open_head
 from ddfa.pickles import load_arrays
 
 _BASEL_LICENCE = "derived from the Basel Face Model: academic use only, not to be passed on"
@@ -33,7 +33,7 @@ def load_head(path: str | Path | None) -> HeadModel:
         return read_v1_folder(path)
     if path.suffix == ".pkl":
         return read_v2_pickle(path)
-    return load_open_head(path)
+    return load_npz(path)
 
 
 def read_v1_folder(folder: Path) -> HeadModel:
@@ -217,5 +217,5 @@ def _read_npy(path: Path) -> NDArray[Any]:
         return np.asarray(np.load(path, allow_pickle=False))
     except FileNotFoundError:
         raise ModelError(f"{path.parent} is not a complete V1 train.configs folder: {path.name} is missing") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise ModelError(f"{path} is not a readable array ({error})") from None
+    except (OSError, ValueError, EOFError):
+        raise ModelError(f"{path} is damaged or no array of numbers: get it again") from None

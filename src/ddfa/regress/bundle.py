@@ -91,11 +91,11 @@ class Bundle:
         except OSError:
             raise ModelError(f"no model bundle at {folder}: a bundle is a folder with {CARD_FILE}") from None
         except ValueError as error:
-            raise ModelError(f"{folder / CARD_FILE} is not valid JSON ({error})") from None
+            raise ModelError(f"{folder / CARD_FILE} is not valid JSON ({error}): get the bundle again") from None
         try:
             bundle = _from_card(card, folder)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelError(f"{folder / CARD_FILE} is not a bundle's card: {_reason(error)}") from None
+            raise ModelError(f"{folder / CARD_FILE} is not a bundle's card ({_reason(error)}): get it again") from None
         bundle.verify()
         return bundle
 
@@ -176,6 +176,8 @@ def sha256_of(path: Path) -> str:
 
 
 def _from_card(card: Any, folder: Path) -> Bundle:
+    if not isinstance(card, dict):
+        raise TypeError("it holds no JSON object")
     if card["format"] != FORMAT:
         raise ValueError(f"format {card['format']} is not known, this version reads {FORMAT}")
     if card["channel_order"] not in ("RGB", "BGR"):

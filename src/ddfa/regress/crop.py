@@ -5,6 +5,26 @@ import numpy as np
 
 from ddfa.arrays import Float64, Floats, UInt8
 from ddfa.geometry.roi import crop_matrix
+from ddfa.regress.convention import PixelConvention
+
+
+def cut_crops(image: UInt8, roi: Floats, size: int, convention: PixelConvention) -> UInt8:
+    """Cut what a network sees: the published crop for published models, the sub-pixel one for ours.
+
+    Args:
+        image: (H, W, C) uint8.
+        roi: (n, 4) x0, y0, x1, y1 in image px.
+        size: side S of the crops in px.
+        convention: pixel convention of the model.
+
+    Returns:
+        (n, S, S, C) uint8.
+    """
+    cut = published_crop if convention.published else affine_crop
+    crops = np.empty((len(roi), size, size, *image.shape[2:]), np.uint8)
+    for crop, square in zip(crops, roi, strict=True):
+        crop[:] = cut(image, square, size)
+    return crops
 
 
 def published_crop(image: UInt8, roi: Floats, size: int) -> UInt8:

@@ -8,7 +8,7 @@ import onnxruntime as ort
 from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.errors import ModelError, reason
 from ddfa.regress.bundle import Bundle
-from ddfa.regress.crop import affine_crop, published_crop
+from ddfa.regress.crop import cut_crops
 
 # Bounds the memory of one run; the speed per face no longer grows beyond it.
 _BATCH = 64
@@ -19,14 +19,16 @@ class Regressor:
 
     Args:
         bundle: the model.
-        threads: CPU threads; None leaves the choice to ONNX Runtime.
+        threads: CPU threads, at least 1; None leaves the choice to ONNX Runtime.
         model_path: the network; None for the bundle's own.
 
     Raises:
-        ModelError: the network cannot be loaded or does not fit its bundle.
+        ModelError: the network cannot be loaded or does not fit its bundle, or there is no thread to run it.
     """
 
     def __init__(self, bundle: Bundle, threads: int | None = None, model_path: Path | None = None) -> None:
+        if threads is not None and threads < 1:
+            raise ModelError(f"{threads} threads cannot run a network: give 1 or more, or leave the number out")
         self.bundle = bundle
         path = model_path or bundle.model_path
         options = ort.SessionOptions()
@@ -51,12 +53,7 @@ class Regressor:
         Returns:
             (n, P) float32 parameters, de-whitened.
         """
-        cut = published_crop if self.bundle.convention.published else affine_crop
-        size = self.bundle.input_size
-        crops = np.empty((len(roi), size, size, 3), np.uint8)
-        for crop, square in zip(crops, roi, strict=True):
-            crop[:] = cut(image, square, size)
-        return self.params_from_crops(crops)
+        return self.params_from_crops(cut_crops(image, roi, self.bundle.input_size, self.bundle.convention))
 
     def params_from_crops(self, crops: UInt8) -> Float32:
         """Regress from crops already cut.

@@ -81,24 +81,24 @@ def draw_overlay(image: UInt8, faces: Faces, style: OverlayStyle = OverlayStyle(
     canvas = resized(image, scale)
     heights = np.ptp(faces.landmarks68[..., 1], axis=1)
     for index in np.argsort(heights):
-        _draw_face(canvas, faces[int(index)], scale, style)
+        _draw_face(canvas, faces, int(index), scale, style)
     return canvas
 
 
-def _draw_face(canvas: UInt8, face: Faces, scale: float, style: OverlayStyle) -> None:
+def _draw_face(canvas: UInt8, faces: Faces, index: int, scale: float, style: OverlayStyle) -> None:
     """Draw one face from back to front: rear of the pose box, mesh, front of the box, landmarks."""
-    landmarks = scaled(face.landmarks68[0], scale)
-    corners, width = pose_box_corners(landmarks, face.rotation[0]), _line_width(landmarks)
+    landmarks = scaled(faces.landmarks68[index], scale)
+    corners, width = pose_box_corners(landmarks, faces.rotation[index]), _line_width(landmarks)
     if style.pose:
         draw_pose_box(canvas, corners, width, front=False)
-    if style.mesh > 0 and len(face.head.triangles):
-        draw_mesh(canvas, scaled(face.vertices[0], scale), face.head, style.mesh)
+    if style.mesh > 0 and len(faces.head.triangles):
+        draw_mesh(canvas, scaled(faces.vertices[index], scale), faces.head, style.mesh)
     if style.pose:
         draw_pose_box(canvas, corners, width, rear=False)
     if style.landmarks:
         draw_landmarks(canvas, landmarks)
     if style.pose:
-        angles = np.rint(face.euler_deg[0]) + 0.0  # no "-0"
+        angles = np.rint(faces.euler_deg[index]) + 0.0  # no "-0"
         _label(canvas, corners, "yaw {:+.0f}  pitch {:+.0f}  roll {:+.0f}".format(*angles), width)
 
 
