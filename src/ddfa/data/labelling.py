@@ -19,11 +19,12 @@ from ddfa.data.labels import Labels
 from ddfa.data.mesh_hints import mesh_hints
 from ddfa.data.mesh_points import LIDS_AND_LIPS
 from ddfa.data.mesh_teacher import MeshTeacher, MeshView
+from ddfa.data.parts import PARTS, begin_parts
 from ddfa.data.photos import Photos
 from ddfa.data.registration import Correspondence, register
 from ddfa.data.teacher import Teacher
 from ddfa.errors import DataError, DDFAError
-from ddfa.files import make_folder, write_atomically
+from ddfa.files import write_atomically
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.head.linear import LinearPoints
 from ddfa.head.model import HeadModel
@@ -32,7 +33,6 @@ from ddfa.regress.session import Regressor
 
 # The 68 landmarks are what benchmarks and most users look at.
 _LANDMARK_SHARE = 0.4
-_PARTS = "parts"
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,8 @@ def label(config: LabelConfig) -> Labels:
     """
     photos = Photos(config.photos)
     names = photos.names[: config.limit or None]
-    parts = make_folder(config.output / _PARTS)
+    kept = ("photos", "teacher", "mesh_teacher", "centred", "vertices", "chunk", "limit")
+    parts = begin_parts(config.output, {name: getattr(config, name) for name in kept})
     chunks = [names[start : start + config.chunk] for start in range(0, len(names), config.chunk)]
     todo = [k for k in range(len(chunks)) if not _part(parts, k).is_file()]
     if todo:
@@ -288,7 +289,7 @@ def _label_chunk(number: int, names: tuple[str, ...]) -> None:
     quality = np.hypot(spread, fit_error(found, worker.mapping))
     kept = tuple(name for name, *_ in readable)
     part = Labels(kept, found.pose, found.identity, found.expression, quality, worker.head.name)
-    part.save(_part(worker.config.output / _PARTS, number))
+    part.save(_part(worker.config.output / PARTS, number))
 
 
 def fit_error(found: Fit, mapping: TeacherMap) -> Float32:
