@@ -4,6 +4,7 @@ import pickle
 from pathlib import Path
 
 import cv2
+import hypothesis
 import numpy as np
 import pytest
 
@@ -17,6 +18,10 @@ from ddfa.regress.layout import ParamLayout
 from ddfa.regress.whitening import Whitening
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# No test depends on time, nor on chance: a busy machine must not fail a property.
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ddfa.errors import ModelError
@@ -25,7 +25,6 @@ def make_faces(head, n=3, convention=PixelConvention.OPEN, seed=0):
     return Faces(boxes, np.ones(n, np.float32), params, boxes, head, LAYOUT, convention, (640, 480)), euler
 
 
-@settings(deadline=None)
 @given(st.integers(0, 500), st.sampled_from(PixelConvention))
 def test_pose_scale_and_translation_rebuild_the_vertices(toy_head, seed, convention):
     faces, euler = make_faces(toy_head, seed=seed, convention=convention)

@@ -25,7 +25,7 @@ def random_mesh(seed: int, triangles: int, spread: float, integer: bool):
     return vertices, rng.integers(0, len(vertices), (triangles, 3)).astype(np.int32)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**31),
     triangles=st.sampled_from([0, 1, 7, 40]),
