@@ -1,110 +1,106 @@
-"""Landmark accuracy of a model on annotated photos (AFLW2000-3D protocol).
+"""Landmark accuracy of a model on annotated photos (AFLW2000-3D protocol)."""
 
-An annotated set is an `.npz` with `names` (n,), `landmarks68` (n, 68, 3) in pixels and `yaw_deg` (n,), beside a `.tar`
-of the same name with the photos.
-"""
-
-import zipfile
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from ddfa.align import FaceAligner
-from ddfa.arrays import Float32
-from ddfa.bench.metrics import Summary, aligned_nme, nme, summarise
-from ddfa.data.photos import Photos
+from ddfa.arrays import Float64, Floats
+from ddfa.bench.metrics import aligned, box_size, nme
+from ddfa.bench.predict import Predictions, Watch, predict
+from ddfa.bench.report import Scores
+from ddfa.bench.sets import AnnotatedSet, true_landmarks
 from ddfa.errors import DataError
 
-
-@dataclass(frozen=True, eq=False)
-class AnnotatedSet:
-    """Photos of one face each with true landmarks.
-
-    Attributes:
-        name: the file's name without suffix.
-        photos: the pictures.
-        names: n names of pictures.
-        landmarks68: (n, 68, 3) float32 px.
-        yaw_deg: (n,) float32.
-    """
-
-    name: str
-    photos: Photos
-    names: tuple[str, ...]
-    landmarks68: Float32
-    yaw_deg: Float32
-
-    @staticmethod
-    def load(path: Path) -> "AnnotatedSet":
-        """Read an annotated set.
-
-        Args:
-            path: the `.npz`; the `.tar` is taken from beside it.
-
-        Returns:
-            The set.
-
-        Raises:
-            DataError: a file is missing, damaged or inconsistent.
-        """
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                names = tuple(str(name) for name in archive["names"])
-                landmarks = np.asarray(archive["landmarks68"], np.float32)
-                yaw = np.asarray(archive["yaw_deg"], np.float32)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise DataError(f"{path} is not an annotated set ({error}): it needs names, landmarks68, yaw_deg") from None
-        if landmarks.shape != (len(names), 68, 3) or yaw.shape != (len(names),):
-            raise DataError(f"{path}: landmarks68 is {landmarks.shape} and yaw_deg {yaw.shape} for {len(names)} names")
-        return AnnotatedSet(path.stem, Photos(path.with_suffix(".tar")), names, landmarks, yaw)
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def subset(self, index: Iterable[int]) -> "AnnotatedSet":
-        """Select photos by number."""
-        chosen = list(index)
-        names = tuple(self.names[i] for i in chosen)
-        return AnnotatedSet(self.name, self.photos, names, self.landmarks68[chosen], self.yaw_deg[chosen])
+Normaliser: TypeAlias = Literal["box", "eyes"]
+_JAW = 17
+_OUTER_EYE_CORNERS = (36, 45)
 
 
 @dataclass(frozen=True)
-class Result:
-    """The accuracy of one model.
+class LandmarkOptions:
+    """How landmarks are scored.
 
     Attributes:
-        model: the bundle's name.
-        nme: over the faces found.
-        missed: photos in which no face was found; 0 with true RoIs.
+        aligned: after the best scale and translation, for sets whose crops are known only that well.
+        inner: the 51 points inside the face only: in 2D annotations the jaw points of turned faces follow the
+            visible outline, in ours they stay on the jaw.
+        normaliser: what the error is divided by: "box", sqrt(width * height) of the true points' box, or "eyes",
+            the distance of the true outer eye corners, as in 300-W.
     """
 
-    model: str
-    nme: Summary
-    missed: int
+    aligned: bool = False
+    inner: bool = False
+    normaliser: Normaliser = "box"
 
 
-def evaluate(aligner: FaceAligner, data: AnnotatedSet, *, detected: bool = False, aligned: bool = False) -> Result:
+def evaluate(
+    aligner: FaceAligner,
+    data: AnnotatedSet,
+    options: LandmarkOptions | None = None,
+    *,
+    detected: bool = False,
+    watch: Watch = iter,
+) -> Scores:
     """Measure a model.
 
     Args:
         aligner: the model.
         data: what to measure on.
-        detected: find the faces with the aligner's detector, take the largest and regress in two steps; else the
-            RoI comes from the true landmarks and one step is made.
-        aligned: score after the best scale and translation.
+        options: how to score.
+        detected: see `predict`.
+        watch: shows progress.
 
     Returns:
-        The accuracy.
+        The NME of each face in %.
+
+    Raises:
+        DataError: the set has no landmarks, or a photo is missing.
     """
-    found, predictions = [], []
-    for i, name in enumerate(data.names):
-        image = data.photos.read(name)
-        faces = aligner(image, refine=True) if detected else aligner(image, landmarks=data.landmarks68[i : i + 1])
-        if len(faces):
-            found.append(i)
-            predictions.append(faces[0].landmarks68)
-    predicted = np.concatenate([np.zeros((0, 68, 3), np.float32), *predictions])
-    errors = (aligned_nme if aligned else nme)(predicted, data.landmarks68[found])
-    return Result(aligner.bundle.name, summarise(errors, data.yaw_deg[found]), len(data) - len(found))
+    truth = true_landmarks(data)
+    return score(predict(aligner, data, detected=detected, watch=watch), truth, data.yaw_deg, options)
+
+
+def score(
+    found: Predictions, truth: Floats, yaw_deg: Floats, options: LandmarkOptions | None = None, what: str = ""
+) -> Scores:
+    """Score predictions.
+
+    Args:
+        found: the predictions for n photos.
+        truth: (n, 68, 2 or more) px.
+        yaw_deg: (n,) true yaw.
+        options: how to score.
+        what: names the truth, where there are several.
+
+    Returns:
+        The NME of each face found in %.
+    """
+    errors = landmark_errors(found.landmarks68, truth[found.index], options or LandmarkOptions())
+    return Scores(found.model, errors, yaw_deg[found.index], found.missed, what)
+
+
+def landmark_errors(predicted: Floats, truth: Floats, options: LandmarkOptions) -> Float64:
+    """NME of 68 landmarks.
+
+    Args:
+        predicted: (n, 68, 2 or more) px.
+        truth: (n, 68, 2 or more) px.
+        options: how to score.
+
+    Returns:
+        (n,) float64 in %.
+    """
+    size = box_size(truth) if options.normaliser == "box" else eye_distance(truth)
+    if not (size > 0).all():
+        raise DataError(f"face {int(np.argmin(size))} has landmarks that all lie in one place: remove it")
+    first = _JAW if options.inner else 0
+    predicted, truth = predicted[:, first:], truth[:, first:]
+    return nme(aligned(predicted, truth) if options.aligned else predicted, truth, size=size)
+
+
+def eye_distance(landmarks68: Floats) -> Float64:
+    """Distance (n,) of the outer eye corners of (n, 68, 2 or more) landmarks in x and y, px."""
+    right, left = (np.asarray(landmarks68, np.float64)[:, k, :2] for k in _OUTER_EYE_CORNERS)
+    return np.asarray(np.linalg.norm(left - right, axis=1))

@@ -1,73 +1,245 @@
-"""`ddfa bench landmarks`: the accuracy of model bundles, side by side."""
+"""`ddfa bench ...`: model bundles measured side by side."""
 
-import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import tyro
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from ddfa.align import FaceAligner
-from ddfa.bench.landmarks import AnnotatedSet, Result, evaluate
-from ddfa.bench.metrics import BIN_NAMES
+from ddfa.bench.expression import ReferenceScores, agreement_report, agreements
+from ddfa.bench.jitter import follow, read_video, score_jitter
+from ddfa.bench.landmarks import LandmarkOptions, Normaliser, score
+from ddfa.bench.pose import score_pose, within
+from ddfa.bench.predict import Predictions, Watch, predict
+from ddfa.bench.published import PublishedSet, load_points21, score21
+from ddfa.bench.report import Report, Scores
+from ddfa.bench.sets import AnnotatedSet, photos_beside, true_landmarks
 from ddfa.commands.exits import OK
+from ddfa.data.photos import Photos
 from ddfa.detect.yunet import YuNet
-from ddfa.files import write_atomically
+from ddfa.errors import DataError
 from ddfa.regress.registry import DEFAULT
 
 # The threshold of the published figures: on cropped photos of one face a weak box is still the face.
 _DETECTION_THRESHOLD = 0.5
+_WIDTH = 120
 
 
-def landmarks(
-    data: Path,
-    models: Annotated[tuple[str, ...], tyro.conf.Positional] = (DEFAULT,),
-    detected: bool = False,
-    aligned: bool = False,
-    output: Path | None = None,
-    threads: int | None = None,
-) -> int:
-    """Measure the landmark accuracy (NME, %) of models on annotated photos such as AFLW2000-3D.
+@dataclass(frozen=True)
+class Models:
+    """What is measured, and where the figures go.
+
+    Attributes:
+        models: names or folders of bundles.
+        output: also write results.json, results.md and curve.png into this folder.
+        threads: CPU threads of the network.
+    """
+
+    models: Annotated[tuple[str, ...], tyro.conf.Positional] = (DEFAULT,)
+    output: Path | None = None
+    threads: int | None = None
+
+    def aligners(self) -> list[FaceAligner]:
+        """The models, with a detector of their own."""
+        detector = YuNet(score_threshold=_DETECTION_THRESHOLD)
+        return [FaceAligner(model, detector, self.threads) for model in self.models]
+
+    def finish(self, report: Report) -> int:
+        """Print a report and write its files; returns exit code 0."""
+        console = Console()
+        if not console.is_terminal:  # a table cut to 80 columns helps no log file
+            console = Console(width=_WIDTH)
+        console.print(report.table())
+        if self.output is not None:
+            report.save(self.output)
+        return OK
+
+
+@dataclass(frozen=True)
+class Protocol(Models):
+    """How faces are cropped and scored.
+
+    Attributes:
+        detected: crop by detection and two steps, instead of from the true landmarks and one.
+        aligned: score after taking off what the set leaves open: scale and translation of landmarks, one common
+            rotation of poses.
+    """
+
+    detected: bool = False
+    aligned: bool = False
+
+    def predict(self, data: AnnotatedSet) -> list[Predictions]:
+        """Run all models over a set."""
+        return [predict(a, data, detected=self.detected, watch=_watch(a)) for a in self.aligners()]
+
+    def report(self, error: str, data: str, faces: int, scores: Sequence[Scores], **settings: Any) -> Report:
+        """Put scores together; `error` names them with their unit."""
+        how = ("detected, two steps" if self.detected else "RoI from true landmarks") + ", aligned" * self.aligned
+        known = {"data": data, "faces": faces, "detected": self.detected, "aligned": self.aligned}
+        return Report.of_scores(f"{error} on {data} ({faces} faces; {how})", error, scores, known | settings)
+
+
+_Protocol = Annotated[Protocol, tyro.conf.arg(name="")]
+_Models = Annotated[Models, tyro.conf.arg(name="")]
+
+
+def landmarks(data: Path, run: _Protocol, inner: bool = False, normaliser: Normaliser = "box") -> int:
+    """Measure landmark accuracy (NME, %) on annotated photos.
 
     Args:
-        data: the annotated set, an `.npz` with its `.tar` beside it.
-        models: names or folders of bundles.
-        detected: crop by detection and two steps, instead of from the true landmarks and one.
-        aligned: score after the best scale and translation, for sets whose crops are known only that well.
-        output: also write the figures to this JSON file.
-        threads: CPU threads of the network.
+        data: an .npz with names, landmarks68 and yaw_deg, its photos in a .tar or folder of the same name; or a
+            folder of photos, each with a .pts or an AFLW2000-3D .mat file beside it.
+        run: what to measure, and how.
+        inner: score the 51 points inside the face only: in 2D annotations (300-W) the jaw follows the outline.
+        normaliser: divide by sqrt(w h) of the true points' box, or by the distance of the outer eye corners (300-W).
 
     Returns:
         Exit code 0.
     """
     annotated = AnnotatedSet.load(data)
-    detector = YuNet(score_threshold=_DETECTION_THRESHOLD) if detected else None
-    aligners = [FaceAligner(model, detector, threads) for model in models]
-    console = Console(stderr=True)
-    results = [
-        evaluate(aligner, annotated, detected=detected, aligned=aligned)
-        for aligner in track(aligners, "measuring", console=console, transient=True)
+    truth = true_landmarks(annotated)
+    options = LandmarkOptions(run.aligned, inner, normaliser)
+    scores = [score(found, truth, annotated.yaw_deg, options) for found in run.predict(annotated)]
+    error = "NME %" + ", 51 points" * inner + ", eye distance" * (normaliser == "eyes")
+    settings = {"points": 51 if inner else 68, "normaliser": normaliser}
+    return run.finish(run.report(error, annotated.name, len(annotated), scores, **settings))
+
+
+def aflw2000(data: Path, run: _Protocol, photos: Path | None = None) -> int:
+    """Measure landmark accuracy (NME, %) on AFLW2000-3D as published with 3DDFA, against all label sets found.
+
+    Args:
+        data: folder with AFLW2000-3D_crop, its list and arrays; or the one that holds test.data and test.configs.
+        run: what to measure, and how.
+        photos: folder of the uncropped AFLW2000-3D; crop from these instead of the ready crops. Detection needs it.
+
+    Returns:
+        Exit code 0.
+    """
+    known = PublishedSet.load(data, "aflw2000")
+    options = LandmarkOptions(run.aligned)
+    scores = [
+        score(found, truth, known.yaw_deg, options, kind if len(known.labels) > 1 else "")
+        for found in _predict_published(run, known, photos)
+        for kind, truth in known.labels.items()
     ]
-    how = ("detected, two steps" if detected else "RoI from true landmarks") + (", aligned" if aligned else "")
-    Console().print(_table(results, f"NME % on {annotated.name} ({len(annotated)} faces; {how})"))
-    if output is not None:
-        record = {
-            "data": annotated.name,
-            "detected": detected,
-            "aligned": aligned,
-            "bins": BIN_NAMES,
-            "models": [asdict(result) for result in results],
-        }
-        write_atomically(output, (json.dumps(record, indent=2) + "\n").encode())
-    return OK
+    return run.finish(run.report("NME %", known.name, len(known), scores))
 
 
-def _table(results: list[Result], title: str) -> Table:
-    table = Table("model", *BIN_NAMES, "mean of bins", "mean of faces", "missed", title=title)
-    for result in results:
-        figures = (*result.nme.bins, result.nme.mean, result.nme.plain)
-        table.add_row(result.model, *(f"{figure:.2f}" for figure in figures), str(result.missed))
-    return table
+def aflw(data: Path, run: _Protocol, photos: Path | None = None) -> int:
+    """Measure the accuracy (NME, %) of AFLW's 21 points, the visible ones, on AFLW as published with 3DDFA.
+
+    Args:
+        data: folder with AFLW_GT_crop, its list and arrays; or the one that holds test.data and test.configs.
+        run: what to measure, and how.
+        photos: folder of the uncropped photos; crop from these instead of the ready crops. Detection needs it.
+
+    Returns:
+        Exit code 0.
+    """
+    known = PublishedSet.load(data, "aflw")
+    points, visible = load_points21(data, len(known))
+    scores = [
+        score21(found, known, points, visible, align=run.aligned) for found in _predict_published(run, known, photos)
+    ]
+    return run.finish(run.report("NME %, 21 points", known.name, len(known), scores))
+
+
+def pose(data: Path, run: _Protocol, limit: float = 99.0) -> int:
+    """Measure head pose: mean absolute error per angle, degrees, 300W-LP convention.
+
+    Args:
+        data: an .npz with names and euler_deg (yaw, pitch, roll) or yaw_deg, its photos beside it; or a folder of
+            AFLW2000-3D photos with their .mat files.
+        run: what to measure, and how.
+        limit: leave out faces with an angle beyond ±this, as the literature does.
+
+    Returns:
+        Exit code 0.
+    """
+    whole = AnnotatedSet.load(data)
+    annotated = whole.subset(np.flatnonzero(within(whole.euler_deg, limit)))
+    if not len(annotated):
+        raise DataError(f"{data} has no pose: it needs euler_deg or yaw_deg, or .mat files with Pose_Para")
+    scores = [one for found in run.predict(annotated) for one in score_pose(found, annotated, align=run.aligned)]
+    left_out = len(whole) - len(annotated)
+    return run.finish(run.report("pose error, degrees", annotated.name, len(annotated), scores, left_out=left_out))
+
+
+def blink(
+    scores: Path, run: _Models, photos: Path | None = None, expression: str = "eyeBlink", positive: float = 0.5
+) -> int:
+    """Measure how an expression agrees with reference scores: correlation, and whether closed eyes are told from open.
+
+    Args:
+        scores: a .csv with the columns name and the expressions (eyeBlinkLeft, eyeBlinkRight), or an .npz with names
+            and one array per expression.
+        run: what to measure, and where the figures go.
+        photos: folder or tar of the photos; by default the one of the name of the scores' file beside it.
+        expression: an ARKit name; without Left or Right both sides count.
+        positive: reference scores from here on count as closed (or open, or whatever the expression says).
+
+    Returns:
+        Exit code 0.
+    """
+    reference = ReferenceScores.load(scores, expression)
+    pictures = photos_beside(scores) if photos is None else Photos(photos)
+    unknown = np.full((len(reference.names), 3), np.nan, np.float32)
+    data = AnnotatedSet(scores.stem, pictures, reference.names, None, unknown)
+    results = [
+        result
+        for aligner in run.aligners()
+        for result in agreements(predict(aligner, data, detected=True, watch=_watch(aligner)), reference, positive)
+    ]
+    if not results:
+        raise DataError(f"none of these models tells {expression}: name an expression of the open head, like jawOpen")
+    settings = {"data": scores.stem, "faces": len(data), "expression": expression, "positive": positive}
+    title = f"{expression} against the reference on {scores.stem} ({len(data)} photos; detected, two steps)"
+    return run.finish(agreement_report(title, results, settings))
+
+
+def jitter(video: Path, run: _Protocol, frames: int = 0) -> int:
+    """Measure how quietly landmarks lie in a video: differences between frames in % of the face's size.
+
+    Args:
+        video: the file.
+        run: what to measure, and how. By default a face is followed by its landmarks; with --detected it is found
+            anew in every frame.
+        frames: only the first so many; 0 means all.
+
+    Returns:
+        Exit code 0.
+    """
+    tracks = [
+        follow(aligner, track(read_video(video, frames), aligner.bundle.name, console=_progress(), transient=True),
+               detected=run.detected)
+        for aligner in run.aligners()
+    ]  # fmt: skip
+    scores = [one for found in tracks for one in score_jitter(found, align=run.aligned)]
+    count = len(tracks[0].yaw_deg)
+    how = ("detected in every frame" if run.detected else "followed") + ", shape only" * run.aligned
+    settings = {"data": video.stem, "frames": count, "detected": run.detected, "aligned": run.aligned}
+    title = f"jitter, % of the face's size, on {video.stem} ({count} frames; {how})"
+    return run.finish(Report.of_scores(title, "jitter, % of the face's size", scores, settings))
+
+
+def _predict_published(run: Protocol, data: PublishedSet, photos: Path | None) -> list[Predictions]:
+    if photos is not None:
+        return run.predict(data.uncropped(Photos(photos)))
+    if run.detected:
+        raise DataError("the ready crops leave nothing to detect: name the uncropped photos with --photos")
+    return [data.predict(aligner, _watch(aligner)) for aligner in run.aligners()]
+
+
+def _watch(aligner: FaceAligner) -> Watch:
+    return partial(track, description=aligner.bundle.name, console=_progress(), transient=True)
+
+
+def _progress() -> Console:
+    return Console(stderr=True)

@@ -1,0 +1,156 @@
+"""Line charts as pictures, drawn with OpenCV: cumulative error curves and the like."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import Float64, Floats, UInt8
+from ddfa.render.canvas import Colour, draw_lines
+
+# Okabe and Ito's colours, which colour-blind people can tell apart.
+_COLOURS: Final[tuple[Colour, ...]] = (
+    (0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233), (60, 60, 60),
+)  # fmt: skip
+_INK: Final[Colour] = (40, 44, 52)
+_GRID: Final[Colour] = (225, 228, 232)
+_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 24, 60, 64  # margins, px
+_TICKS: Final = 8
+_FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
+_SUPERSAMPLING: Final = 2
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines over common axes, both starting at 0.
+
+    Attributes:
+        title: above the chart; plain ASCII, like the labels.
+        x_label: below.
+        y_label: at the upper end of the vertical axis.
+        lines: name -> (x, y), each (m,).
+        x_end: right end of the horizontal axis.
+        y_end: upper end of the vertical axis.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: Mapping[str, tuple[Floats, Floats]]
+    x_end: float
+    y_end: float
+
+
+def cumulative_curve(errors: Floats, missed: int = 0) -> tuple[Float64, Float64]:
+    """The share of faces, in %, whose error is at most x.
+
+    Args:
+        errors: (m,) of the faces found.
+        missed: faces not found; they count as failures at any x.
+
+    Returns:
+        x and y, (m + 1,) each, from x = 0.
+    """
+    x = np.sort(np.asarray(errors, np.float64))
+    return np.r_[0.0, x], 100 * np.arange(len(x) + 1) / max(len(x) + missed, 1)
+
+
+def cumulative_chart(title: str, x_label: str, errors: Mapping[str, tuple[Floats, int]]) -> Chart:
+    """The cumulative error curves of several models.
+
+    Args:
+        title: of the chart.
+        x_label: the error and its unit.
+        errors: name -> errors (m,) of the faces found, number of faces not found.
+
+    Returns:
+        The chart; it ends where 95 % of the worst model's faces lie.
+    """
+    ends = [float(np.quantile(values, 0.95)) for values, _ in errors.values() if len(values)]
+    lines = {name: cumulative_curve(*pair) for name, pair in errors.items()}
+    return Chart(title, x_label, "faces (%)", lines, max([*ends, 1e-6]), 100.0)
+
+
+def draw_chart(chart: Chart, size: tuple[int, int] = (760, 520)) -> UInt8:
+    """Draw a chart.
+
+    Args:
+        chart: what to draw.
+        size: width and height in px.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    width, height = size
+    # Lines at whole pixels of a larger canvas, shrunk afterwards: thin text and curves come out smooth.
+    canvas = np.full((_SUPERSAMPLING * height, _SUPERSAMPLING * width, 3), 255, np.uint8)
+    area = (_LEFT, _TOP, width - _RIGHT, height - _BOTTOM)
+    _draw_axes(canvas, chart, area)
+    for number, (x, y) in enumerate(chart.lines.values()):
+        _draw_curve(canvas, chart, area, x, y, _COLOURS[number % len(_COLOURS)])
+    _draw_legend(canvas, list(chart.lines), area)
+    return np.asarray(cv2.resize(canvas, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _draw_axes(canvas: UInt8, chart: Chart, area: tuple[int, int, int, int]) -> None:
+    left, top, right, bottom = area
+    for value in _ticks(chart.x_end):
+        x = left + (right - left) * value / chart.x_end
+        _line(canvas, [(x, top), (x, bottom)], _GRID, 1)
+        _text(canvas, f"{value:g}", (x, bottom + 20), 0.42, centred=True)
+    for value in _ticks(chart.y_end):
+        y = bottom - (bottom - top) * value / chart.y_end
+        _line(canvas, [(left, y), (right, y)], _GRID, 1)
+        text = f"{value:g}"
+        _text(canvas, text, (left - 8 - _text_width(text, 0.42), y + 4), 0.42)
+    _line(canvas, [(left, top), (left, bottom), (right, bottom)], _INK, 1)
+    _text(canvas, chart.title, (left, 24), 0.55)
+    _text(canvas, chart.y_label, (left, top - 10), 0.42)
+    _text(canvas, chart.x_label, ((left + right) / 2, bottom + 46), 0.48, centred=True)
+
+
+def _draw_curve(
+    canvas: UInt8, chart: Chart, area: tuple[int, int, int, int], x: Floats, y: Floats, colour: Colour
+) -> None:
+    left, top, right, bottom = area
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    inside = x <= chart.x_end
+    if not inside.any():
+        return
+    x, y = x[inside], y[inside]
+    columns = left + (right - left) * x / chart.x_end
+    rows = bottom - (bottom - top) * np.clip(y / chart.y_end, 0, 1)
+    _line(canvas, list(zip(columns.tolist(), rows.tolist(), strict=True)), colour, 2)
+
+
+def _draw_legend(canvas: UInt8, names: list[str], area: tuple[int, int, int, int]) -> None:
+    _, _, right, bottom = area
+    widest = max((_text_width(name, 0.45) for name in names), default=0)
+    for number, name in enumerate(reversed(names)):
+        y, x = bottom - 14 - 20 * number, right - 12 - widest
+        _line(canvas, [(x - 34, y - 4), (x - 8, y - 4)], _COLOURS[(len(names) - 1 - number) % len(_COLOURS)], 3)
+        _text(canvas, name, (x, y), 0.45)
+
+
+def _ticks(end: float) -> list[float]:
+    """Round values from 0 to `end`, at most `_TICKS` steps."""
+    power = 10 ** np.floor(np.log10(end / _TICKS))
+    step = next(power * k for k in (1, 2, 5, 10) if end / (power * k) <= _TICKS)
+    return [float(step * k) for k in range(int(end / step + 1e-9) + 1)]
+
+
+def _line(canvas: UInt8, points: list[tuple[float, float]], colour: Colour, thickness: int) -> None:
+    draw_lines(canvas, [np.array(points, np.float32) * _SUPERSAMPLING], False, colour, thickness * _SUPERSAMPLING)
+
+
+def _text(canvas: UInt8, text: str, place: tuple[float, float], size: float, centred: bool = False) -> None:
+    """Write ASCII text; `place` is the left, or the middle, of its baseline."""
+    x = place[0] - (_text_width(text, size) / 2 if centred else 0)
+    corner = (round(x * _SUPERSAMPLING), round(place[1] * _SUPERSAMPLING))
+    cv2.putText(canvas, text, corner, _FONT, size * _SUPERSAMPLING, _INK, _SUPERSAMPLING, cv2.LINE_AA)
+
+
+def _text_width(text: str, size: float) -> float:
+    return float(cv2.getTextSize(text, _FONT, size * _SUPERSAMPLING, _SUPERSAMPLING)[0][0]) / _SUPERSAMPLING

@@ -1,0 +1,212 @@
+"""Agreement of an expression with reference scores: do eyes close when the reference says so?"""
+
+import csv
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddfa.arrays import Float32, Float64, Floats
+from ddfa.bench.chart import Chart
+from ddfa.bench.predict import Predictions
+from ddfa.bench.report import Report, number
+from ddfa.errors import DataError
+
+_SIDES = ("Left", "Right")
+# Per measured opening: corner, corner of its width; upper and lower points of its heights. The subject's left.
+_OPENINGS = {
+    "eyeBlinkLeft": ((42, 45), (43, 44), (47, 46)),
+    "eyeBlinkRight": ((36, 39), (37, 38), (41, 40)),
+    "jawOpen": ((60, 64), (61, 62, 63), (67, 66, 65)),
+}
+_LEVELS = 10
+_OPEN_EYE = 0.35  # height over width
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceScores:
+    """How strongly each photo shows an expression, as a reference says.
+
+    Attributes:
+        names: n names of photos.
+        scores: expression -> (n,) float32 in [0, 1]; NaN where the reference is silent.
+    """
+
+    names: tuple[str, ...]
+    scores: dict[str, Float32]
+
+    @staticmethod
+    def load(path: Path, expression: str) -> "ReferenceScores":
+        """Read reference scores.
+
+        Args:
+            path: a `.csv` whose header has `name` and the expressions, or an `.npz` with `names` and one array (n,)
+                per expression.
+            expression: an ARKit name, or one without its Left or Right: then both sides count.
+
+        Raises:
+            DataError: the file is missing, damaged or lacks the expression.
+        """
+        columns = _read_npz(path) if path.suffix == ".npz" else _read_csv(path)
+        wanted = [name for name in (expression, *(f"{expression}{side}" for side in _SIDES)) if name in columns]
+        names = columns.get("names", columns.get("name"))
+        if names is None or not wanted:
+            raise DataError(f"{path} has no name column or no {expression}: it has {', '.join(columns) or 'nothing'}")
+        try:
+            scores = {name: np.array([_score(value) for value in columns[name]], np.float32) for name in wanted}
+        except ValueError as error:
+            raise DataError(f"{path} holds scores that are not numbers ({error}): correct them") from None
+        if any(len(values) != len(names) for values in scores.values()):
+            raise DataError(f"{path} has {len(names)} names and other numbers of scores: write it again")
+        return ReferenceScores(tuple(str(name) for name in names), scores)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well a measure follows the reference.
+
+    Attributes:
+        model: the bundle's name.
+        measure: what of the model was compared: "coefficient" or "landmarks".
+        count: values compared.
+        pearson: linear correlation.
+        spearman: correlation of ranks.
+        auc: chance that a photo the reference calls positive gets more than one it does not.
+        levels: mean of the measure for the photos in each tenth of the reference's range; NaN where there are none.
+        missed: photos in which no face was found.
+    """
+
+    model: str
+    measure: str
+    count: int
+    pearson: float
+    spearman: float
+    auc: float
+    levels: tuple[float, ...]
+    missed: int
+
+
+def agreements(found: Predictions, reference: ReferenceScores, positive: float = 0.5) -> list[Agreement]:
+    """Compare a model with the reference, both sides of the face together.
+
+    Args:
+        found: predictions for the photos of the reference, in its order.
+        reference: the scores.
+        positive: reference scores from here on count as positive for the AUC.
+
+    Returns:
+        One result for the model's own coefficients, where its head has the expression, and one for the opening of
+        eyes or mouth as its landmarks show it, where that is what the expression is about.
+    """
+    truth = np.concatenate([scores[found.index] for scores in reference.scores.values()])
+    names = list(reference.scores)
+    measures: dict[str, Float64] = {}
+    if set(names) <= set(found.expression_names):
+        columns = [found.expression_names.index(name) for name in names]
+        measures["coefficient"] = np.clip(found.expression[:, columns], 0, 1).T.reshape(-1).astype(np.float64)
+    if set(names) <= set(_OPENINGS):
+        measures["landmarks"] = np.concatenate([opening(found.landmarks68, name) for name in names])
+    return [
+        _agreement(found, measure, values[~np.isnan(truth)], truth[~np.isnan(truth)], positive)
+        for measure, values in measures.items()
+    ]
+
+
+def opening(landmarks68: Floats, expression: str) -> Float64:
+    """How strongly landmarks show an expression: the opening of the mouth, or the closing of an eye.
+
+    Args:
+        landmarks68: (n, 68, 3) px.
+        expression: "eyeBlinkLeft", "eyeBlinkRight" or "jawOpen".
+
+    Returns:
+        (n,) float64: mean height of the opening over its width, in 3D; for eyes what is missing to 0.35, so that wide
+        open ones give about 0.
+    """
+    corners, upper, lower = _OPENINGS[expression]
+    points = np.asarray(landmarks68, np.float64)
+    width = np.linalg.norm(points[:, corners[0]] - points[:, corners[1]], axis=-1)
+    ratio = np.linalg.norm(points[:, upper] - points[:, lower], axis=-1).mean(axis=1) / np.maximum(width, 1e-9)
+    return np.asarray(ratio if expression == "jawOpen" else _OPEN_EYE - ratio)
+
+
+def correlation(first: Floats, second: Floats) -> float:
+    """Pearson's correlation of two vectors; NaN if one of them is constant or they are empty."""
+    if not len(first):
+        return float("nan")
+    a, b = (np.asarray(values, np.float64) - np.mean(values) for values in (first, second))
+    scale = np.sqrt((a @ a) * (b @ b))
+    return float(a @ b / scale) if scale > 0 else float("nan")
+
+
+def ranks(values: Floats) -> Float64:
+    """Ranks (n,) from 1, ties at their mean rank."""
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(values), np.float64)
+
+
+def area_under_curve(values: Floats, positive: "np.typing.NDArray[np.bool_]") -> float:
+    """Area under the ROC curve: the chance that a positive gets the larger value (Mann and Whitney); ties count half.
+
+    Args:
+        values: (n,).
+        positive: (n,).
+
+    Returns:
+        In [0, 1]; NaN without positives or without negatives.
+    """
+    p = int(positive.sum())
+    pairs = p * (len(values) - p)
+    return float((ranks(values)[positive].sum() - p * (p + 1) / 2) / pairs) if pairs else float("nan")
+
+
+def agreement_report(title: str, results: list[Agreement], settings: dict[str, Any]) -> Report:
+    """Report agreements; the chart shows whether each measure rises with the reference."""
+    columns = ("model", "measure", "values", "Pearson", "Spearman", "AUC", "missed")
+    rows = [
+        (r.model, r.measure, str(r.count), number(r.pearson), number(r.spearman), number(r.auc), str(r.missed))
+        for r in results
+    ]
+    centres = (np.arange(_LEVELS) + 0.5) / _LEVELS
+    lines, top = {}, 1e-6
+    for r in results:
+        levels = np.array(r.levels)
+        filled = ~np.isnan(levels)
+        lines[f"{r.model}, {r.measure}"] = (centres[filled], levels[filled])
+        top = max(top, *levels[filled].tolist())
+    chart = Chart(title, "reference score", "mean of the measure", lines, 1.0, top)
+    return Report(title, columns, rows, [asdict(r) for r in results], chart, settings)
+
+
+def _agreement(found: Predictions, measure: str, values: Float64, truth: Floats, positive: float) -> Agreement:
+    level = np.clip((truth * _LEVELS).astype(int), 0, _LEVELS - 1)
+    means = tuple(float(values[level == k].mean()) if (level == k).any() else float("nan") for k in range(_LEVELS))
+    linear, ranked = correlation(values, truth), correlation(ranks(values), ranks(truth))
+    auc = area_under_curve(values, np.asarray(truth >= positive))
+    return Agreement(found.model, measure, len(truth), linear, ranked, auc, means, found.missed)
+
+
+def _read_npz(path: Path) -> dict[str, list[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name].tolist() for name in archive.files if archive[name].ndim == 1}
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is not a readable .npz ({error}): write it again") from None
+
+
+def _read_csv(path: Path) -> dict[str, list[Any]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            header, *rows = [row for row in csv.reader(file) if row] or [[]]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot read {path} as CSV ({error}): check the path") from None
+    if any(len(row) != len(header) for row in rows):
+        raise DataError(f"{path} has rows of other lengths than its header: write it again")
+    return {name.strip(): [row[k].strip() for row in rows] for k, name in enumerate(header)}
+
+
+def _score(value: Any) -> float:
+    return float("nan") if value == "" else float(value)

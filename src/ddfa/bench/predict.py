@@ -1,0 +1,122 @@
+"""What a model says about a set of photos, in arrays: the step all benchmarks share."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from ddfa.align import FaceAligner
+from ddfa.arrays import Float32, Float64, Floats, UInt8
+from ddfa.bench.sets import AnnotatedSet
+from ddfa.errors import DataError
+from ddfa.faces import Faces
+
+Watch: TypeAlias = Callable[[Sequence[int]], Iterable[int]]
+"""Wraps a sequence to show progress, as `rich.progress.track` does."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """The faces one model found, at most one per photo.
+
+    Attributes:
+        model: the bundle's name.
+        index: (m,) numbers of the photos in which the face was found.
+        count: photos looked at.
+        landmarks68: (m, 68, 3) float32 px.
+        rotation: (m, 3, 3) float32 head to camera.
+        euler_deg: (m, 3) float32 yaw, pitch, roll.
+        expression: (m, E) float32 as regressed.
+        expression_names: E names.
+    """
+
+    model: str
+    index: "np.typing.NDArray[np.intp]"
+    count: int
+    landmarks68: Float32
+    rotation: Float32
+    euler_deg: Float32
+    expression: Float32
+    expression_names: tuple[str, ...]
+
+    @property
+    def missed(self) -> int:
+        """Photos in which the face was not found."""
+        return self.count - len(self.index)
+
+
+def predict(aligner: FaceAligner, data: AnnotatedSet, *, detected: bool = False, watch: Watch = iter) -> Predictions:
+    """Run a model over a set.
+
+    Args:
+        aligner: the model.
+        data: the photos.
+        detected: find the faces with the aligner's detector and regress in two steps; of several faces the one
+            that overlaps the true landmarks' box most counts, or the largest where the truth is unknown. Else the
+            RoI comes from the true landmarks and one step is made.
+        watch: shows progress.
+
+    Returns:
+        The predictions.
+
+    Raises:
+        DataError: a photo is missing, or true landmarks are needed and unknown.
+    """
+    landmarks = data.landmarks68
+    if landmarks is None and not detected:
+        raise DataError(f"{data.name} has no landmarks68 to place the RoIs by: detect the faces (--detected)")
+
+    def look(i: int) -> Faces:
+        image = data.photos.read(data.names[i])
+        truth = None if landmarks is None else landmarks[i]
+        return detect_face(aligner, image, truth) if detected or truth is None else aligner(image, None, truth[None])
+
+    return collect(aligner, len(data), look, watch)
+
+
+def detect_face(aligner: FaceAligner, image: UInt8, near: Floats | None = None) -> Faces:
+    """Find one face, in two steps.
+
+    Args:
+        aligner: the model and its detector.
+        image: (H, W, 3) uint8 RGB.
+        near: (K, 2 or more) px, points the face should lie at: of several faces the one whose box overlaps theirs
+            most is taken, none if none does. Without them the largest face is taken.
+
+    Returns:
+        One face or none.
+    """
+    faces = aligner(image, refine=True)
+    if near is None or not len(faces):
+        return faces[:1]
+    overlap = box_overlap(faces.boxes, np.concatenate([near[:, :2].min(axis=0), near[:, :2].max(axis=0)]))
+    return faces[np.flatnonzero(overlap == overlap.max())[:1]] if overlap.max() > 0 else faces[:0]
+
+
+def box_overlap(boxes: Floats, other: Floats) -> Float64:
+    """Intersection over union of boxes (n, 4) with one box (4,), x0 y0 x1 y1: (n,) float64."""
+    boxes, other = np.asarray(boxes, np.float64), np.asarray(other, np.float64)
+    shared = np.minimum(boxes[:, 2:], other[2:]) - np.maximum(boxes[:, :2], other[:2])
+    area = np.prod(np.clip(shared, 0, None), axis=1)
+    return np.asarray(area / (np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(other[2:] - other[:2]) - area))
+
+
+def collect(aligner: FaceAligner, count: int, look: Callable[[int], Faces], watch: Watch = iter) -> Predictions:
+    """Gather the faces of photos 0 to count - 1; `look` gives one face or none for each."""
+    found = [(i, faces) for i in watch(range(count)) if len(faces := look(i))]
+    names = aligner.head.expression_names[: aligner.bundle.layout.expression]
+
+    def stacked(attribute: str, *shape: int) -> Float32:
+        return np.concatenate([np.zeros((0, *shape), np.float32), *(getattr(faces, attribute) for _, faces in found)])
+
+    return Predictions(
+        model=aligner.bundle.name,
+        index=np.array([i for i, _ in found], np.intp),
+        count=count,
+        landmarks68=stacked("landmarks68", 68, 3),
+        rotation=stacked("rotation", 3, 3),
+        euler_deg=stacked("euler_deg", 3),
+        expression=stacked("expression", len(names)),
+        expression_names=names,
+    )

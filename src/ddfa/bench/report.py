@@ -1,0 +1,142 @@
+"""Figures as a table in the terminal, as Markdown, as JSON and as a chart."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+from rich.table import Table
+
+from ddfa.arrays import Floats
+from ddfa.bench.chart import Chart, cumulative_chart, draw_chart
+from ddfa.bench.metrics import BIN_NAMES, Summary, summarise
+from ddfa.files import make_folder, write_atomically
+
+_TEXTS = ("model", "of", "measure")
+JSON_FILE, MARKDOWN_FILE, CHART_FILE = "results.json", "results.md", "curve.png"
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """The errors of one model over one set, in one respect.
+
+    Attributes:
+        model: the bundle's name.
+        errors: (m,) of the faces found.
+        yaw_deg: (m,) their yaw; NaN where unknown.
+        missed: faces not found.
+        what: what was compared, where there are several things; for instance "pitch".
+    """
+
+    model: str
+    errors: Floats
+    yaw_deg: Floats
+    missed: int = 0
+    what: str = ""
+
+    @property
+    def summary(self) -> Summary:
+        """The errors averaged."""
+        return summarise(self.errors, self.yaw_deg)
+
+    @property
+    def name(self) -> str:
+        """Model and respect."""
+        return f"{self.model}, {self.what}" if self.what else self.model
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of a benchmark.
+
+    Attributes:
+        title: says what was measured on what and how.
+        columns: headings of the table.
+        rows: its cells, one row per result.
+        record: the same with all digits, for JSON.
+        chart: the curves.
+        settings: how the benchmark was run, for JSON.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    record: Sequence[Mapping[str, Any]]
+    chart: Chart
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @staticmethod
+    def of_scores(title: str, error: str, scores: Sequence[Scores], settings: Mapping[str, Any]) -> "Report":
+        """Report errors by yaw bin, with their cumulative curves.
+
+        Args:
+            title: says what was measured on what and how.
+            error: name and unit of the error.
+            scores: one or more per model.
+            settings: how the benchmark was run.
+
+        Returns:
+            The report.
+        """
+        several = any(score.what for score in scores)
+        labels = ("model", "of") if several else ("model",)
+        averages = ("mean of bins", "±", "plain mean", "±", "missed")
+        rows, record = [], []
+        for score in scores:
+            summary = score.summary
+            figures = (*summary.bins, summary.mean, summary.std, summary.plain, summary.plain_std)
+            head = (score.model, score.what) if several else (score.model,)
+            rows.append((*head, *(number(figure) for figure in figures), str(score.missed)))
+            named = {"model": score.model} | ({"of": score.what} if several else {})
+            record.append(named | asdict(summary) | {"missed": score.missed})
+        chart = cumulative_chart(title, error, {score.name: (score.errors, score.missed) for score in scores})
+        return Report(title, (*labels, *BIN_NAMES, *averages), rows, record, chart, {"bins": BIN_NAMES, **settings})
+
+    def table(self) -> Table:
+        """The table for the terminal."""
+        table = Table(title=self.title)
+        for name in self.columns:
+            text = name in _TEXTS
+            table.add_column(name, justify="left" if text else "right", no_wrap=text)
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def markdown(self) -> str:
+        """The table as Markdown, under its title."""
+        lines = [self.columns, tuple("---" for _ in self.columns), *self.rows]
+        return f"{self.title}\n\n" + "".join(f"| {' | '.join(_escaped(line))} |\n" for line in lines)
+
+    def save(self, folder: Path) -> None:
+        """Write `results.json`, `results.md` and `curve.png`.
+
+        Raises:
+            OutputError: the folder cannot be written.
+        """
+        make_folder(folder)
+        content = {"title": self.title, **self.settings, "results": list(self.record)}
+        write_atomically(folder / JSON_FILE, (json.dumps(_plain(content), indent=2) + "\n").encode())
+        write_atomically(folder / MARKDOWN_FILE, self.markdown().encode())
+        picture = cv2.cvtColor(draw_chart(self.chart), cv2.COLOR_RGB2BGR)
+        write_atomically(folder / CHART_FILE, cv2.imencode(".png", picture)[1].tobytes())
+
+
+def number(value: float) -> str:
+    """A figure for a table: two digits after the point, a dash for what does not exist."""
+    return "-" if math.isnan(value) else f"{value:.2f}"
+
+
+def _escaped(cells: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(cell.replace("|", "\\|") for cell in cells)
+
+
+def _plain(value: Any) -> Any:
+    """The same with None for NaN, which JSON does not know."""
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

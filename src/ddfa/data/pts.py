@@ -1,0 +1,39 @@
+"""The `.pts` files of human landmark annotation (300-W, AFW, HELEN, LFPW, iBUG, Menpo).
+
+They are text: `version: 1`, `n_points: 68`, then one line `x y` per point between braces.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from ddfa.arrays import Float32
+from ddfa.errors import DataError
+
+
+def read_pts(path: Path) -> Float32:
+    """Read the points of one face.
+
+    The files number pixels from 1, as MATLAB does; the result numbers them from 0.
+
+    Args:
+        path: the file.
+
+    Returns:
+        (K, 2) float32 px.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    try:
+        head, _, rest = path.read_text(encoding="utf-8-sig").partition("{")
+        words = head.replace(":", " ").split()
+        count = int(words[words.index("n_points") + 1])
+        points = np.array(rest.partition("}")[0].split(), np.float32).reshape(count, 2)
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, IndexError) as error:
+        raise DataError(f"{path} is no .pts file ({error}): it needs n_points and that many lines x y") from None
+    if not np.isfinite(points).all():
+        raise DataError(f"{path} holds points that are not finite: remove it")
+    return points - np.float32(1)
