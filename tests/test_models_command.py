@@ -55,7 +55,7 @@ def test_import_makes_an_installed_bundle(reference, tmp_path, monkeypatch, caps
     whitening = reference / "param_mean_std_62d_120x120.pkl"
     checkpoint, basis = reference / "mb1_120x120.onnx", reference / "train.configs"
     assert import_published(checkpoint, basis, whitening, tmp_path / "mb1") == 0
-    assert "mobilenet_v1_1, 62 parameters" in capsys.readouterr().out
+    assert "mobilenet_v1_100.bfm-v2, 62 parameters" in capsys.readouterr().out
     assert verify_models(("mb1",)) == 0
     from ddfa.align import FaceAligner
 

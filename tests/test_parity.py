@@ -35,7 +35,7 @@ def test_v2_mb1(v2_mb1, golden, photo, name):
 
 def test_v2_mb05_from_its_checkpoint(v2_mb05, photo):
     """Values printed by an independent implementation, to the digits given."""
-    assert v2_mb05.architecture == "mobilenet_v1_0.5" and v2_mb05.convention.value == "v2"
+    assert v2_mb05.architecture == "mobilenet_v1_050.bfm-v2" and v2_mb05.convention.value == "v2"
     aligner = FaceAligner(v2_mb05)
     faces = aligner(photo("two_faces"), boxes=np.array([[228.86, 103.06, 466.07, 390.72]]))
     np.testing.assert_allclose(faces.roi[0], [140.467, 76.629, 554.467, 490.629], atol=0.02)

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from ddfa.data.dataset import CropStream, LabelledPhotos, photo_path, rescaled
+from ddfa.data.dataset import CropStream, LabelledPhotos, kept_aside, photo_path, rescaled
 from ddfa.data.photos import Photos
 from ddfa.errors import DataError
 from ddfa.regress.convention import PixelConvention
@@ -14,16 +16,16 @@ def stream(labelled, head):
 
 
 def test_batches_have_the_promised_shapes(stream):
-    crops, labels = next(stream.batches(4, [0]))
+    crops, labels = stream.batch(4, [0])
     assert crops.shape == (4, 64, 64, 3) and crops.dtype == np.uint8
     assert labels.shape == (4, 144) and labels.dtype == np.float32
 
 
-def test_the_same_seed_gives_the_same_stream(stream):
-    one, two = next(stream.batches(3, [7, 1])), next(stream.batches(3, [7, 1]))
+def test_the_same_seed_gives_the_same_batch(stream):
+    one, two = stream.batch(3, [7, 1]), stream.batch(3, [7, 1])
     np.testing.assert_array_equal(one[0], two[0])
     np.testing.assert_array_equal(one[1], two[1])
-    other = next(stream.batches(3, [7, 2]))
+    other = stream.batch(3, [7, 2])
     assert not np.array_equal(one[1], other[1])
 
 
@@ -47,6 +49,24 @@ def test_rescaled_keeps_pixel_centres():
 
 def test_worst_labels_can_be_left_out(labelled, head):
     assert len(LabelledPhotos.open(labelled, head, worst=0.4).labels) == 2
+
+
+def test_a_photo_stays_on_its_side(labelled, head):
+    names = [f"{k}.jpg" for k in range(5000)]
+    aside = kept_aside(names, 0.02)
+    assert 0.015 < aside.mean() < 0.025
+    np.testing.assert_array_equal(kept_aside(names[::-1], 0.02)[::-1], aside)
+    assert kept_aside(names, 0.1)[aside].all()
+    training, held_out = LabelledPhotos.open(labelled, head).split(0.5)
+    assert not set(training.labels.names) & set(held_out.labels.names)
+    assert len(training.labels) + len(held_out.labels) == 3 == len(training.landmarks) + len(held_out.yaw_deg)
+
+
+def test_turned_faces_follow_the_photo_they_come_from(labelled, head):
+    data = LabelledPhotos.open(labelled, head)
+    aside = set(data.split(0.5)[1].labels.names)
+    turned = replace(data, labels=replace(data.labels, names=("a", "b", "c"), sources=data.labels.names))
+    assert set(turned.split(0.5)[1].labels.sources) == aside
 
 
 def test_shares_must_match_the_sets(labelled, head):

@@ -1,14 +1,28 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the train extra")
+torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 from ddfa.align import FaceAligner  # noqa: E402
 from ddfa.data.augment import Augmentation  # noqa: E402
-from ddfa.errors import DataError  # noqa: E402
+from ddfa.errors import DataError, ModelError  # noqa: E402
+from ddfa.regress.whitening import Whitening  # noqa: E402
+from ddfa.train import state  # noqa: E402
+from ddfa.train.batches import step_seed  # noqa: E402
 from ddfa.train.config import LossWeights, TrainConfig  # noqa: E402
-from ddfa.train.loop import load_checkpoint, rate_at, train  # noqa: E402
-from ddfa.train.package import package  # noqa: E402
+from ddfa.train.loop import train  # noqa: E402
+from ddfa.train.networks import create, normalise  # noqa: E402
+from ddfa.train.package import at_resolution, package  # noqa: E402
+from ddfa.train.state import load_checkpoint, start_from  # noqa: E402
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_whitening():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(state, "_WHITENING_SAMPLES", 200)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -16,57 +30,140 @@ def settings(labelled, tmp_path_factory):
     return TrainConfig(
         data=(labelled,),
         output=tmp_path_factory.mktemp("run"),
-        width=0.25,
-        loss=LossWeights(pdc=0.1, wpdc=1, vdc=0.01, landmark=1, points=1),
+        arch="mobilenet_v1_025",
+        loss=LossWeights(pdc=0.1, wpdc=1, vdc=0.01, landmark=1, aperture=1, dense=1, points=1),
         augment=Augmentation(mirror=0.5),
         samples=16,
         batch=4,
         resolution=32,
         warmup=1,
         worst=0.0,
+        held_out=0.4,
         workers=0,
         threads=1,
+        tensorboard=False,
     )
 
 
 @pytest.fixture(scope="module")
 def run(settings):
-    return train(settings)
+    return train(replace(settings, tensorboard=True))
 
 
-def test_a_run_leaves_checkpoint_and_settings(run, settings):
+def test_a_run_leaves_what_it_needs_and_what_it_saw(run, settings):
     assert run.step == 4
-    saved = load_checkpoint(settings.output / "checkpoint.pt")
-    assert saved["step"] == 4
-    assert (settings.output / "config.json").is_file()
+    assert load_checkpoint(settings.output / "checkpoint.pt")["step"] == 4
+    assert sorted(path.name for path in settings.output.iterdir()) == [
+        "checkpoint.pt",
+        "config.yaml",
+        "log.csv",
+        "preview.jpg",
+        "tensorboard",
+    ]
+    header, row = (settings.output / "log.csv").read_text().splitlines()
+    assert header == (
+        "step,rate,pdc,wpdc,vdc,landmark,aperture,dense,points,nme,aperture_error,samples_per_second"
+    ) and row.startswith("4,")
+    (events,) = (settings.output / "tensorboard").iterdir()
+    content = events.read_bytes()
+    assert all(tag in content for tag in (b"loss/wpdc", b"validation/nme", b"preview"))
 
 
 def test_the_run_becomes_a_bundle_that_aligns(run, tmp_path):
     bundle = package(run, tmp_path / "bundle")
     faces = FaceAligner(bundle, threads=1)(np.zeros((100, 100, 3), np.uint8), boxes=np.array([[20, 20, 80, 80]]))
     assert faces.landmarks68.shape == (1, 68, 3) and np.isfinite(faces.landmarks68).all()
-    assert bundle.layout.size == 144
+    assert bundle.layout.size == 144 and bundle.input_size == 32
+    assert bundle.architecture == "mobilenet_v1_025.open"
 
 
-def test_a_stopped_run_goes_on(run, settings):
-    from dataclasses import replace
+def same(one, two):
+    """Whether two nested states hold equal numbers, bit for bit."""
+    if isinstance(one, dict):
+        return one.keys() == two.keys() and all(same(one[key], two[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(two) and all(map(same, one, two))
+    return torch.equal(one, two) if isinstance(one, torch.Tensor) else one == two
 
-    longer = train(replace(settings, samples=24, resume=True))
-    assert longer.step == 6
-    np.testing.assert_array_equal(longer.whitening.std, run.whitening.std)
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_resumed_run_goes_on_identically(settings, tmp_path, workers):
+    through = replace(settings, samples=24, workers=workers, output=tmp_path / "through", validate_every=4)
+    train(through)
+    halted = replace(through, output=tmp_path / "halted")
+    assert train(halted, until=3).step == 3
+    assert train(replace(halted, resume=True)).step == 6
+    one, two = (load_checkpoint(config.output / "checkpoint.pt") for config in (through, halted))
+    assert same(one, two)
+
+
+def test_another_seed_gives_another_run(settings, run, tmp_path):
+    other = train(replace(settings, seed=1, output=tmp_path))
+    assert not torch.equal(other.network.fc.weight, run.network.fc.weight)
+
+
+def test_a_step_of_one_process_has_its_own_seed():
+    seeds = {step_seed(seed, step, rank) for seed in range(3) for step in range(3) for rank in range(3)}
+    assert len(seeds) == 27
+
+
+def test_later_rows_of_an_interrupted_run_are_dropped(settings, tmp_path):
+    config = replace(settings, output=tmp_path)
+    train(config, until=2)
+    with (tmp_path / "log.csv").open("a") as file:
+        file.write("3,0,0,0,0,0,0,0,0,0,0,0\n")
+    train(replace(config, resume=True), until=4)
+    steps = [line.partition(",")[0] for line in (tmp_path / "log.csv").read_text().splitlines()]
+    assert steps == ["step", "2", "4"]
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_mixed_precision(settings, tmp_path, precision):
+    run = train(replace(settings, precision=precision, output=tmp_path, samples=8))
+    assert run.network.fc.weight.dtype == torch.float32 and torch.isfinite(run.network.fc.weight).all()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(settings, tmp_path):
+    with pytest.raises(DataError, match="not finite"):
+        train(replace(settings, rate=1e30, warmup=0, clip=1e30, optimizer="sgd", output=tmp_path))
 
 
 def test_start_needs_a_fitting_checkpoint(settings, tmp_path):
-    from dataclasses import replace
-
     with pytest.raises(DataError, match="no usable checkpoint"):
         train(replace(settings, init=tmp_path / "none.pt", output=tmp_path))
+    with pytest.raises(DataError, match="shares no layer"):
+        start_from(create("repnet_s", 3), {"fc.weight": torch.zeros(2, 2)}, Whitening(np.zeros(3), np.ones(3)))
+    with pytest.raises(ModelError, match="no architecture 'resnet'"):
+        train(replace(settings, arch="resnet", output=tmp_path))
 
 
-def test_rate_warms_up_and_decays():
-    from pathlib import Path
+def test_resuming_with_another_network_is_refused(run, settings):
+    with pytest.raises(DataError, match="not of mobilenet_v1_050"):
+        train(replace(settings, arch="mobilenet_v1_050", resume=True))
 
-    config = TrainConfig((Path("x"),), Path("y"), samples=128_000, batch=128, warmup=100, rate=1.0)
-    rates = [rate_at(step, config) for step in range(config.steps)]
-    assert max(rates) == pytest.approx(1.0) and rates[0] == pytest.approx(0.01)
-    assert rates[-1] == pytest.approx(0.02, abs=1e-3) and np.argmax(rates) in (99, 100)
+
+def test_a_start_keeps_the_parameters_of_its_checkpoint(run):
+    """The new run has another whitening; the network gives the same parameters from the first step on."""
+    rng = np.random.default_rng(0)
+    std = rng.uniform(0.5, 2, 144).astype(np.float32)
+    new = Whitening(rng.normal(size=144).astype(np.float32), std * run.whitening.std)
+    saved = {
+        "average": run.average.state_dict(),
+        "whitening_mean": torch.from_numpy(run.whitening.mean),
+        "whitening_std": torch.from_numpy(run.whitening.std),
+    }
+    network, old = create("mobilenet_v1_025", 144, 68), run.average_network.eval()
+    start_from(network, saved, new)
+    images = normalise(torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8))
+    with torch.no_grad():
+        before, after = (net(images).numpy() for net in (old, network.eval()))
+    seen = np.arange(144) != 11  # t_z hardly moves: its standard deviation is below rounding
+    expected, given = run.whitening.dewhiten(before), new.dewhiten(after)
+    np.testing.assert_allclose((given / new.std)[:, seen], (expected / new.std)[:, seen], atol=1e-3)
+
+
+def test_whitening_at_another_resolution_keeps_pixel_centres():
+    mean = np.arange(14, dtype=np.float32)
+    half = at_resolution(Whitening(mean, np.ones(14, np.float32)), 60)
+    assert half.mean[3] == 0.5 * (mean[3] + 0.5) - 0.5 and half.mean[7] == 0.5 * (mean[7] + 0.5) - 0.5
+    assert half.mean[0] == 0 and half.mean[5] == 2.5 and half.mean[12] == 12 and half.std[3] == 0.5

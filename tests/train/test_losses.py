@@ -1,9 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the train extra")
+torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
+from ddfa.geometry.pose import matrix_from_euler  # noqa: E402
+from ddfa.regress.whitening import Whitening  # noqa: E402
 from ddfa.train import losses  # noqa: E402
+from ddfa.train.criterion import camera_scale  # noqa: E402
 
 
 @pytest.fixture
@@ -93,13 +98,73 @@ def test_landmark_is_nme(setting):
     assert float(losses.landmark(predicted, target, points)) == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["pdc", "vdc", "landmark"])
-def test_gradients(setting, name):
-    points, _, _, predicted, target = setting
+@pytest.fixture
+def marks():
+    """68 landmarks of a head with few coefficients, and parameters of four faces."""
+    rng = np.random.default_rng(1)
+    points = losses.HeadPoints(
+        torch.from_numpy(rng.normal(0, 50, (68, 3))), torch.from_numpy(rng.normal(0, 3, (4, 68, 3)))
+    )
+    predicted, target = (torch.from_numpy(rng.normal(0, 1, (4, 16))) for _ in range(2))
+    return points, predicted, target
+
+
+def size_slowly(points):
+    width, height = np.ptp(points[:, 0]), np.ptp(points[:, 1])
+    return max(1.0, float(np.sqrt(width * height)))
+
+
+OPPOSITE = [(37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65)]
+
+
+def test_aperture_matches_slow_twin(marks):
+    points, predicted, target = marks
+    total = 0.0
+    for p, g in zip(predicted.numpy(), target.numpy(), strict=True):
+        seen, truth = vertices_slowly(p, points), vertices_slowly(g, points)
+        for upper, lower in OPPOSITE:
+            error = (seen[upper] - seen[lower]) - (truth[upper] - truth[lower])
+            total += np.hypot(error[0], error[1]) / size_slowly(truth) / len(OPPOSITE) / len(target)
+    assert float(losses.aperture(predicted, target, points)) == pytest.approx(total, rel=1e-4)
+
+
+def test_aperture_does_not_care_where_the_face_is(marks):
+    points, _, target = marks
+    moved = target.clone()
+    moved[:, [3, 7]] += 5.0
+    assert float(losses.aperture(moved, target, points)) < 1e-2
+
+
+def test_dense_matches_slow_twin_and_ignores_depth(marks):
+    points, predicted, target = marks
+    total = 0.0
+    for p, g in zip(predicted.numpy(), target.numpy(), strict=True):
+        p = np.r_[p[:11], g[11], p[12:]]
+        seen, truth = vertices_slowly(p, points), vertices_slowly(g, points)
+        total += np.linalg.norm(seen - truth, axis=1).mean() / size_slowly(truth) / len(target)
+    assert float(losses.dense(predicted, target, points)) == pytest.approx(total, rel=1e-4)
+
+
+def test_published_scale_is_used_for_published_heads(toy_head):
+    whitening = Whitening(np.zeros(20, np.float32), np.ones(20, np.float32))
+    assert camera_scale(replace(toy_head, name="bfm-v1"), whitening) == losses.PUBLISHED_SCALE
+    rng = np.random.default_rng(0)
+    scales = rng.uniform(0.4, 0.8, 5000)
+    rows = [np.c_[scale * matrix_from_euler(rng.uniform(-40, 40, 3)), np.zeros(3)].ravel() for scale in scales]
+    pose = np.array(rows)
+    mean, std = (np.r_[values, np.ones(8)].astype(np.float32) for values in (pose.mean(0), pose.std(0) + 1e-9))
+    assert camera_scale(toy_head, Whitening(mean, std)) == pytest.approx(np.sqrt(np.mean(scales**2)), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["pdc", "vdc", "landmark", "aperture", "dense"])
+def test_gradients(marks, name):
+    points, predicted, target = marks
     loss = {
         "pdc": lambda x: losses.pdc(x, target),
         "vdc": lambda x: losses.vdc(x, target, points),
         "landmark": lambda x: losses.landmark(x, target, points),
+        "aperture": lambda x: losses.aperture(x, target, points),
+        "dense": lambda x: losses.dense(x, target, points),
     }[name]
     assert torch.autograd.gradcheck(loss, (predicted.clone().requires_grad_(),))
 

@@ -39,7 +39,7 @@ def save_checkpoint(path, head="fc", prefix="module."):
 def test_checkpoints_of_both_versions(tmp_path, files, name, head, convention):
     save_checkpoint(tmp_path / name, head)
     bundle = import_3ddfa(tmp_path / name, *files)
-    assert bundle.convention is convention and bundle.architecture == "mobilenet_v1_0.25"
+    assert bundle.convention is convention and bundle.architecture == "mobilenet_v1_025.bfm-v2"
     faces = FaceAligner(bundle)(np.zeros((200, 200, 3), np.uint8), boxes=[[50, 50, 150, 150]])
     assert faces.vertices.shape == (1, 90, 3)
 

@@ -22,6 +22,9 @@ def train(config: _Train) -> int:
     Returns:
         Exit code 0.
     """
-    bundle = package(run_training(config), config.output / "bundle")
+    run = run_training(config)
+    if run.rank != 0:
+        return OK
+    bundle = package(run, config.output / "bundle")
     Console().print(f"{bundle.name}: bundle in {bundle.folder}; measure it with `ddfa bench landmarks`")
     return OK

@@ -1,11 +1,14 @@
 """What a training run reads: labelled photos, drawn, cropped and degraded at random."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ddfa.arrays import Float32, Float64, Floats, UInt8
 from ddfa.data.augment import Augmentation, degrade, random_crop_affine, warp
@@ -57,6 +60,21 @@ class LabelledPhotos:
         yaw = euler_from_matrix(decompose(flip @ labels.pose).rotation)[:, 0]
         return LabelledPhotos(Photos(photo_path(folder)), labels, labels.landmarks(head), yaw)
 
+    def select(self, index: NDArray[Any]) -> "LabelledPhotos":
+        """The labels at `index` (integers or booleans) with their photos."""
+        return LabelledPhotos(self.photos, self.labels.select(index), self.landmarks[index], self.yaw_deg[index])
+
+    def split(self, share: float) -> tuple["LabelledPhotos", "LabelledPhotos"]:
+        """What to train on, and about `share` of the photos kept aside: always the same ones, turned faces included."""
+        aside = kept_aside(self.labels.sources or self.labels.names, share)
+        return self.select(~aside), self.select(aside)
+
+
+def kept_aside(names: Sequence[str], share: float) -> NDArray[np.bool_]:
+    """Which photos (n,) are kept for validation, by a hash of their names: no other photo changes a photo's side."""
+    digests = [hashlib.blake2b(name.encode(), digest_size=4).digest() for name in names]
+    return np.array([int.from_bytes(digest) < share * 2**32 for digest in digests], np.bool_)
+
 
 def photo_path(folder: Path) -> Path:
     """Where the photos of a data set lie: its own tar, or the place its `photos.txt` names.
@@ -75,7 +93,7 @@ def photo_path(folder: Path) -> Path:
 
 @dataclass(eq=False)
 class CropStream:
-    """An endless, seeded stream of training crops with their labels.
+    """A source of random training crops with their labels.
 
     Attributes:
         sets: the data sets.
@@ -130,18 +148,17 @@ class CropStream:
         rng = np.random.default_rng(seed)
         return np.stack([self.label(*self.draw(rng)) for _ in range(count)])
 
-    def batches(self, batch: int, seed: list[int]) -> Iterator[tuple[UInt8, Float32]]:
-        """Endless batches of crops (batch, R, R, 3) uint8 RGB and parameters (batch, P) float32.
+    def batch(self, count: int, seed: Sequence[int]) -> tuple[UInt8, Float32]:
+        """Crops (count, R, R, 3) uint8 RGB and their parameters (count, P) float32.
 
         Args:
-            batch: crops in each.
-            seed: the same seed gives the same stream.
+            count: of the crops.
+            seed: the same seed gives the same batch.
         """
         cv2.setNumThreads(0)  # each worker is one of several processes
         rng = np.random.default_rng(seed)
-        while True:
-            samples = [self._sample(rng) for _ in range(batch)]
-            yield np.stack([crop for crop, _ in samples]), np.stack([label for _, label in samples])
+        samples = [self._sample(rng) for _ in range(count)]
+        return np.stack([crop for crop, _ in samples]), np.stack([label for _, label in samples])
 
     def _sample(self, rng: np.random.Generator) -> tuple[UInt8, Float32]:
         number, index, affine, mirrored = self.draw(rng)

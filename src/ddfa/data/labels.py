@@ -28,6 +28,7 @@ class Labels:
         quality: (n,) float32, disagreement of the fit with its teacher: mean error over the face as a share of its
             size; lower is better.
         head: name of the head model.
+        sources: the photos that turned faces come from; empty where the photos are the originals.
 
     Raises:
         DataError: arrays that do not fit together.
@@ -39,9 +40,12 @@ class Labels:
     expression: Float32
     quality: Float32
     head: str
+    sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.names)
+        if len(self.sources) not in (0, n):
+            raise DataError(f"labels of {n} photos name {len(self.sources)} sources")
         shapes = (self.pose.shape, self.quality.shape, self.identity.shape[:1], self.expression.shape[:1])
         if shapes != ((n, 3, 4), (n,), (n,), (n,)):
             raise DataError(f"labels of {n} photos have arrays of other lengths: {shapes}")
@@ -51,9 +55,12 @@ class Labels:
 
     def select(self, index: NDArray[Any]) -> "Labels":
         """The labels at `index` (integers or booleans)."""
-        names = tuple(np.asarray(self.names, dtype=object)[index].tolist())
+        names, sources = (
+            tuple(np.asarray(values, dtype=object)[index].tolist()) if values else ()
+            for values in (self.names, self.sources)
+        )
         pose, identity, expression = self.pose[index], self.identity[index], self.expression[index]
-        return Labels(names, pose, identity, expression, self.quality[index], self.head)
+        return Labels(names, pose, identity, expression, self.quality[index], self.head, sources)
 
     def landmarks(self, head: HeadModel) -> Float32:
         """The 68 landmarks in image space, (n, 68, 3) float32."""
@@ -78,6 +85,7 @@ class Labels:
             expression=self.expression,
             quality=self.quality,
             head=self.head,
+            sources=np.asarray(self.sources, np.str_),
         )
         write_atomically(path, buffer.getvalue())
 
@@ -94,7 +102,8 @@ class Labels:
                     raise DataError(f"{path} has label format {file['format']}: label the photos again")
                 names = tuple(file["names"].tolist())
                 pose, identity, expression = file["pose"], file["identity"], file["expression"]
-                return Labels(names, pose, identity, expression, file["quality"], str(file["head"]))
+                sources = tuple(file["sources"].tolist()) if "sources" in file else ()
+                return Labels(names, pose, identity, expression, file["quality"], str(file["head"]), sources)
         except (OSError, EOFError, ValueError, KeyError) as error:
             raise DataError(f"{path} is not a label file ({error}): make it with `ddfa data label`") from error
 

@@ -1,4 +1,4 @@
-"""The settings of a training run: one dataclass for the command line, the run folder and the code."""
+"""The settings of a training run: one dataclass for the command line, YAML files, the run folder and the code."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -16,7 +16,9 @@ class LossWeights:
         pdc: squared error of whitened parameters.
         wpdc: the same, weighted by the displacement each parameter causes.
         vdc: squared vertex error in crop px².
-        landmark: mean landmark distance as a share of the face's size.
+        landmark: mean landmark distance in x and y as a share of the face's size.
+        aperture: error of the openings of eyes and mouth as a share of the face's size.
+        dense: mean vertex distance as a share of the face's size.
         points: mean error of the auxiliary landmark head, crop half-sides; trains features only.
     """
 
@@ -24,6 +26,8 @@ class LossWeights:
     wpdc: float = 1.0
     vdc: float = 0.0
     landmark: float = 0.0
+    aperture: float = 0.0
+    dense: float = 0.0
     points: float = 1.0
 
 
@@ -36,19 +40,27 @@ class TrainConfig:
         output: the run folder: checkpoints, log, bundle.
         shares: how much of each batch every data set supplies; empty for equal shares.
         head: head model of the labels; None for the open head.
-        width: channel multiplier of MobileNet-V1.
+        arch: the network's architecture, for instance mobilenet_v1_050 or repnet_s.
         loss: the terms of the loss.
         augment: how strongly crops vary.
         samples: crops to see in all.
-        batch: crops per step.
+        batch: crops per step, over all processes.
         resolution: side of the crops in px; labels always speak of 120.
         optimizer: AdamW or SGD with Nesterov momentum 0.9.
-        rate: peak learning rate; warm-up, then cosine down to a fiftieth.
-        warmup: steps of the warm-up.
+        rate: peak learning rate.
+        schedule: "cosine": linear warm-up, then a cosine down to a fiftieth; "steps": as published, see `milestones`.
+        warmup: steps of the linear warm-up.
+        epochs: parts of equal length that the steps schedule counts in.
+        slow_epochs: the first of them, at a fifth of the rate.
+        milestones: epochs after which the rate falls to a fifth.
         decay: weight decay.
+        clip: largest norm of the gradient.
         average: half-life of the weight average in steps.
+        precision: of the network's forward and backward pass; the loss is always computed in float32.
+        compile: let torch compile the network.
         worst: share of the labels with the worst quality to leave out.
-        random_points: vertices besides the 68 landmarks in WPDC and VDC.
+        held_out: share of the photos kept for validation, always the same ones.
+        random_points: vertices besides the 68 landmarks in WPDC, VDC and the dense term.
         init: checkpoint whose fitting tensors start the run.
         resume: go on from the run folder's last checkpoint.
         workers: processes that prepare crops.
@@ -56,6 +68,8 @@ class TrainConfig:
         device: "auto" takes CUDA when it is there.
         seed: of everything random.
         checkpoint_every: steps between checkpoints.
+        validate_every: steps between validations, each with a preview.
+        tensorboard: write scalars and pictures for TensorBoard.
         name: name of the bundle.
     """
 
@@ -63,7 +77,7 @@ class TrainConfig:
     output: Path
     shares: tuple[float, ...] = ()
     head: Path | None = None
-    width: float = 0.5
+    arch: str = "mobilenet_v1_050"
     loss: LossWeights = field(default_factory=LossWeights)
     augment: Augmentation = field(default_factory=Augmentation)
     samples: int = 2_000_000
@@ -71,10 +85,18 @@ class TrainConfig:
     resolution: int = 120
     optimizer: Literal["adamw", "sgd"] = "adamw"
     rate: float = 2e-3
+    schedule: Literal["cosine", "steps"] = "cosine"
     warmup: int = 300
+    epochs: int = 50
+    slow_epochs: int = 5
+    milestones: tuple[int, ...] = (30, 40)
     decay: float = 0.02
+    clip: float = 5.0
     average: int = 500
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    compile: bool = False
     worst: float = 0.04
+    held_out: float = 0.02
     random_points: int = 132
     init: Path | None = None
     resume: bool = False
@@ -83,6 +105,8 @@ class TrainConfig:
     device: str = "auto"
     seed: int = 0
     checkpoint_every: int = 500
+    validate_every: int = 1000
+    tensorboard: bool = True
     name: str = "ddfa"
 
     @property
@@ -91,7 +115,7 @@ class TrainConfig:
         return max(1, self.samples // self.batch)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for `config.json`."""
+        """Plain values, for `config.yaml`."""
 
         def plain(value: Any) -> Any:
             if isinstance(value, dict):

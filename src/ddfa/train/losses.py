@@ -1,4 +1,4 @@
-"""PDC, VDC and WPDC of 3DDFA for any head model, and the landmark loss.
+"""PDC, VDC and WPDC of 3DDFA for any head model, and losses that speak of what people look at.
 
 Source: Zhu et al., "Face Alignment in Full Pose Range: A 3D Total Solution", section 4, in the form of the published
 PyTorch training code. Parameter vectors are [12 pose: row-major P | t, identity, expression]; crop frame, y up, px.
@@ -8,7 +8,12 @@ import torch
 from torch import Tensor, nn
 
 POSE = 12
+# Mean camera scale of the published training set as its WPDC has it, crop px per unit of the Basel model.
+PUBLISHED_SCALE = 0.00057339936
 _DEPTH = 11  # t_z, which no picture shows
+# Landmarks of upper and lower eyelids and of the inner lips that lie opposite each other (iBUG-68).
+_UPPER = (37, 38, 43, 44, 61, 62, 63)
+_LOWER = (41, 40, 47, 46, 67, 66, 65)
 
 
 class HeadPoints(nn.Module):
@@ -68,11 +73,48 @@ def landmark(predicted: Tensor, target: Tensor, points: HeadPoints) -> Tensor:
         points: the 68 landmarks.
     """
     truth: Tensor = points(target)[..., :2]
-    width_height = truth.amax(dim=1) - truth.amin(dim=1)
-    size = width_height.prod(dim=1).sqrt().clamp_min(1.0)
-    offsets: Tensor = points(predicted)[..., :2] - truth
-    error = offsets.square().sum(-1).add(1e-6).sqrt()
-    return (error.mean(dim=1) / size).mean()
+    return _relative(points(predicted)[..., :2] - truth, face_size(truth))
+
+
+def aperture(predicted: Tensor, target: Tensor, points: HeadPoints) -> Tensor:
+    """Error of the openings of eyes and mouth in x and y as a share of the face's size.
+
+    An opening is the step from a landmark of the lower eyelid or lip to the one opposite; unlike a distance it is
+    smooth where eyes are closed.
+
+    Args:
+        predicted: (n, P) de-whitened.
+        target: (n, P) de-whitened.
+        points: the 68 landmarks.
+    """
+    seen, truth = points(predicted)[..., :2], points(target)[..., :2]
+    error = (seen[:, _UPPER] - seen[:, _LOWER]) - (truth[:, _UPPER] - truth[:, _LOWER])
+    return _relative(error, face_size(truth))
+
+
+def dense(predicted: Tensor, target: Tensor, points: HeadPoints) -> Tensor:
+    """Mean distance of the points in x, y and z as a share of the face's size, with the target's depth t_z.
+
+    Args:
+        predicted: (n, P) de-whitened.
+        target: (n, P) de-whitened.
+        points: where to compare; spread over the face, whose size they tell.
+    """
+    truth: Tensor = points(target)
+    return _relative(points(with_depth_of(predicted, target)) - truth, face_size(truth))
+
+
+def face_size(points: Tensor) -> Tensor:
+    """Geometric mean (n,) of width and height of the box around points (n, K, >=2), at least 1 px."""
+    flat = points[..., :2]
+    width_height = flat.amax(dim=1) - flat.amin(dim=1)
+    return width_height.prod(dim=1).sqrt().clamp_min(1.0)
+
+
+def _relative(error: Tensor, size: Tensor) -> Tensor:
+    """Mean length of errors (n, K, 2 or 3) as a share of sizes (n,)."""
+    length = error.square().sum(-1).add(1e-6).sqrt()  # the root has no slope at 0
+    return (length.mean(dim=1) / size).mean()
 
 
 def with_depth_of(predicted: Tensor, target: Tensor) -> Tensor:
@@ -91,7 +133,7 @@ def wpdc(
         mean: (P,) whitening.
         std: (P,) whitening.
         points: points over which displacements are summed.
-        pixels_per_unit: scalar, mean camera scale of the training set; the constant of the published code.
+        pixels_per_unit: scalar, mean camera scale of the training set; published: `PUBLISHED_SCALE`.
     """
     weights = wpdc_weights(predicted.detach() * std + mean, target * std + mean, points, pixels_per_unit)
     return (weights * (predicted - target).square()).mean()

@@ -1,18 +1,23 @@
 """A finished run becomes a model bundle."""
 
+import copy
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from ddfa.regress.bundle import MODEL_FILE, Bundle, write_bundle
 from ddfa.regress.convention import PixelConvention
+from ddfa.regress.whitening import Whitening
 from ddfa.train.export import export_onnx
-from ddfa.train.loop import Run, average_network
+from ddfa.train.state import Run
 
 _LICENCE = "MIT"
+_FRAME = 120  # side in px of the crop frame that labels speak of
 
 
 def package(run: Run, folder: Path, training_data: str = "") -> Bundle:
-    """Write the averaged network of a run as a bundle.
+    """Write the averaged network of a run as a bundle, at the resolution it was trained at.
 
     Args:
         run: finished, or far enough.
@@ -28,18 +33,32 @@ def package(run: Run, folder: Path, training_data: str = "") -> Bundle:
     config, head = run.config, run.head
     with tempfile.TemporaryDirectory() as temporary:
         model = Path(temporary) / MODEL_FILE
-        export_onnx(average_network(run), model)
+        network = copy.deepcopy(run.average_network).cpu().deployed()
+        export_onnx(network, model, config.resolution)
         files = {MODEL_FILE: model}
         if config.head is not None:
             files[f"head/{config.head.name}"] = config.head
         bundle = Bundle(
             name=config.name,
-            architecture=f"mobilenet_v1_{config.width:g}",
+            architecture=f"{config.arch}.{head.name}",
             convention=PixelConvention.OPEN,
             layout=run.layout,
-            whitening=run.whitening,
+            whitening=at_resolution(run.whitening, config.resolution),
             licence=_LICENCE if config.head is None else head.licence,
+            input_size=config.resolution,
             head="open" if config.head is None else f"head/{config.head.name}",
             training_data=training_data or ", ".join(folder.name for folder in config.data),
         )
         return write_bundle(bundle, folder, files)
+
+
+def at_resolution(whitening: Whitening, resolution: int) -> Whitening:
+    """The whitening of parameters in the frame of crops of another side, instead of 120 px.
+
+    Centres of pixels are integers, so that x' + 0.5 = f (x + 0.5); the same holds for y, which points up.
+    """
+    factor = resolution / _FRAME
+    scale = np.r_[np.full(12, factor), np.ones(len(whitening.mean) - 12)].astype(np.float32)
+    mean, std = whitening.mean * scale, whitening.std * scale
+    mean[[3, 7]] += (factor - 1) / 2
+    return Whitening(mean, std)

@@ -60,7 +60,7 @@ def import_3ddfa(
         files = {f"{_HEAD}/{name}": path for name, path in published_files(basis).items()}
         bundle = Bundle(
             name=output.name,
-            architecture="unknown" if width is None else f"mobilenet_v1_{width:g}",
+            architecture="unknown" if width is None else f"mobilenet_v1_{100 * width:03.0f}.{head.name}",
             convention=published if convention == "auto" else PixelConvention(convention),
             layout=layout,
             whitening=Whitening(mean, std),

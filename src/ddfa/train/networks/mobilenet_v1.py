@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ddfa.train.networks.base import Network
+
 # (name, output channels at width 1, stride), spec of 3DDFA V1/V2 `mobilenet_1`.
 _BLOCKS: tuple[tuple[str, int, int], ...] = (
     ("dw2_1", 64, 1),
@@ -41,17 +43,15 @@ class DepthwiseSeparable(nn.Module):
         return out
 
 
-class MobileNetV1(nn.Module):
-    """Regress whitened 3DMM parameters from a face crop.
+class MobileNetV1(Network):
+    """MobileNet-V1 with the layout and the names of the published 3DDFA networks, whose checkpoints load strictly.
 
-    The layout and the names are those of the published 3DDFA networks, so that their checkpoints load strictly
-    (`fc` is called `fc_param` in V2 files). Every layer works at any input size; published inputs are 120x120.
+    (`fc` is called `fc_param` in V2 files.)
 
     Args:
         num_params: length P of the parameter vector.
         width: channel multiplier; channels are `int(c * width)`.
-        num_points: when positive, a second head `fc_lm` regresses that many 3D points from the same features: the
-            landmark-regression regulariser of 3DDFA_V2, used in training only.
+        num_points: points K of the second head; 0 for none.
     """
 
     def __init__(self, num_params: int = 62, width: float = 1.0, num_points: int = 0) -> None:
@@ -64,9 +64,7 @@ class MobileNetV1(nn.Module):
             self.add_module(name, DepthwiseSeparable(channels, int(base * width), stride))
             channels = int(base * width)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.num_features = channels
-        self.fc = nn.Linear(channels, num_params)
-        self.fc_lm = nn.Linear(channels, 3 * num_points) if num_points else None
+        self._add_heads(channels, num_params, num_points)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -76,13 +74,8 @@ class MobileNetV1(nn.Module):
                 nn.init.normal_(module.weight, 0.0, math.sqrt(2.0 / fan_out))
 
     def features(self, x: Tensor) -> Tensor:
-        """Pooled features (n, num_features) of normalised images (n, 3, h, w)."""
+        """Pooled features (n, F) of normalised images (n, 3, h, w)."""
         x = self.relu(self.bn1(self.conv1(x)))
         for name, _, _ in _BLOCKS:
             x = self.get_submodule(name)(x)
         return torch.flatten(self.avgpool(x), 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Whitened parameters (n, num_params) of normalised images (n, 3, h, w)."""
-        out: Tensor = self.fc(self.features(x))
-        return out

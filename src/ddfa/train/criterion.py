@@ -1,0 +1,103 @@
+"""The loss of a training run: a weighted sum of terms."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ddfa.arrays import Float32
+from ddfa.head.model import HeadModel
+from ddfa.regress.whitening import Whitening
+from ddfa.train import losses
+from ddfa.train.config import LossWeights
+
+
+class Criterion(nn.Module):
+    """The weighted sum of losses on one device.
+
+    Args:
+        head: the head model.
+        whitening: of the parameters.
+        weights: of the terms.
+        random_points: vertices drawn anew in each step, besides the landmarks.
+        size: side S of the crop frame in px.
+    """
+
+    mean: Tensor
+    std: Tensor
+    scale: Tensor
+
+    def __init__(
+        self, head: HeadModel, whitening: Whitening, weights: LossWeights, random_points: int, size: int
+    ) -> None:
+        super().__init__()
+        self.weights, self.size, self.random_points = weights, size, random_points
+        self.register_buffer("mean", torch.from_numpy(whitening.mean))
+        self.register_buffer("std", torch.from_numpy(whitening.std))
+        self.register_buffer("scale", torch.tensor(camera_scale(head, whitening)))
+        self.landmarks = _points(head.landmark_points.mean, head.landmark_points.bases)
+        skin = np.flatnonzero(head.regions["face"]) if "face" in head.regions else np.arange(head.vertices)
+        self.surface = _points(head.mean[skin], head.points.bases[:, skin])
+
+    def forward(self, params: Tensor, points: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """The terms in use, by name.
+
+        Args:
+            params: (n, P) whitened, from the network.
+            points: (n, 68, 3) from the auxiliary head, see `normalised`.
+            target: (n, P) de-whitened labels.
+        """
+        weights, terms = self.weights, dict[str, Tensor]()
+        whitened, raw = (target - self.mean) / self.std, self.dewhiten(params)
+        if weights.wpdc or weights.vdc or weights.dense:
+            chosen = self._choose()
+        if weights.pdc:
+            terms["pdc"] = losses.pdc(params, whitened)
+        if weights.wpdc:
+            terms["wpdc"] = losses.wpdc(params, whitened, self.mean, self.std, chosen, self.scale)
+        if weights.vdc:
+            terms["vdc"] = losses.vdc(raw, target, chosen)
+        if weights.landmark:
+            terms["landmark"] = losses.landmark(raw, target, self.landmarks)
+        if weights.aperture:
+            terms["aperture"] = losses.aperture(raw, target, self.landmarks)
+        if weights.dense:
+            terms["dense"] = losses.dense(raw, target, chosen)
+        if weights.points:
+            terms["points"] = (points - self.normalised(target)).abs().mean()
+        return terms
+
+    def total(self, terms: dict[str, Tensor]) -> Tensor:
+        """The weighted sum of the terms."""
+        return torch.stack([getattr(self.weights, name) * term for name, term in terms.items()]).sum()
+
+    def dewhiten(self, params: Tensor) -> Tensor:
+        """De-whitened parameters (n, P) of whitened ones."""
+        return params * self.std + self.mean
+
+    def normalised(self, target: Tensor) -> Tensor:
+        """Landmarks of labels for the auxiliary head: (n, 68, 3), half crop sides from its centre, mean depth 0."""
+        points = self.landmarks(target)
+        flat = points[..., :2] - (self.size - 1) / 2
+        depth = points[..., 2:] - points[..., 2:].mean(dim=1, keepdim=True)
+        return torch.cat([flat, depth], dim=-1) / (self.size / 2)
+
+    def _choose(self) -> losses.HeadPoints:
+        """The landmarks and some random points of the face."""
+        count = self.surface.mean.shape[0]
+        index = torch.randperm(count, device=self.mean.device)[: self.random_points]
+        few, marks = self.surface.at(index), self.landmarks
+        return losses.HeadPoints(torch.cat([marks.mean, few.mean]), torch.cat([marks.bases, few.bases], dim=1))
+
+
+def camera_scale(head: HeadModel, whitening: Whitening) -> float:
+    """Mean camera scale in crop px per head unit: what one unit of a coefficient's displacement is worth on a crop."""
+    if head.name.startswith("bfm"):
+        return losses.PUBLISHED_SCALE
+    mean, std = (values[:12].reshape(3, 4)[:, :3] for values in (whitening.mean, whitening.std))
+    return math.sqrt(float((mean**2).sum() + (std**2).sum()) / 3)  # E|P|² = mean² + std², and |P|² = 3 scale²
+
+
+def _points(mean: Float32, bases: Float32) -> losses.HeadPoints:
+    return losses.HeadPoints(*(torch.from_numpy(np.ascontiguousarray(array)) for array in (mean, bases)))

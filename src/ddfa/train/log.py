@@ -1,0 +1,111 @@
+"""What a run tells while it goes on: `log.csv`, TensorBoard, a line beside the progress bar."""
+
+import csv
+import io
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+from torch import Tensor
+
+from ddfa.arrays import UInt8
+from ddfa.errors import DataError
+from ddfa.files import write_atomically
+
+_EVERY = 100
+_FILE = "log.csv"
+_PREVIEW = "preview.jpg"
+
+
+class RunLog:
+    """Running means of the loss terms, a row every hundred steps.
+
+    Args:
+        folder: the run folder.
+        step: where the run goes on; later rows of an interrupted run are dropped.
+        batch: crops per step.
+        tensorboard: whether to write for TensorBoard too.
+    """
+
+    def __init__(self, folder: Path, step: int, batch: int, tensorboard: bool) -> None:
+        self.line = ""
+        self._folder, self._batch = folder, batch
+        self._rows = _rows_until(folder / _FILE, step)
+        self._sums, self._count = dict[str, Tensor](), 0
+        self._figures = dict[str, float]()
+        self._began = time.monotonic(), step
+        self._board = _open_board(folder, step) if tensorboard else None
+
+    def add(self, step: int, rate: float, terms: dict[str, Tensor]) -> None:
+        """Take the loss terms of a step that is done.
+
+        Raises:
+            DataError: the loss is no longer finite.
+        """
+        for name, value in terms.items():  # stay on the device: reading a value would wait for it
+            self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
+        self._count += 1
+        if step % _EVERY == 0:
+            self._write(step, rate)
+
+    def validated(self, step: int, figures: dict[str, float], picture: UInt8) -> None:
+        """Take the figures and the picture of a validation; the figures stand in the next row."""
+        self._figures = figures
+        coded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
+        write_atomically(self._folder / _PREVIEW, coded.tobytes())
+        if self._board is not None:
+            for name, value in figures.items():
+                self._board.add_scalar(f"validation/{name}", value, step)
+            self._board.add_image("preview", picture, step, dataformats="HWC")
+            self._board.flush()
+
+    def close(self, step: int, rate: float) -> None:
+        """Write what is left."""
+        if self._count:
+            self._write(step, rate)
+        if self._board is not None:
+            self._board.close()
+
+    def _write(self, step: int, rate: float) -> None:
+        means = {name: float(total) / self._count for name, total in self._sums.items()}
+        if not all(map(math.isfinite, means.values())):
+            raise DataError(f"the loss is not finite at step {step}: resume with a lower rate or in float32")
+        began, first = self._began
+        speed = (step - first) * self._batch / (time.monotonic() - began)
+        row = {"step": step, "rate": rate, **means, **self._figures, "samples_per_second": speed}
+        self._rows.append({name: f"{value:.6g}" for name, value in row.items()})
+        write_atomically(self._folder / _FILE, _as_csv(self._rows))
+        if self._board is not None:
+            for name, value in means.items():
+                self._board.add_scalar(f"loss/{name}", value, step)
+            self._board.add_scalar("rate", rate, step)
+            self._board.add_scalar("samples_per_second", speed, step)
+        shown = means | {name: value for name, value in self._figures.items() if name == "nme"}
+        self.line = "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
+        self._sums, self._count = {}, 0
+
+
+def _rows_until(path: Path, step: int) -> list[dict[str, str]]:
+    """The rows of an earlier part of the run, none for a new run."""
+    if step == 0 or not path.is_file():
+        return []
+    rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
+    return [row for row in rows if int(row["step"]) <= step]
+
+
+def _as_csv(rows: list[dict[str, str]]) -> bytes:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _open_board(folder: Path, step: int) -> Any:
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)

@@ -1,0 +1,43 @@
+"""The regressors, by name.
+
+A full name is `arch.tag`, for instance `mobilenet_v1_050.open`: the architecture, then the head model whose parameters
+it regresses.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from ddfa.errors import ModelError
+from ddfa.train.networks.base import Network, normalise
+from ddfa.train.networks.mobilenet_v1 import MobileNetV1
+from ddfa.train.networks.repnet import RepNet
+
+ARCHITECTURES: Final[dict[str, Callable[..., Network]]] = {
+    "mobilenet_v1_025": partial(MobileNetV1, width=0.25),
+    "mobilenet_v1_050": partial(MobileNetV1, width=0.5),
+    "mobilenet_v1_075": partial(MobileNetV1, width=0.75),
+    "mobilenet_v1_100": partial(MobileNetV1, width=1.0),
+    "mobilenet_v1_200": partial(MobileNetV1, width=2.0),
+    "repnet_s": partial(RepNet, stem=16, channels=(32, 64, 128, 256), depths=(1, 2, 5, 0)),
+}
+
+
+def create(name: str, num_params: int, num_points: int = 0) -> Network:
+    """Make an untrained network.
+
+    Args:
+        name: of the architecture; a tag after a dot is not looked at.
+        num_params: length P of the parameter vector.
+        num_points: points of the second, training-only head; 0 for none.
+
+    Raises:
+        ModelError: there is no such architecture.
+    """
+    arch = name.partition(".")[0]
+    if arch not in ARCHITECTURES:
+        raise ModelError(f"there is no architecture '{arch}': choose one of {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[arch](num_params=num_params, num_points=num_points)
+
+
+__all__ = ["ARCHITECTURES", "MobileNetV1", "Network", "RepNet", "create", "normalise"]

@@ -1,0 +1,70 @@
+"""How well the averaged network does on the photos kept aside, in figures and in a picture."""
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from ddfa.arrays import Float32, UInt8
+from ddfa.train import losses
+from ddfa.train.batches import HeldOut
+from ddfa.train.criterion import Criterion
+from ddfa.train.networks import Network, normalise
+
+_BATCH = 128
+_COLUMNS, _ROWS, _TILE = 8, 2, 240
+_LABEL, _SEEN = (90, 220, 90), (255, 80, 200)
+
+
+def validate(network: Network, criterion: Criterion, data: HeldOut) -> dict[str, float]:
+    """Errors in % of the face's size: of the landmarks, and of the openings of eyes and mouth.
+
+    Args:
+        network: on the device of the criterion; left in evaluation mode.
+        criterion: knows the landmarks and the whitening.
+        data: plain crops and their labels.
+    """
+    params = predict(network, criterion, data.crops)
+    target, marks = data.target.to(params.device), criterion.landmarks
+    figures = {"nme": losses.landmark(params, target, marks), "aperture_error": losses.aperture(params, target, marks)}
+    return {name: 100 * float(value) for name, value in figures.items()}
+
+
+@torch.no_grad()
+def predict(network: Network, criterion: Criterion, crops: Tensor) -> Tensor:
+    """De-whitened parameters (n, P) of crops (n, R, R, 3) uint8; the network is left in evaluation mode."""
+    network.eval()
+    device = criterion.mean.device
+    parts = (crops[start : start + _BATCH] for start in range(0, len(crops), _BATCH))
+    return torch.cat([criterion.dewhiten(network(normalise(part.to(device)))) for part in parts])
+
+
+@torch.no_grad()
+def preview(network: Network, criterion: Criterion, crops: Tensor, target: Tensor) -> UInt8:
+    """Some crops as a picture (h, w, 3) uint8 RGB: landmarks of the labels green, of the network pink.
+
+    Args:
+        network: on the device of the criterion; left in evaluation mode.
+        criterion: knows the landmarks and the whitening.
+        crops: (n, R, R, 3) uint8.
+        target: (n, P) de-whitened.
+    """
+    shown = crops[: _COLUMNS * _ROWS]
+    params = predict(network, criterion, shown)
+    labels = target[: len(shown)].to(params.device)
+    marks, seen = (criterion.landmarks(p)[..., :2].cpu().numpy() for p in (labels, params))
+    tiles = [_draw(*each, criterion.size) for each in zip(shown.numpy(), marks, seen, strict=True)]
+    blank = np.zeros_like(tiles[0])
+    tiles += [blank] * (-len(tiles) % _COLUMNS)
+    rows = [np.concatenate(tiles[k : k + _COLUMNS], axis=1) for k in range(0, len(tiles), _COLUMNS)]
+    return np.concatenate(rows)
+
+
+def _draw(crop: UInt8, label: Float32, seen: Float32, size: int) -> UInt8:
+    """One crop, enlarged, with landmarks (68, 2) in the crop frame of side `size`, y up."""
+    tile = np.ascontiguousarray(cv2.resize(crop, (_TILE, _TILE), interpolation=cv2.INTER_LINEAR))
+    for points, colour in ((label, _LABEL), (seen, _SEEN)):
+        places = (points * [1, -1] + [0.5, size - 0.5]) * (_TILE / size) - 0.5
+        for x, y in places:
+            cv2.circle(tile, (round(float(x)), round(float(y))), 2, colour, -1, cv2.LINE_AA)
+    return np.asarray(tile, np.uint8)
