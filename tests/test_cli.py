@@ -92,17 +92,3 @@ def test_as_a_process(root: Path) -> None:
     )
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("ddfa align: ")
-
-
-@pytest.mark.parametrize(
-    ("statement", "heavy"),
-    [
-        ("import ddfa", ["numpy", "cv2", "onnxruntime", "numba", "scipy", "tyro", "rich", "torch"]),
-        ("from ddfa.cli import main; main(['--help'])", ["numpy", "cv2", "onnxruntime", "numba", "tyro", "torch"]),
-        ("import ddfa.commands.align", ["numba", "scipy", "torch", "trimesh"]),
-    ],
-)
-def test_what_is_not_needed_is_not_imported(statement: str, heavy: list[str]) -> None:
-    check = f"{statement}\nimport sys\nprint(*[name for name in {heavy} if name in sys.modules], file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == ""

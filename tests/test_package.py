@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -6,10 +7,11 @@ import pytest
 import ddfa
 
 
-def loaded_after(statement: str) -> set[str]:
+def loaded_after(statement: str, **environment: str) -> set[str]:
     """Return the top-level modules a fresh interpreter holds after a statement."""
     code = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
-    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | environment)
     return set(run.stdout.split())
 
 
@@ -24,7 +26,17 @@ def test_inference_needs_no_training_packages():
 
 def test_help_of_the_command_loads_no_library():
     loaded = loaded_after("from ddfa.cli import main\nmain(['--help'])")
-    assert not loaded & {"numpy", "cv2", "onnxruntime", "numba", "scipy", "rich", "tyro"}
+    assert not loaded & {"numpy", "cv2", "onnxruntime", "numba", "scipy", "rich", "tyro", "torch"}
+
+
+def test_align_loads_what_a_run_without_pictures_needs():
+    assert not loaded_after("import ddfa.commands.align") & {"numba", "scipy", "torch", "trimesh"}
+
+
+def test_nothing_is_left_in_the_users_home(tmp_path):
+    home = {name: str(tmp_path) for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
+    assert "onnxruntime" in loaded_after("import ddfa.align", **home)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ddfa.__all__)

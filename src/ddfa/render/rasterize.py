@@ -8,6 +8,7 @@ drawn; the larger z wins, and of two equal z the triangle that comes first.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numba
@@ -157,7 +158,15 @@ def _empty(height: int, width: int) -> Raster:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+def _compiled(kernel: Callable[..., None]) -> Callable[..., None]:
+    """Compile a kernel; the result is kept on disk, unless no folder for it can be written (as in some containers)."""
+    try:
+        return numba.njit(cache=True, nogil=True)(kernel)
+    except RuntimeError:
+        return numba.njit(nogil=True)(kernel)
+
+
+@_compiled
 def _fill(
     vertices: Float32Array,
     triangles: Int32Array,
@@ -202,7 +211,7 @@ def _fill(
                     barycentric[y, x, 2] = wc
 
 
-@numba.njit(cache=True, nogil=True)
+@_compiled
 def _interpolate(
     index: Int32Array,
     barycentric: Float32Array,
