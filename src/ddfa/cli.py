@@ -10,10 +10,12 @@ from importlib import import_module
 from typing import Final, NamedTuple
 
 from ddfa import __version__
+from ddfa.commands.config_file import expand_config
 from ddfa.commands.exits import FAILED, INTERRUPTED, OK
 from ddfa.errors import DDFAError
 
-_EXTRAS: Final = {"torch": "train", "onnx": "train", "trimesh": "train", "dlib": "dlib"}
+_TRAIN: Final = ("torch", "onnx", "trimesh", "yaml", "tensorboard")
+_EXTRAS: Final = dict.fromkeys(_TRAIN, "train") | {"dlib": "dlib"}
 
 
 class Command(NamedTuple):
@@ -46,6 +48,7 @@ COMMANDS: Final = (
     Command(("data", "label"), "ddfa.commands.data:label", "label photos with a teacher"),
     Command(("data", "profile"), "ddfa.commands.data:profile", "rotate labelled photos to large poses"),
     Command(("train",), "ddfa.commands.train:train", "train a network on labelled photos"),
+    Command(("export",), "ddfa.commands.export:export", "a bundle's network for uint8, in float16 or int8"),
 )
 
 
@@ -82,7 +85,8 @@ def _run(command: Command, arguments: list[str]) -> int:
     module, _, function = command.target.partition(":")
     name = " ".join(command.name)
     try:
-        code: int = tyro.cli(getattr(import_module(module), function), prog=f"ddfa {name}", args=arguments)
+        words = expand_config(arguments)
+        code: int = tyro.cli(getattr(import_module(module), function), prog=f"ddfa {name}", args=words)
     except DDFAError as error:
         print(f"ddfa {name}: {error}", file=sys.stderr)
         return FAILED

@@ -16,6 +16,9 @@ _Train = Annotated[TrainConfig, tyro.conf.arg(name="")]
 def train(config: _Train) -> int:
     """Train a network on labelled photos and make a bundle of it.
 
+    `--config FILE.yaml` reads options from a file, for instance the `config.yaml` of an earlier run; options that are
+    typed as well win. In several processes: `torchrun --nproc-per-node N -m ddfa.cli train ...`.
+
     Args:
         config: the settings.
 

@@ -1,6 +1,7 @@
 """Model bundles: a folder with a regressor and all that is needed to use it.
 
-model.onnx     input `input` (n, 3, S, S) float32, (v - 127.5) / 128; output `output` (n, P) whitened; any n
+model.onnx     input `input` (n, 3, S, S) float32, (v - 127.5) / 128, or `crops` (n, S, S, 3) uint8 RGB;
+               output `output` (n, P) float32 whitened; any n
 bundle.json    the fields of `Bundle`, and the SHA-256 of every other file
 ...            the head model's files, where it is not the open head
 """

@@ -1,6 +1,7 @@
 """The network at work: crops in, parameters out."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnxruntime as ort
@@ -36,7 +37,7 @@ class Regressor:
         options.intra_op_num_threads = threads or 0
         try:
             self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-            self._input = self._session.get_inputs()[0].name
+            (self._input,) = self._session.get_inputs()
             shape = self._session.get_outputs()[0].shape
         except Exception as error:  # ONNX Runtime's own exception types are not public
             raise ModelError(f"{path} cannot be loaded as a network ({reason(error)})") from None
@@ -70,9 +71,16 @@ class Regressor:
         return self.bundle.whitening.dewhiten(np.concatenate(whitened))
 
     def _run(self, crops: UInt8) -> Float32:
-        ordered = crops if self.bundle.channel_order == "RGB" else crops[..., ::-1]
-        # Into one contiguous buffer first: normalising a transposed view is several times slower.
-        batch = np.ascontiguousarray(ordered.transpose(0, 3, 1, 2), np.float32)
-        batch -= 127.5
-        batch /= 128.0
-        return np.asarray(self._session.run(None, {self._input: batch})[0], np.float32)
+        takes_crops = self._input.type == "tensor(uint8)"  # as `ddfa export` makes them
+        batch = crops if takes_crops else network_inputs(crops, self.bundle.channel_order)
+        return np.asarray(self._session.run(None, {self._input.name: batch})[0], np.float32)
+
+
+def network_inputs(crops: UInt8, channel_order: Literal["RGB", "BGR"]) -> Float32:
+    """Normalise crops (n, S, S, 3) uint8 RGB to network inputs (n, 3, S, S), (v - 127.5) / 128."""
+    ordered = crops if channel_order == "RGB" else crops[..., ::-1]
+    # Into one contiguous buffer first: normalising a transposed view is several times slower.
+    batch = np.ascontiguousarray(ordered.transpose(0, 3, 1, 2), np.float32)
+    batch -= 127.5
+    batch /= 128.0
+    return batch

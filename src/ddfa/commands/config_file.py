@@ -1,0 +1,61 @@
+"""`--config FILE.yaml`: options from a file, as if they had been typed; those that are typed win."""
+
+from pathlib import Path
+from typing import Any
+
+from ddfa.errors import DataError
+
+_OPTION = "--config"
+
+
+def expand_config(words: list[str]) -> list[str]:
+    """Replace `--config FILE` by the options in the file.
+
+    Keys are the names of the options; groups are mappings, several values are lists:
+
+        data: [data/real, data/turned]
+        loss: {wpdc: 1, landmark: 2}
+        resume: true
+
+    Args:
+        words: after the name of a command.
+
+    Returns:
+        The options of the file, then the other words, so that the last word is had by what was typed.
+
+    Raises:
+        DataError: the file is missing or is not a YAML mapping.
+    """
+    if _OPTION not in words:
+        return words
+    place = words.index(_OPTION)
+    if place + 1 == len(words):
+        raise DataError(f"{_OPTION} needs a file: {_OPTION} FILE.yaml")
+    return _as_words(_read(Path(words[place + 1]))) + words[:place] + words[place + 2 :]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import yaml  # only where it is used: inference does without it
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot read {path} ({error.strerror}): name the settings' file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not valid YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path} is not a YAML mapping of options to values")
+    return content
+
+
+def _as_words(settings: dict[str, Any], prefix: str = "--") -> list[str]:
+    words: list[str] = []
+    for key, value in settings.items():
+        name = f"{prefix}{str(key).replace('_', '-')}"
+        if isinstance(value, dict):
+            words += _as_words(value, f"{name}.")
+        elif isinstance(value, bool):
+            words.append(name if value else f"{prefix}no-{name.removeprefix(prefix)}")
+        else:
+            words += [name, *map(str, value if isinstance(value, list) else [value])]
+    return words
