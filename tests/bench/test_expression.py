@@ -10,6 +10,7 @@ from ddfa.bench.predict import Predictions
 from ddfa.bench.report import JSON_FILE
 from ddfa.cli import main
 from ddfa.commands.bench import Models, blink
+from ddfa.data.mesh_teacher import MeshView
 from ddfa.errors import DataError
 from ddfa.head.model import HeadModel
 
@@ -95,14 +96,39 @@ def test_a_basel_model_is_judged_by_its_landmarks(root, toy_bundle, tmp_path, ca
     names = sorted(path.name for path in (root / "samples").glob("*.jpg"))
     rows = "".join(f"{name},{k / 9},0\n" for k, name in enumerate(names))
     (tmp_path / "samples.csv").write_text(f"name,eyeBlinkLeft,eyeBlinkRight\n{rows}")
-    words = ["bench", "blink", str(toy_bundle.folder), "--scores", str(tmp_path / "samples.csv")]
-    assert main([*words, "--photos", str(root / "samples"), "--output", str(tmp_path / "out")]) == 0
+    words = ["bench", "blink", str(toy_bundle.folder), "--photos", str(root / "samples")]
+    assert main([*words, "--scores", str(tmp_path / "samples.csv"), "--output", str(tmp_path / "out")]) == 0
     (result,) = json.loads((tmp_path / "out" / JSON_FILE).read_text())["results"]
     assert result["measure"] == "landmarks" and result["count"] == 2 * len(names)
     assert "coefficient" not in capsys.readouterr().out
     (tmp_path / "samples.csv").write_text("name,cheekPuff\n" + "".join(f"{name},0\n" for name in names))
     with pytest.raises(DataError, match="none of these models"):
-        blink(tmp_path / "samples.csv", Models((str(toy_bundle.folder),)), root / "samples", "cheekPuff")
+        blink(root / "samples", Models((str(toy_bundle.folder),)), tmp_path / "samples.csv", expression="cheekPuff")
+    with pytest.raises(DataError, match="where do the reference scores come from"):
+        blink(root / "samples", Models((str(toy_bundle.folder),)))
+
+
+class Mesh:
+    """Stands in for the face mesh: sees the first photo half asleep, and no face in any other."""
+
+    def __init__(self, task, mirror):
+        self.presence = 0.95
+
+    def observe(self, photos, landmarks):
+        assert photos[0].ndim == 3 and landmarks.shape == (1, 68, 2)
+        view = MeshView(np.zeros((1, 2)), np.full((1, 52), 0.25, np.float32), np.float32([self.presence]))
+        self.presence = 0.5
+        return view
+
+
+def test_scores_of_the_face_mesh(root, toy_bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr("ddfa.bench.expression.MeshTeacher", Mesh)
+    run = Models((str(toy_bundle.folder),), tmp_path / "out")
+    assert blink(root / "samples", run, mesh_teacher=tmp_path / "any.task") == 0
+    saved = ReferenceScores.load(tmp_path / "out" / "scores.csv", "eyeBlink")
+    assert np.nansum(saved.scores["eyeBlinkLeft"]) == 0.25 and np.isnan(saved.scores["eyeBlinkLeft"]).any()
+    with pytest.raises(DataError, match="scores no nostril"):
+        blink(root / "samples", run, mesh_teacher=tmp_path / "any.task", expression="nostril")
 
 
 def test_levels_show_the_mean_at_each_score(head):

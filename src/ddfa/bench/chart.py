@@ -69,8 +69,10 @@ def cumulative_chart(title: str, x_label: str, errors: Mapping[str, tuple[Floats
         The chart; it ends where 95 % of the worst model's faces lie.
     """
     ends = [float(np.quantile(values, 0.95)) for values, _ in errors.values() if len(values)]
-    lines = {name: cumulative_curve(*pair) for name, pair in errors.items()}
-    return Chart(title, x_label, "faces (%)", lines, max([*ends, 1e-6]), 100.0)
+    end = max([*ends, 1e-6])
+    curves = {name: cumulative_curve(*pair) for name, pair in errors.items()}
+    lines = {name: (np.r_[x, max(end, x[-1])], np.r_[y, y[-1]]) for name, (x, y) in curves.items()}
+    return Chart(title, x_label, "faces (%)", lines, end, 100.0)
 
 
 def draw_chart(chart: Chart, size: tuple[int, int] = (760, 520)) -> UInt8:
@@ -128,6 +130,8 @@ def _draw_curve(
 def _draw_legend(canvas: UInt8, names: list[str], area: tuple[int, int, int, int]) -> None:
     _, _, right, bottom = area
     widest = max((_text_width(name, 0.45) for name in names), default=0)
+    corner, end = (right - 56 - widest, bottom - 14 - 20 * len(names)), (right - 4, bottom - 4)
+    canvas[_rows(corner[1], end[1]), _rows(corner[0], end[0])] = 255
     for number, name in enumerate(reversed(names)):
         y, x = bottom - 14 - 20 * number, right - 12 - widest
         _line(canvas, [(x - 34, y - 4), (x - 8, y - 4)], _COLOURS[(len(names) - 1 - number) % len(_COLOURS)], 3)
@@ -143,6 +147,11 @@ def _ticks(end: float) -> list[float]:
 
 def _line(canvas: UInt8, points: list[tuple[float, float]], colour: Colour, thickness: int) -> None:
     draw_lines(canvas, [np.array(points, np.float32) * _SUPERSAMPLING], False, colour, thickness * _SUPERSAMPLING)
+
+
+def _rows(first: float, last: float) -> slice:
+    """The rows, or columns, of the canvas between two places of the picture."""
+    return slice(max(round(first * _SUPERSAMPLING), 0), max(round(last * _SUPERSAMPLING), 0))
 
 
 def _text(canvas: UInt8, text: str, place: tuple[float, float], size: float, centred: bool = False) -> None:

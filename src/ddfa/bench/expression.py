@@ -1,6 +1,7 @@
 """Agreement of an expression with reference scores: do eyes close when the reference says so?"""
 
 import csv
+import io
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,11 +11,16 @@ import numpy as np
 
 from ddfa.arrays import Float32, Float64, Floats
 from ddfa.bench.chart import Chart
-from ddfa.bench.predict import Predictions
+from ddfa.bench.predict import Predictions, Watch
 from ddfa.bench.report import Report, number
+from ddfa.data.mesh_teacher import MeshTeacher
+from ddfa.data.photos import Photos
 from ddfa.errors import DataError
+from ddfa.files import write_atomically
+from ddfa.head.model import HeadModel
 
 _SIDES = ("Left", "Right")
+_PRESENT = 0.9  # the mesh's probability that there is a face
 # Per measured opening: corner, corner of its width; upper and lower points of its heights. The subject's left.
 _OPENINGS = {
     "eyeBlinkLeft": ((42, 45), (43, 44), (47, 46)),
@@ -50,7 +56,7 @@ class ReferenceScores:
             DataError: the file is missing, damaged or lacks the expression.
         """
         columns = _read_npz(path) if path.suffix == ".npz" else _read_csv(path)
-        wanted = [name for name in (expression, *(f"{expression}{side}" for side in _SIDES)) if name in columns]
+        wanted = [name for name in _sided(expression) if name in columns]
         names = columns.get("names", columns.get("name"))
         if names is None or not wanted:
             raise DataError(f"{path} has no name column or no {expression}: it has {', '.join(columns) or 'nothing'}")
@@ -61,6 +67,56 @@ class ReferenceScores:
         if any(len(values) != len(names) for values in scores.values()):
             raise DataError(f"{path} has {len(names)} names and other numbers of scores: write it again")
         return ReferenceScores(tuple(str(name) for name in names), scores)
+
+    def save(self, path: Path) -> None:
+        """Write the scores as `.csv`.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["name", *self.scores])
+        for k, name in enumerate(self.names):
+            writer.writerow([name, *("" if np.isnan(s[k]) else f"{s[k]:.4f}" for s in self.scores.values())])
+        write_atomically(path, text.getvalue().encode())
+
+
+def mesh_scores(
+    task: Path, expression: str, photos: Photos, found: Predictions, watch: Watch = iter
+) -> ReferenceScores:
+    """Let the face mesh of a `face_landmarker.task` score photos; see `MeshTeacher`.
+
+    Args:
+        task: the file.
+        expression: as for `ReferenceScores.load`.
+        photos: the photos.
+        found: where the faces are, for each of the photos.
+        watch: shows progress.
+
+    Returns:
+        The scores; NaN for photos in which the face was not found, or the mesh does not see one.
+
+    Raises:
+        DataError: the file cannot be used, or knows no such expression.
+    """
+    head = HeadModel.load()
+    wanted = {name: k for k, name in enumerate(head.expression_names) if name in _sided(expression)}
+    if head.expression_mirror is None or not wanted:
+        raise DataError(f"the face mesh scores no {expression}: name an ARKit expression such as jawOpen")
+    teacher = MeshTeacher(task, head.expression_mirror)
+    scores = np.full((len(photos), len(head.expression_names)), np.nan, np.float32)
+    for i in watch(range(len(found.index))):
+        photo = photos.read(photos.names[found.index[i]])
+        view = teacher.observe([photo], found.landmarks68[i : i + 1, :, :2])
+        if view.presence[0] >= _PRESENT:
+            scores[found.index[i]] = view.scores[0]
+    return ReferenceScores(photos.names, {name: scores[:, k] for name, k in wanted.items()})
+
+
+def _sided(expression: str) -> tuple[str, ...]:
+    """The names that count for an expression: its own, or those of both sides."""
+    return (expression, *(f"{expression}{side}" for side in _SIDES))
 
 
 @dataclass(frozen=True)

@@ -81,12 +81,8 @@ def true_landmarks(data: AnnotatedSet) -> Float32:
     return data.landmarks68
 
 
-def photos_beside(path: Path) -> Photos:
-    """The `.tar`, or else the folder, of the same name as a file.
-
-    Raises:
-        DataError: neither holds pictures.
-    """
+def _photos_beside(path: Path) -> Photos:
+    """The folder, or else the `.tar`, of the same name as a file."""
     folder = path.with_suffix("")
     return Photos(folder if folder.is_dir() else path.with_suffix(".tar"))
 
@@ -106,7 +102,7 @@ def _load_npz(path: Path) -> AnnotatedSet:
     euler = known.get("euler_deg", np.tile(_UNKNOWN, (len(names), 1)))
     if "yaw_deg" in known:
         euler[:, 0] = known["yaw_deg"]
-    return AnnotatedSet(path.stem, photos_beside(path), names, known.get("landmarks68"), euler)
+    return AnnotatedSet(path.stem, _photos_beside(path), names, known.get("landmarks68"), euler)
 
 
 _SHAPES: dict[str, list[tuple[int, ...]]] = {"landmarks68": [(68, 2), (68, 3)], "yaw_deg": [()], "euler_deg": [(3,)]}

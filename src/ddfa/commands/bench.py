@@ -12,18 +12,19 @@ from rich.console import Console
 from rich.progress import track
 
 from ddfa.align import FaceAligner
-from ddfa.bench.expression import ReferenceScores, agreement_report, agreements
+from ddfa.bench.expression import ReferenceScores, agreement_report, agreements, mesh_scores
 from ddfa.bench.jitter import follow, read_video, score_jitter
 from ddfa.bench.landmarks import LandmarkOptions, Normaliser, score
 from ddfa.bench.pose import score_pose, within
 from ddfa.bench.predict import Predictions, Watch, predict
 from ddfa.bench.published import PublishedSet, load_points21, score21
 from ddfa.bench.report import Report, Scores
-from ddfa.bench.sets import AnnotatedSet, photos_beside, true_landmarks
+from ddfa.bench.sets import AnnotatedSet, true_landmarks
 from ddfa.commands.exits import OK
 from ddfa.data.photos import Photos
 from ddfa.detect.yunet import YuNet
 from ddfa.errors import DataError
+from ddfa.files import make_folder
 from ddfa.regress.registry import DEFAULT
 
 # The threshold of the published figures: on cropped photos of one face a weak box is still the face.
@@ -76,7 +77,7 @@ class Protocol(Models):
 
     def predict(self, data: AnnotatedSet) -> list[Predictions]:
         """Run all models over a set."""
-        return [predict(a, data, detected=self.detected, watch=_watch(a)) for a in self.aligners()]
+        return [predict(a, data, detected=self.detected, watch=_watch(a.bundle.name)) for a in self.aligners()]
 
     def report(self, error: str, data: str, faces: int, scores: Sequence[Scores], **settings: Any) -> Report:
         """Put scores together; `error` names them with their unit."""
@@ -173,34 +174,43 @@ def pose(data: Path, run: _Protocol, limit: float = 99.0) -> int:
 
 
 def blink(
-    scores: Path, run: _Models, photos: Path | None = None, expression: str = "eyeBlink", positive: float = 0.5
+    photos: Path,
+    run: _Models,
+    scores: Path | None = None,
+    mesh_teacher: Path | None = None,
+    expression: str = "eyeBlink",
+    positive: float = 0.5,
 ) -> int:
     """Measure how an expression agrees with reference scores: correlation, and whether closed eyes are told from open.
 
     Args:
+        photos: folder or tar of photos of one face each.
+        run: what to measure, and where the figures go.
         scores: a .csv with the columns name and the expressions (eyeBlinkLeft, eyeBlinkRight), or an .npz with names
             and one array per expression.
-        run: what to measure, and where the figures go.
-        photos: folder or tar of the photos; by default the one of the name of the scores' file beside it.
+        mesh_teacher: a face_landmarker.task to make the scores with instead; they too go to the output, scores.csv.
         expression: an ARKit name; without Left or Right both sides count.
         positive: reference scores from here on count as closed (or open, or whatever the expression says).
 
     Returns:
         Exit code 0.
     """
-    reference = ReferenceScores.load(scores, expression)
-    pictures = photos_beside(scores) if photos is None else Photos(photos)
-    unknown = np.full((len(reference.names), 3), np.nan, np.float32)
-    data = AnnotatedSet(scores.stem, pictures, reference.names, None, unknown)
-    results = [
-        result
-        for aligner in run.aligners()
-        for result in agreements(predict(aligner, data, detected=True, watch=_watch(aligner)), reference, positive)
-    ]
+    pictures = Photos(photos)
+    given = None if scores is None else ReferenceScores.load(scores, expression)
+    names = pictures.names if given is None else given.names
+    if (given is None) == (mesh_teacher is None):
+        raise DataError("where do the reference scores come from? give --scores or --mesh-teacher")
+    data = AnnotatedSet(photos.stem, pictures, names, None, np.full((len(names), 3), np.nan, np.float32))
+    found = [predict(aligner, data, detected=True, watch=_watch(aligner.bundle.name)) for aligner in run.aligners()]
+    if given is None and mesh_teacher is not None:
+        given = mesh_scores(mesh_teacher, expression, pictures, found[0], _watch("face mesh"))
+        if run.output is not None:
+            given.save(make_folder(run.output) / "scores.csv")
+    results = [result for one in found for result in agreements(one, given, positive)] if given else []
     if not results:
         raise DataError(f"none of these models tells {expression}: name an expression of the open head, like jawOpen")
-    settings = {"data": scores.stem, "faces": len(data), "expression": expression, "positive": positive}
-    title = f"{expression} against the reference on {scores.stem} ({len(data)} photos; detected, two steps)"
+    settings = {"data": data.name, "faces": len(data), "expression": expression, "positive": positive}
+    title = f"{expression} against the reference on {data.name} ({len(data)} photos; detected, two steps)"
     return run.finish(agreement_report(title, results, settings))
 
 
@@ -234,11 +244,11 @@ def _predict_published(run: Protocol, data: PublishedSet, photos: Path | None) -
         return run.predict(data.uncropped(Photos(photos)))
     if run.detected:
         raise DataError("the ready crops leave nothing to detect: name the uncropped photos with --photos")
-    return [data.predict(aligner, _watch(aligner)) for aligner in run.aligners()]
+    return [data.predict(aligner, _watch(aligner.bundle.name)) for aligner in run.aligners()]
 
 
-def _watch(aligner: FaceAligner) -> Watch:
-    return partial(track, description=aligner.bundle.name, console=_progress(), transient=True)
+def _watch(what: str) -> Watch:
+    return partial(track, description=what, console=_progress(), transient=True)
 
 
 def _progress() -> Console:
