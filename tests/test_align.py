@@ -69,10 +69,18 @@ def test_detector_of_your_own(toy_bundle, image):
     np.testing.assert_array_equal(faces.roi, roi_from_landmarks(points))
 
 
+def test_detector_by_name(toy_bundle, image):
+    assert type(FaceAligner(toy_bundle, detector="yunet").detector) is type(FaceAligner(toy_bundle).detector)
+    with pytest.raises(DetectorError, match="unknown detector 'retina'"):
+        FaceAligner(toy_bundle, detector="retina")
+
+
 def test_no_face_is_a_result(toy_bundle, image):
     faces = FaceAligner(toy_bundle, detector=lambda _: Detections.none())(image, refine=True)
     assert len(faces) == 0 and faces.landmarks68.shape == (0, 68, 3)
-    assert len(FaceAligner(toy_bundle)(image, boxes=np.zeros((0, 4)))) == 0
+    aligner = FaceAligner(toy_bundle)
+    for nothing in (np.zeros((0, 4)), []):
+        assert len(aligner(image, boxes=nothing)) == len(aligner(image, landmarks=nothing)) == 0
 
 
 def test_published_bundles_truncate_the_roi(tmp_path, image):
@@ -105,6 +113,8 @@ def test_wrong_images(aligner, image):
         ([[1, 2, 3]], r"\(n, 4\)"),
         ([[1000, 1000, 1100, 1100]], "does not lie in this image of 400 x 300"),
         ([[0, 0, 1e6, 1e6]], "does not lie in this image"),
+        ([[1, 2, 3, 4], [1, 2]], "one array of numbers"),
+        ("yunet", "one array of numbers"),
     ],
 )
 def test_wrong_boxes(aligner, image, boxes, message):

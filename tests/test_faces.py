@@ -71,3 +71,9 @@ def test_inconsistent_arrays(toy_head):
     faces, _ = make_faces(toy_head)
     with pytest.raises(ModelError, match=r"boxes is \(2, 4\)"):
         replace(faces, boxes=faces.boxes[:2])
+
+
+def test_shown_in_one_line(toy_head):
+    faces, _ = make_faces(toy_head)
+    assert repr(faces) == "Faces(3 in an image of 640 x 480 px, head model 'toy')"
+    assert repr(toy_head) == "HeadModel('toy': 80 vertices, 26 triangles, 5 identity modes, 3 expressions)"

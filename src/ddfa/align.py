@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfa.arrays import Bools, Float32, Floats, UInt8
-from ddfa.detect import Detections, Detector, default_detector
+from ddfa.detect import Detections, Detector, default_detector, load_detector
 from ddfa.errors import DetectorError, ImageError
 from ddfa.faces import Faces
 from ddfa.geometry.roi import FITTED_ENLARGEMENT, PUBLISHED_ENLARGEMENT, roi_from_boxes, roi_from_landmarks
@@ -30,21 +30,23 @@ class FaceAligner:
 
     Args:
         model: a bundle, its folder or its name; None for the default weights.
-        detector: finds the boxes when a call brings none; None for the default, loaded on first use.
+        detector: finds the boxes when a call brings none; one of your own or the name of ours, see
+            `ddfa.detect.load_detector`. None for the default, loaded on first use.
         threads: CPU threads of the network; None leaves the choice to ONNX Runtime.
 
     Raises:
         ModelError: the bundle is missing, damaged or inconsistent.
+        DetectorError: there is no detector of that name, or it cannot be loaded.
     """
 
     def __init__(
         self,
         model: str | Path | Bundle | None = None,
-        detector: Detector | None = None,
+        detector: Detector | str | None = None,
         threads: int | None = None,
     ) -> None:
         self.bundle = model if isinstance(model, Bundle) else find_bundle(model)
-        self._given_detector = detector
+        self._given_detector = load_detector(detector) if isinstance(detector, str) else detector
         self._regressor = Regressor(self.bundle, threads)
 
     @cached_property
@@ -130,15 +132,10 @@ class FaceAligner:
         if boxes is not None and landmarks is not None:
             raise DetectorError("give boxes or landmarks, not both")
         if boxes is not None:
-            return Detections.from_boxes(np.asarray(boxes, np.float32))
-        if landmarks is None:
-            return self.detector(image)
-        points = np.asarray(landmarks, np.float32)
-        if points.ndim != 3 or points.shape[1] != 68 or points.shape[2] not in (2, 3):
-            raise DetectorError(f"landmarks must be (n, 68, 2), not {points.shape}")
-        points = points[..., :2]
-        around = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
-        return Detections(around, np.ones(len(points), np.float32), points)
+            return Detections.from_boxes(boxes)
+        if landmarks is not None:
+            return Detections.from_landmarks(landmarks)
+        return self.detector(image)
 
 
 def _checked_image(image: Any) -> UInt8:

@@ -59,6 +59,10 @@ class Faces:
                 raise ModelError(f"faces: {name} is {array.shape}, expected {shape}")
             object.__setattr__(self, name, array)
 
+    def __repr__(self) -> str:
+        width, height = self.image_size
+        return f"Faces({len(self)} in an image of {width} x {height} px, head model '{self.head.name}')"
+
     def __len__(self) -> int:
         return len(self.params)
 

@@ -6,6 +6,7 @@ OpenCV reads JPEG (grey and CMYK too), PNG, WebP, TIFF, BMP, GIF and AVIF; of se
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,9 +77,12 @@ def write_image(path: str | Path, image: UInt8) -> None:
     pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
     options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if path.suffix.lower() in (".jpg", ".jpeg") else []
     try:
-        _, encoded = cv2.imencode(path.suffix, pixels, options)
-    except cv2.error as error:
-        raise OutputError(f"cannot write {path}: use a suffix like .jpg or .png, and fewer pixels if it has") from error
+        with _quiet_opencv():
+            encoded = cv2.imencode(path.suffix, pixels, options)[1]
+    except cv2.error:
+        encoded = None
+    if encoded is None or not len(encoded):  # an unknown suffix raises; more pixels than the format takes do not
+        raise OutputError(f"cannot write {path}: use a suffix like .jpg or .png, and fewer pixels if it has")
     write_atomically(path, encoded.tobytes())
 
 
@@ -99,21 +103,34 @@ def _read_bytes(path: Path) -> bytes:
 def _decode(content: bytes, may_be_transparent: bool) -> UInt8 | None:
     """Decode a file to RGB, or return None if OpenCV cannot."""
     buffer = np.frombuffer(content, np.uint8)
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our error says it in one line
     try:
-        if may_be_transparent:
-            raw: Any
-            raw, kinds, metadata = cv2.imdecodeWithMetadata(buffer, flags=cv2.IMREAD_UNCHANGED)
-            if raw is not None and raw.ndim == 3 and raw.shape[2] == 4 and raw[..., 3].min() < np.iinfo(raw.dtype).max:
-                exif = [bytes(m) for k, m in zip(kinds, metadata, strict=True) if k == cv2.IMAGE_METADATA_EXIF]
-                return _turn_upright(_lay_on_white(raw), _orientation(exif[0]) if exif else 1)
-        image = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB)  # applies the EXIF rotation
+        with _quiet_opencv():
+            laid = _decode_transparent(buffer) if may_be_transparent else None
+            image = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB) if laid is None else laid  # applies the EXIF rotation
     except cv2.error:  # more pixels than OpenCV takes (2^30), or a format that ends within its header
         return None
+    return None if image is None else np.asarray(image, np.uint8)
+
+
+@contextmanager
+def _quiet_opencv() -> Iterator[None]:
+    """Keep OpenCV's own complaints off the terminal: our error says it in one line."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
     finally:
         cv2.utils.logging.setLogLevel(level)
-    return None if image is None else np.asarray(image, np.uint8)
+
+
+def _decode_transparent(buffer: UInt8) -> UInt8 | None:
+    """Decode a file and lay it on white, or return None where nothing in it is transparent."""
+    raw: Any
+    raw, kinds, metadata = cv2.imdecodeWithMetadata(buffer, flags=cv2.IMREAD_UNCHANGED)
+    if raw is None or raw.ndim != 3 or raw.shape[2] != 4 or raw[..., 3].min() == np.iinfo(raw.dtype).max:
+        return None
+    exif = [bytes(m) for k, m in zip(kinds, metadata, strict=True) if k == cv2.IMAGE_METADATA_EXIF]
+    return _turn_upright(_lay_on_white(raw), _orientation(exif[0]) if exif else 1)
 
 
 def _lay_on_white(bgra: Any) -> UInt8:

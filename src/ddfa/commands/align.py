@@ -13,7 +13,6 @@ import tyro
 from ddfa.align import FaceAligner
 from ddfa.arrays import UInt8
 from ddfa.commands.exits import FAILED, NOTHING_FOUND, OK
-from ddfa.detect import load_detector
 from ddfa.detect.boxes import BoxFile
 from ddfa.errors import DDFAError, DetectorError, ImageError, OutputError
 from ddfa.export.faces import FACE_KINDS, FaceFiles
@@ -58,7 +57,7 @@ def align(
         raise ImageError("no photo given: ddfa align PHOTO...")
     kinds = _parse_kinds(save)
     box_file = _read_box_file(boxes, photos)
-    aligner = FaceAligner(model, detector=None if box_file else load_detector(detector), threads=threads)
+    aligner = FaceAligner(model, detector=None if box_file else detector, threads=threads)
     job = _Job(aligner, refine, box_file, kinds, make_folder(output))
     faces, failures = 0, 0
     for photo, name in _with_progress(list(zip(photos, _output_names(photos), strict=True))):

@@ -29,8 +29,5 @@ def show(
     """
     head = HeadModel.load(model)
     write_image(output, head_contact_sheet(head))
-    print(
-        f"{head.name}: {head.vertices} vertices, {len(head.triangles)} triangles, {len(head.identity_std)} identity "
-        f"modes, {len(head.expression_names)} expressions -> {output}"
-    )
+    print(f"{head} -> {output}")
     return OK

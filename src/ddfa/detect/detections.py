@@ -66,8 +66,32 @@ class Detections:
         Raises:
             DetectorError: if a box is empty, not finite or of the wrong shape.
         """
-        boxes = np.asarray(boxes, np.float32)
-        return cls(boxes, np.ones(len(boxes), np.float32) if scores is None else np.asarray(scores, np.float32))
+        boxes = _numbers(boxes, "boxes")
+        if not boxes.size:
+            return cls.none()
+        return cls(boxes, np.ones(len(boxes), np.float32) if scores is None else _numbers(scores, "scores"))
+
+    @classmethod
+    def from_landmarks(cls, landmarks: Floats) -> "Detections":
+        """Wrap landmarks from elsewhere, in their own order.
+
+        Args:
+            landmarks: (n, 68, 2 or 3) iBUG-68 points in image px; a third coordinate is ignored.
+
+        Returns:
+            The detections, each box drawn tightly around its landmarks, score 1.
+
+        Raises:
+            DetectorError: if landmarks are not finite, all in one place or of the wrong shape.
+        """
+        points = _numbers(landmarks, "landmarks")
+        if not points.size:
+            return cls.none()
+        if points.ndim != 3 or points.shape[1] != 68 or points.shape[2] not in (2, 3):
+            raise DetectorError(f"landmarks must be (n, 68, 2), not {points.shape}")
+        points = points[..., :2]
+        around = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
+        return cls(around, np.ones(len(points), np.float32), points)
 
     def select(self, index: "np.typing.NDArray[np.intp]") -> "Detections":
         """Return the faces at `index` (m,), in that order."""
@@ -90,3 +114,10 @@ class Detector(Protocol):
 def box_areas(boxes: Float32) -> Float32:
     """Return the areas (n,) of boxes (n, 4) in square pixels."""
     return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), np.float32)
+
+
+def _numbers(values: Floats, name: str) -> Float32:
+    try:
+        return np.asarray(values, np.float32)
+    except (TypeError, ValueError):
+        raise DetectorError(f"{name} must be one array of numbers, every face in the same form") from None

@@ -73,6 +73,10 @@ class HeadModel:
         object.__setattr__(self, "expression_basis", bases[points.identities :])
         self.__dict__["points"] = points
 
+    def __repr__(self) -> str:
+        modes = f"{len(self.identity_std)} identity modes, {len(self.expression_names)} expressions"
+        return f"HeadModel('{self.name}': {self.vertices} vertices, {len(self.triangles)} triangles, {modes})"
+
     @property
     def vertices(self) -> int:
         """The number of vertices V."""
