@@ -25,6 +25,7 @@ from ddfa.bench.predict import Predictions, Watch, collect
 from ddfa.bench.report import Scores
 from ddfa.bench.sets import AnnotatedSet
 from ddfa.data.photos import Photos
+from ddfa.data.published import read_list
 from ddfa.detect import Detections
 from ddfa.errors import DataError
 from ddfa.faces import Faces
@@ -101,7 +102,7 @@ class PublishedSet:
             DataError: a file is missing or does not fit the others.
         """
         layout = _AFLW2000 if which == "aflw2000" else _AFLW
-        names = tuple(_find(folder, f"{layout.crops}.list").read_text(encoding="utf-8").split())
+        names = read_list(_find(folder, f"{layout.crops}.list"))
         n = len(names)
         labels = {
             kind: _from_zero(_array(folder, file, (n, 2, 68), (n, 3, 68)))

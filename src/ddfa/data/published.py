@@ -75,7 +75,7 @@ def read_published(config: ReadConfig) -> Labels:
     if any(given) and not all(given):
         raise DataError("the 3DDFA training set needs all of --names, --params and --whitening")
     if config.names and config.params and config.whitening:
-        names, params = _read_list(config.names), _read_params(config.params, config.whitening)
+        names, params = read_list(config.names), _read_params(config.params, config.whitening)
         labels = labels_of_crops(names, params, config.head)
         _check_pictures(config.photos, names)
     else:
@@ -154,7 +154,12 @@ def _labels(names: Sequence[str], pose: Float32, identity: Float32, expression: 
     return Labels(tuple(names), pose, identity, expression, np.zeros(len(names), np.float32), head)
 
 
-def _read_list(path: Path) -> tuple[str, ...]:
+def read_list(path: Path) -> tuple[str, ...]:
+    """Read a published list file, one picture per line.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
