@@ -1,3 +1,4 @@
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,8 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 from ddfa.align import FaceAligner  # noqa: E402
 from ddfa.data.augment import Augmentation  # noqa: E402
+from ddfa.data.dataset import LABEL_FILE  # noqa: E402
+from ddfa.data.labels import Labels  # noqa: E402
 from ddfa.errors import DataError, ModelError  # noqa: E402
 from ddfa.regress.whitening import Whitening  # noqa: E402
 from ddfa.train import state  # noqa: E402
@@ -16,6 +19,8 @@ from ddfa.train.loop import train  # noqa: E402
 from ddfa.train.networks import create, normalise  # noqa: E402
 from ddfa.train.package import at_resolution, package  # noqa: E402
 from ddfa.train.state import load_checkpoint, start_from  # noqa: E402
+
+from ..conftest import make_basis, make_labelled_photos  # noqa: E402
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -75,6 +80,24 @@ def test_the_run_becomes_a_bundle_that_aligns(run, tmp_path):
     assert faces.landmarks68.shape == (1, 68, 3) and np.isfinite(faces.landmarks68).all()
     assert bundle.layout.size == 144 and bundle.input_size == 32
     assert bundle.architecture == "mobilenet_v1_025.open"
+
+
+def test_a_published_head_is_trained_for_and_packed(settings, tmp_path):
+    """Labels as `ddfa data read` makes them; a Basel head has no mirror maps."""
+    basis = tmp_path / "bfm.pkl"
+    basis.write_bytes(pickle.dumps(make_basis()))
+    data = make_labelled_photos(tmp_path / "data")
+    labels = Labels.load(data / LABEL_FILE)
+    scale = np.float32([[1e-3], [1e-3], [1e-3]])  # the basis is in micrometres
+    pose = np.concatenate([scale * labels.pose[..., :3], labels.pose[..., 3:]], axis=-1)
+    identity, expression = labels.identity[:, :40], labels.expression[:, :10]
+    replace(labels, pose=pose, identity=identity, expression=expression, head="bfm-v2").save(data / LABEL_FILE)
+    changes = {"head": basis, "data": (data,), "output": tmp_path / "run", "samples": 8}
+    bundle = package(train(replace(settings, augment=Augmentation(mirror=0), **changes)), tmp_path / "bundle")
+    basis.unlink()
+    assert bundle.architecture == "mobilenet_v1_025.bfm-v2" and bundle.layout.size == 62
+    faces = FaceAligner(tmp_path / "bundle", threads=1)(np.zeros((90, 90, 3), np.uint8), boxes=[[20, 20, 80, 80]])
+    assert faces.vertices.shape == (1, 90, 3)
 
 
 def same(one, two):

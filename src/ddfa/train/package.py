@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ddfa.regress.bundle import MODEL_FILE, Bundle, write_bundle
+from ddfa.head.readers import published_files
+from ddfa.regress.bundle import MODEL_FILE, OPEN_HEAD, Bundle, write_bundle
 from ddfa.regress.convention import PixelConvention
 from ddfa.regress.whitening import Whitening
 from ddfa.train.export import export_onnx
 from ddfa.train.state import Run
 
 _LICENCE = "MIT"
+_HEAD = "head"
 _FRAME = 120  # side in px of the crop frame that labels speak of
 
 
@@ -35,9 +37,7 @@ def package(run: Run, folder: Path, training_data: str = "") -> Bundle:
         model = Path(temporary) / MODEL_FILE
         network = copy.deepcopy(run.average_network).cpu().deployed()
         export_onnx(network, model, config.resolution)
-        files = {MODEL_FILE: model}
-        if config.head is not None:
-            files[f"head/{config.head.name}"] = config.head
+        place, files = head_files(config.head)
         bundle = Bundle(
             name=config.name,
             architecture=f"{config.arch}.{head.name}",
@@ -46,10 +46,22 @@ def package(run: Run, folder: Path, training_data: str = "") -> Bundle:
             whitening=at_resolution(run.whitening, config.resolution),
             licence=_LICENCE if config.head is None else head.licence,
             input_size=config.resolution,
-            head="open" if config.head is None else f"head/{config.head.name}",
+            head=place,
             training_data=training_data or ", ".join(folder.name for folder in config.data),
         )
-        return write_bundle(bundle, folder, files)
+        return write_bundle(bundle, folder, files | {MODEL_FILE: model})
+
+
+def head_files(head: Path | None) -> tuple[str, dict[str, Path]]:
+    """What a bundle says about its head model, and the files it needs for that: name inside the bundle -> file.
+
+    Args:
+        head: a published basis or an `.npz`; None for the open head.
+    """
+    if head is None:
+        return OPEN_HEAD, {}
+    files = {f"{_HEAD}/{name}": path for name, path in published_files(head).items()}
+    return _HEAD if head.is_dir() else f"{_HEAD}/{head.name}", files
 
 
 def at_resolution(whitening: Whitening, resolution: int) -> Whitening:

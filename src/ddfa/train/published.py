@@ -11,7 +11,7 @@ import torch
 
 from ddfa.errors import ModelError, reason
 from ddfa.head.model import HeadModel
-from ddfa.head.readers import published_files, read_whitening
+from ddfa.head.readers import read_whitening
 from ddfa.regress.bundle import MODEL_FILE, Bundle, write_bundle
 from ddfa.regress.convention import PixelConvention
 from ddfa.regress.layout import ParamLayout
@@ -19,11 +19,11 @@ from ddfa.regress.session import Regressor
 from ddfa.regress.whitening import Whitening
 from ddfa.train.export import export_onnx
 from ddfa.train.networks import MobileNetV1
+from ddfa.train.package import head_files
 
 # Parameter count -> layout, as published code reads it.
 _LAYOUTS = {62: ParamLayout(40, 10), 72: ParamLayout(40, 20), 141: ParamLayout(100, 29)}
 _LICENCE = "weights of published 3DDFA (MIT); basis derived from the Basel Face Model: academic use only"
-_HEAD = "head"
 
 
 def import_3ddfa(
@@ -57,7 +57,7 @@ def import_3ddfa(
         model = Path(folder) / MODEL_FILE
         width, published = _convert(checkpoint, model)
         layout = _layout(len(mean), head)
-        files = {f"{_HEAD}/{name}": path for name, path in published_files(basis).items()}
+        place, files = head_files(basis)
         bundle = Bundle(
             name=output.name,
             architecture="unknown" if width is None else f"mobilenet_v1_{100 * width:03.0f}.{head.name}",
@@ -66,7 +66,7 @@ def import_3ddfa(
             whitening=Whitening(mean, std),
             licence=_LICENCE,
             channel_order="BGR",
-            head=_HEAD if basis.is_dir() else f"{_HEAD}/{basis.name}",
+            head=place,
             training_data="300W-LP, by the authors of 3DDFA",
         )
         _try_out(bundle, model)
