@@ -191,7 +191,7 @@ def test_cut_off(photo, capfd, kind: str, fraction: float) -> None:
 
 def test_cut_off_progressive_jpeg(photo) -> None:
     content = noise("JPEG", progressive=True)
-    with pytest.raises(ImageError, match="cut off .* JPEG"):
+    with pytest.raises(ImageError, match=r"cut off .* JPEG"):
         read_image(photo(content[: len(content) // 2]))
 
 

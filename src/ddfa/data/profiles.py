@@ -4,7 +4,7 @@ import io
 import os
 import tarfile
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
@@ -14,14 +14,13 @@ from rich.progress import track
 from ddfa.arrays import Float32, Float64, Floats, Int32, UInt8
 from ddfa.data.dataset import LABEL_FILE, PHOTO_FILE, LabelledPhotos
 from ddfa.data.labels import Labels
+from ddfa.data.parts import PARTS, begin_parts
 from ddfa.data.profiling import profile, remove_face, turn
 from ddfa.errors import OutputError
-from ddfa.files import make_folder
 from ddfa.geometry.pose import decompose, euler_from_matrix, matrix_from_euler
 from ddfa.geometry.roi import crop_matrix, roi_from_landmarks
 from ddfa.head.model import HeadModel
 
-_PARTS = "parts"
 _CHUNK = 250
 _SHOWN = ("skin",)  # the regions drawn; eyes and mouth are painted on the skin by the photo
 _SEEN_THROUGH = ("eye_left", "eye_right", "teeth", "tongue", "mouth_inner")
@@ -73,7 +72,8 @@ def make_profiles(config: ProfileConfig) -> Labels:
         DataError: the data set cannot be used.
         OutputError: the folder cannot be written.
     """
-    parts = make_folder(config.output / _PARTS)
+    settings = {name: value for name, value in asdict(config).items() if name not in ("output", "workers")}
+    parts = begin_parts(config.output, settings)
     starts = range(0, config.count, _CHUNK)
     todo = [start for start in starts if not (parts / f"{start:06d}.npz").is_file()]
     workers = config.workers or os.cpu_count() or 1
@@ -200,7 +200,7 @@ def _make_chunk(start: int) -> None:
         pictures.append(encoded.ravel())
         poses.append(pose)
         indices.append(index)
-    path = config.output / _PARTS / f"{start:06d}.npz"
+    path = config.output / PARTS / f"{start:06d}.npz"
     temporary = path.with_suffix(".tmp.npz")
     lengths = np.array([len(p) for p in pictures])
     np.savez(temporary, pictures=np.concatenate(pictures), lengths=lengths, poses=np.stack(poses), indices=indices)
@@ -228,6 +228,7 @@ def _collect(config: ProfileConfig, parts: list[Path]) -> Labels:
     except OSError as error:
         raise OutputError(f"cannot write {config.output / PHOTO_FILE} ({error.strerror}): choose another") from error
     own = source.select(np.concatenate(indices))
-    labels = Labels(tuple(names), np.concatenate(poses), own.identity, own.expression, own.quality, own.head)
+    sources = own.sources or own.names
+    labels = Labels(tuple(names), np.concatenate(poses), own.identity, own.expression, own.quality, own.head, sources)
     labels.save(config.output / LABEL_FILE)
     return labels
