@@ -185,6 +185,13 @@ def test_a_start_keeps_the_parameters_of_its_checkpoint(run):
     np.testing.assert_allclose((given / new.std)[:, seen], (expected / new.std)[:, seen], atol=1e-3)
 
 
+def test_a_start_from_published_weights():
+    published, network = create("mobilenet_v1_025", 62), create("mobilenet_v1_025", 144, 68)
+    state = {f"module.{name}": tensor for name, tensor in published.state_dict().items()}
+    start_from(network, {"epoch": 50, "state_dict": state}, Whitening(np.zeros(144), np.ones(144)))
+    assert torch.equal(network.conv1.weight, published.conv1.weight) and network.fc.out_features == 144
+
+
 def test_whitening_at_another_resolution_keeps_pixel_centres():
     mean = np.arange(14, dtype=np.float32)
     half = at_resolution(Whitening(mean, np.ones(14, np.float32)), 60)

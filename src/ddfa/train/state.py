@@ -130,7 +130,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def start_from(network: Network, saved: dict[str, Any], whitening: Whitening) -> None:
-    """Copy every tensor of a checkpoint's averaged network (or plain state dict) that fits by name and shape.
+    """Copy every tensor of a checkpoint's averaged network, or of a published one, that fits by name and shape.
 
     Args:
         network: receives them.
@@ -140,7 +140,7 @@ def start_from(network: Network, saved: dict[str, Any], whitening: Whitening) ->
     Raises:
         DataError: nothing fits.
     """
-    state = saved.get("average", saved)
+    state = saved.get("average") or saved.get("state_dict", saved)
     state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     own = network.state_dict()
     fitting = {name: t for name, t in state.items() if name in own and own[name].shape == t.shape}
