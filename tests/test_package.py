@@ -21,7 +21,7 @@ def test_import_loads_nothing_heavy():
 
 def test_inference_needs_no_training_packages():
     loaded = loaded_after("import ddfa\nddfa.FaceAligner, ddfa.Faces, ddfa.HeadModel, ddfa.Bundle")
-    assert not loaded & {"torch", "onnx", "trimesh", "tyro", "numba", "scipy"}
+    assert not loaded & {"torch", "onnx", "tyro", "numba", "scipy"}
 
 
 def test_help_of_the_command_loads_no_library():
@@ -30,7 +30,7 @@ def test_help_of_the_command_loads_no_library():
 
 
 def test_align_loads_what_a_run_without_pictures_needs():
-    assert not loaded_after("import ddfa.commands.align") & {"numba", "scipy", "torch", "trimesh"}
+    assert not loaded_after("import ddfa.commands.align") & {"numba", "scipy", "torch"}
 
 
 def test_nothing_is_left_in_the_users_home(tmp_path):

@@ -14,7 +14,7 @@ from ddfa.commands.config_file import expand_config
 from ddfa.commands.exits import FAILED, INTERRUPTED, OK
 from ddfa.errors import DDFAError
 
-_TRAIN: Final = ("torch", "onnx", "trimesh", "yaml", "tensorboard")
+_TRAIN: Final = ("torch", "onnx", "openvino", "yaml", "tensorboard")
 _EXTRAS: Final = dict.fromkeys(_TRAIN, "train") | {"dlib": "dlib"}
 
 

@@ -27,7 +27,7 @@ def vertices(open_head: HeadModel) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def load():
-    trimesh = pytest.importorskip("trimesh", reason="needs the extra `train`")
+    trimesh = pytest.importorskip("trimesh", reason="needs the extra `dev`")
     return lambda path: trimesh.load(path, process=False, maintain_order=True)
 
 
