@@ -48,16 +48,12 @@ class FaceAligner:
         self.bundle = model if isinstance(model, Bundle) else find_bundle(model)
         self._given_detector = load_detector(detector) if isinstance(detector, str) else detector
         self._regressor = Regressor(self.bundle, threads)
+        self.head = HeadModel.load(self.bundle.head_path)
 
     @cached_property
     def detector(self) -> Detector:
         """The detector in use."""
         return self._given_detector or default_detector()
-
-    @cached_property
-    def head(self) -> HeadModel:
-        """The head model the parameters belong to."""
-        return HeadModel.load(self.bundle.head_path)
 
     def __call__(
         self,
