@@ -6,17 +6,13 @@ barycentric coordinates are exact (no perspective division).  Both windings are
 drawn; the larger z wins, and of two equal z the triangle that comes first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-Float32Array = NDArray[np.float32]
-Int32Array = NDArray[np.int32]
+from ddfa.arrays import Bools, Float32, Floats, Int32
 
 BACKGROUND = -1
 # Rounding may put a pixel centre on a shared edge outside both triangles: let them overlap by a hair.
@@ -32,17 +28,17 @@ class Raster(NamedTuple):
         depth: (H, W) float32, interpolated z; -inf on background.
     """
 
-    triangle: Int32Array
-    barycentric: Float32Array
-    depth: Float32Array
+    triangle: Int32
+    barycentric: Float32
+    depth: Float32
 
     @property
-    def mask(self) -> NDArray[np.bool_]:
+    def mask(self) -> Bools:
         """(H, W) bool, True where a triangle is seen."""
         return np.asarray(self.triangle >= 0)
 
 
-def rasterize(vertices: Float32Array, triangles: Int32Array, height: int, width: int) -> Raster:
+def rasterize(vertices: Float32, triangles: Int32, height: int, width: int) -> Raster:
     """Rasterise a triangle mesh with a z-buffer.
 
     Args:
@@ -66,8 +62,8 @@ def rasterize(vertices: Float32Array, triangles: Int32Array, height: int, width:
     return raster
 
 
-def rasterize_reference(vertices: Float32Array, triangles: Int32Array, height: int, width: int) -> Raster:
-    """The slow, readable twin of :func:`rasterize`: same arguments, same answer."""
+def rasterize_reference(vertices: Float32, triangles: Int32, height: int, width: int) -> Raster:
+    """The slow, readable twin of `rasterize`: same arguments, same answer."""
     raster = _empty(height, width)
     points = np.asarray(vertices, np.float32).astype(np.float64)
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float64)
@@ -91,13 +87,11 @@ def rasterize_reference(vertices: Float32Array, triangles: Int32Array, height: i
     return raster
 
 
-def interpolate(
-    raster: Raster, triangles: Int32Array, attributes: NDArray[np.floating], background: float = 0.0
-) -> Float32Array:
+def interpolate(raster: Raster, triangles: Int32, attributes: Floats, background: float = 0.0) -> Float32:
     """Spread per-vertex attributes over the picture.
 
     Args:
-        raster: result of :func:`rasterize` for the same triangles.
+        raster: result of `rasterize` for the same triangles.
         triangles: (T, 3) int, vertex indices into ``attributes`` (UV triangles serve as well).
         attributes: (V, C) float, one row per vertex.
         background: value where no triangle is seen.
@@ -111,7 +105,7 @@ def interpolate(
     return image
 
 
-def vertex_normals(vertices: Float32Array, triangles: Int32Array) -> Float32Array:
+def vertex_normals(vertices: Float32, triangles: Int32) -> Float32:
     """Area-weighted unit normals, (V, 3) float32.
 
     They point out of a mesh whose triangles are counter-clockwise seen from outside in
@@ -132,10 +126,10 @@ def vertex_normals(vertices: Float32Array, triangles: Int32Array) -> Float32Arra
 
 
 def shade(
-    normals: Float32Array,
+    normals: Float32,
     light: tuple[float, float, float] = (-0.25, 0.35, 0.9),
     ambient: float = 0.35,
-) -> Float32Array:
+) -> Float32:
     """Lambert plus ambient brightness of unit normals.
 
     Args:
@@ -168,11 +162,11 @@ def _compiled(kernel: Callable[..., None]) -> Callable[..., None]:
 
 @_compiled
 def _fill(
-    vertices: Float32Array,
-    triangles: Int32Array,
-    index: Int32Array,
-    barycentric: Float32Array,
-    depth: Float32Array,
+    vertices: Float32,
+    triangles: Int32,
+    index: Int32,
+    barycentric: Float32,
+    depth: Float32,
 ) -> None:
     height, width = index.shape
     for t in range(triangles.shape[0]):
@@ -213,11 +207,11 @@ def _fill(
 
 @_compiled
 def _interpolate(
-    index: Int32Array,
-    barycentric: Float32Array,
-    triangles: Int32Array,
-    values: Float32Array,
-    image: Float32Array,
+    index: Int32,
+    barycentric: Float32,
+    triangles: Int32,
+    values: Float32,
+    image: Float32,
 ) -> None:
     for y in range(index.shape[0]):
         for x in range(index.shape[1]):
