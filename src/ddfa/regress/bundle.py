@@ -35,7 +35,7 @@ class Bundle:
 
     Attributes:
         name: e.g. "mb1-v2".
-        architecture: e.g. "mobilenet_v1_1.0".
+        architecture: e.g. "mobilenet_v1_050.open".
         convention: how crop pixels map to image pixels.
         layout: what the parameters are.
         whitening: mean and standard deviation of the parameters.
