@@ -1,6 +1,7 @@
 """Annotated photos to measure on: `.npz` files, folders of `.pts` files, folders of AFLW2000-3D `.mat` files."""
 
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,8 +93,10 @@ def _load_npz(path: Path) -> AnnotatedSet:
         with np.load(path, allow_pickle=False) as archive:
             names = tuple(str(name) for name in archive["names"])
             known = {key: np.asarray(archive[key], np.float32) for key in archive.files if key in _SHAPES}
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is not an annotated set ({error}): it needs names, landmarks68, yaw_deg") from None
+    except FileNotFoundError:
+        raise DataError(f"no annotated set at {path}: give an .npz or a folder, see docs/benchmarks.md") from None
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
+        raise DataError(f"{path} is not an annotated set: give an .npz that holds names and landmarks68") from None
     if not known:
         raise DataError(f"{path} annotates nothing: it needs one of {', '.join(_SHAPES)}")
     for key, array in known.items():
