@@ -63,7 +63,7 @@ def head_contact_sheet(head: HeadModel, tile: int = 240) -> UInt8:
         ModelError: the model has no triangles.
     """
     if not len(head.triangles):
-        raise ModelError(f"head model '{head.name}' has no triangles to draw: put its tri.mat or tri.pkl into its folder")
+        raise ModelError(f"head model '{head.name}' has no triangles to draw: put its tri.mat or tri.pkl beside it")
     large = [draw_head(head, view=view, size=2 * tile) for view in (_FRONT, _THREE_QUARTERS, _PROFILE)]
     large.append(draw_head(head, view=View(0, 1.3), size=2 * tile, landmarks=True))
     for image, text in zip(large, ("mean", "45 degrees", "profile", "68 landmarks"), strict=True):
