@@ -42,8 +42,11 @@ def test_pts_folder(pts_folder):
 
 
 def test_damaged_sets(annotated, pts_folder, mat_folder, tmp_path):
-    with pytest.raises(DataError, match="not an annotated set"):
+    with pytest.raises(DataError, match=r"no annotated set at .*none\.npz"):
         AnnotatedSet.load(tmp_path / "none.npz")
+    (tmp_path / "damaged.npz").write_bytes(b"PK")
+    with pytest.raises(DataError, match="is not an annotated set"):
+        AnnotatedSet.load(tmp_path / "damaged.npz")
     shutil.copy(annotated, tmp_path / "alone.npz")
     with pytest.raises(DataError, match=r"alone\.tar"):
         AnnotatedSet.load(tmp_path / "alone.npz")
