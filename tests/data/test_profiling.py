@@ -63,7 +63,7 @@ def test_fill_holes_keeps_what_is_covered():
 
 
 def test_profiles_are_turned_and_labelled(labelled, head, tmp_path):
-    config = ProfileConfig(labelled, tmp_path / "out", count=6, nods=0.0, worst=0.0, workers=1, picture=96)
+    config = ProfileConfig(labelled, tmp_path / "out", count=6, nods=0.0, frontal=0.0, worst=0.0, workers=1, picture=96)
     labels = make_profiles(config)
     data = LabelledPhotos.open(config.output, head)
     assert len(labels) == 6 and data.photos.read(labels.names[0]).shape == (96, 96, 3)
@@ -79,3 +79,16 @@ def test_profiles_resume(labelled, tmp_path):
     config = ProfileConfig(labelled, tmp_path / "out", count=2, worst=0.0, workers=1, picture=48)
     first = make_profiles(config)
     np.testing.assert_array_equal(make_profiles(config).pose, first.pose)
+
+
+def test_frontal_pictures_keep_the_pose_and_change_the_lids(labelled, head, tmp_path):
+    settings = {"count": 8, "worst": 0.0, "workers": 1, "picture": 96}
+    labels = make_profiles(ProfileConfig(labelled, tmp_path / "out", frontal=1.0, **settings))
+    data = LabelledPhotos.open(labelled, head)
+    own = [data.labels.names.index(source) for source in labels.sources]
+    camera = np.diag([1.0, -1.0, 1.0]) @ labels.pose
+    yaw = euler_from_matrix(decompose(camera).rotation)[:, 0]
+    assert (np.abs(yaw - data.yaw_deg[own]) < 10.5).all()
+    np.testing.assert_array_equal(labels.identity, data.labels.identity[own])
+    changed = np.abs(labels.expression - data.labels.expression[own]).max(axis=1) > 0.02
+    assert changed.any()

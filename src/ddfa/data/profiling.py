@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, Float64, Floats, Int32, UInt8
+from ddfa.head.model import HeadModel
 from ddfa.render.rasterize import interpolate, rasterize
 
 # Background anchors lie this many px apart, at a face of some hundred px.
@@ -16,6 +17,7 @@ _GRID_STEP = 4
 # How fast the hair and the background fall behind the silhouette (depth per px) and how far (in face sizes).
 _FALL_SLOPE = 1.2
 _FALL_LIMIT = 0.7
+_TEXTURED = ("skin", "eye_left", "eye_right", "teeth", "tongue", "mouth_inner")
 
 
 def profile(
@@ -57,6 +59,14 @@ def profile(
     if backdrop is None:
         backdrop = remove_face(photo, vertices, triangles)
     return np.where(raster.mask[..., None], np.asarray(picture, np.uint8), backdrop)
+
+
+def drawn_triangles(head: HeadModel) -> Int32:
+    """The triangles (T, 3) that carry texture: skin, eyes and mouth of the open head, everything of others."""
+    drawn = [head.regions[name] for name in _TEXTURED if name in head.regions]
+    if not drawn:
+        return head.triangles
+    return np.asarray(head.triangles[np.any(drawn, axis=0)[head.triangles].all(axis=1)], np.int32)
 
 
 def facing(vertices: Floats, triangles: Int32) -> Int32:
