@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ddfa.data.dataset import CropStream, LabelledPhotos, kept_aside, photo_path, rescaled
+from ddfa.data.dataset import CropStream, LabelledPhotos, expressiveness, kept_aside, photo_path, rescaled
 from ddfa.data.photos import Photos
 from ddfa.errors import DataError
 from ddfa.regress.convention import PixelConvention
@@ -67,6 +67,34 @@ def test_turned_faces_follow_the_photo_they_come_from(labelled, head):
     aside = set(data.split(0.5)[1].labels.names)
     turned = replace(data, labels=replace(data.labels, names=("a", "b", "c"), sources=data.labels.names))
     assert set(turned.split(0.5)[1].labels.sources) == aside
+
+
+def test_strong_expressions_are_told_from_common_ones(head):
+    faces = np.zeros((5, 52))
+    for face, name, value in (
+        (1, "eyeBlinkLeft", 0.6),
+        (2, "jawOpen", 0.9),
+        (3, "eyeBlinkRight", 0.2),
+        (4, "browInnerUp", 1),
+    ):
+        faces[face, head.expression_names.index(name)] = value
+    strength = expressiveness(faces, head.expression_names)
+    np.testing.assert_array_equal(strength[[0, 1, 2, 4]], [0, 1, 1, 0])
+    assert 0 < strength[3] < 0.1
+    np.testing.assert_array_equal(expressiveness(faces[:, :10], [f"mode {k}" for k in range(10)]), 0)
+
+
+def test_strong_expressions_are_drawn_more_often(labelled, head):
+    data = LabelledPhotos.open(labelled, head)
+    expression = np.zeros_like(data.labels.expression)
+    expression[1, head.expression_names.index("jawOpen")] = 1.0
+    data = replace(data, labels=replace(data.labels, expression=expression), yaw_deg=np.zeros(3))
+    drawn = {}
+    for weight in (0.0, 4.0):
+        stream, rng = CropStream([data], (1.0,), head, expressive=weight), np.random.default_rng(0)
+        drawn[weight] = np.mean([stream.draw(rng)[1] == 1 for _ in range(400)])
+    assert drawn[0.0] == pytest.approx(1 / 3, abs=0.08)
+    assert drawn[4.0] == pytest.approx(5 / 7, abs=0.08)
 
 
 def test_shares_must_match_the_sets(labelled, head):

@@ -21,6 +21,8 @@ from ddfa.head.model import HeadModel
 LABEL_FILE = "labels.npz"
 PHOTO_FILE = "photos.tar"
 PHOTO_LINK = "photos.txt"
+# Coefficients that only about one photo in twenty reaches, of expressions that matter and are rare among photos.
+_STRONG = {"eyeBlink": 0.5, "eyeWide": 0.12, "jawOpen": 0.3, "mouthPucker": 0.12, "mouthFunnel": 0.15}
 
 
 @dataclass(eq=False)
@@ -76,6 +78,24 @@ def kept_aside(names: Sequence[str], share: float) -> NDArray[np.bool_]:
     return np.array([int.from_bytes(digest) < share * 2**32 for digest in digests], np.bool_)
 
 
+def expressiveness(expression: Floats, names: Sequence[str]) -> Float64:
+    """How far faces are from the relaxed, open-eyed look of most photos.
+
+    Args:
+        expression: (n, E) coefficients.
+        names: of the E expressions; others than ARKit's do not count.
+
+    Returns:
+        (n,) in 0..1, 1 where eyes are shut or wide, one eye is shut, or the mouth is wide open or pursed.
+    """
+    result = np.zeros(len(expression))
+    for values, name in zip(np.asarray(expression, np.float64).T, names, strict=True):
+        strong = _STRONG.get(name.removesuffix("Left").removesuffix("Right"))
+        if strong is not None:
+            result = np.maximum(result, np.clip(values / strong, 0, 1) ** 3)  # moderate ones are common
+    return result
+
+
 def photo_path(folder: Path) -> Path:
     """Where the photos of a data set lie: its own tar, or the place its `photos.txt` names.
 
@@ -103,6 +123,7 @@ class CropStream:
         resolution: side in px of the crops themselves; smaller ones train faster. None means `size`.
         options: strength of the augmentation.
         turned: extra weight of a photo per 45° of yaw: turned faces are rare among photos.
+        expressive: extra weight of a photo with shut eyes or another strong expression: these are rare as well.
         memory: pictures already decoded, by set and index.
     """
 
@@ -113,14 +134,21 @@ class CropStream:
     resolution: int | None = None
     options: Augmentation = field(default_factory=Augmentation)
     turned: float = 2.0
+    expressive: float = 0.0
     memory: dict[tuple[int, int], UInt8] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.sets) != len(self.shares):
             raise DataError(f"{len(self.sets)} data sets need as many shares, not {len(self.shares)}")
         self._odds = np.cumsum(self.shares) / np.sum(self.shares)
-        weights = [1 + self.turned * np.abs(data.yaw_deg) / 45 for data in self.sets]
+        weights = [self._weights(data) for data in self.sets]
         self._draw = [np.cumsum(w) / np.sum(w) for w in weights]
+
+    def _weights(self, data: LabelledPhotos) -> Float64:
+        """How often each photo (n,) is drawn, relative to a frontal, relaxed face."""
+        strong = expressiveness(data.labels.expression, self.head.expression_names)
+        weights: Float64 = 1 + self.turned * np.abs(data.yaw_deg) / 45 + self.expressive * strong
+        return weights
 
     def preload(self) -> None:
         """Decode every picture into memory, to be shared by forked workers."""

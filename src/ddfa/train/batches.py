@@ -41,13 +41,16 @@ def open_data(config: TrainConfig, head: HeadModel) -> tuple[CropStream, HeldOut
     """
     parts = [LabelledPhotos.open(folder, head, config.worst).split(config.held_out) for folder in config.data]
     shares = config.shares or (1.0,) * len(parts)
-    stream = CropStream([own for own, _ in parts], shares, head, resolution=config.resolution, options=config.augment)
+    sets = [own for own, _ in parts]
+    stream = CropStream(
+        sets, shares, head, resolution=config.resolution, options=config.augment, expressive=config.expressive
+    )
     stream.preload()
     aside = [(data, share) for (_, data), share in zip(parts, shares, strict=True) if len(data.labels)]
     if not aside:
         return stream, None
-    sets, odds = zip(*aside, strict=True)
-    plain = CropStream(list(sets), odds, head, resolution=config.resolution, options=_PLAIN)
+    kept, odds = zip(*aside, strict=True)
+    plain = CropStream(list(kept), odds, head, resolution=config.resolution, options=_PLAIN)
     crops, target = plain.batch(_HELD_OUT_CROPS, [_HELD_OUT_SEED])
     return stream, HeldOut(torch.from_numpy(crops), torch.from_numpy(target))
 

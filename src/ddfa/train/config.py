@@ -59,6 +59,7 @@ class TrainConfig:
         precision: of the network's forward and backward pass; the loss is always computed in float32.
         compile: let torch compile the network.
         worst: share of the labels with the worst quality to leave out.
+        expressive: extra weight of photos with shut eyes or another strong expression; validation weighs none.
         held_out: share of the photos kept for validation, always the same ones.
         random_points: vertices besides the 68 landmarks in WPDC, VDC and the dense term.
         init: checkpoint whose fitting tensors start the run.
@@ -96,6 +97,7 @@ class TrainConfig:
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     compile: bool = False
     worst: float = 0.04
+    expressive: float = 1.0
     held_out: float = 0.02
     random_points: int = 132
     init: Path | None = None
