@@ -44,6 +44,7 @@ COMMANDS: Final = (
     Command(("bench", "aflw"), "ddfa.commands.bench:aflw", "accuracy of 21 points on AFLW as published"),
     Command(("bench", "pose"), "ddfa.commands.bench:pose", "head pose against labelled angles"),
     Command(("bench", "blink"), "ddfa.commands.bench:blink", "an expression against reference scores"),
+    Command(("bench", "openings"), "ddfa.commands.bench:openings", "eyes and mouth on photos kept aside from training"),
     Command(("bench", "jitter"), "ddfa.commands.bench:jitter", "how quietly landmarks lie in a video"),
     Command(("data", "label"), "ddfa.commands.data:label", "label photos with a teacher"),
     Command(("data", "read"), "ddfa.commands.read:read", "labels of the published 3DDFA set or 300W-LP"),

@@ -20,7 +20,7 @@ def test_missed_faces_are_failures_of_the_curve():
 
 def test_table_markdown_and_json_say_the_same(tmp_path):
     report = Report.of_scores("NME % on x", "NME %", [scores(), scores(what="jaw")], {"data": "x"})
-    assert report.columns[:2] == ("model", "of") and report.table().row_count == 2
+    assert report.sheet.columns[:2] == ("model", "of") and report.sheet.table().row_count == 2
     report.save(tmp_path / "new" / "out")
     record = json.loads((tmp_path / "new" / "out" / JSON_FILE).read_text())
     first = record["results"][0]
@@ -47,7 +47,7 @@ def test_any_range_can_be_drawn(end):
 def test_without_any_face():
     empty = Scores("a", np.zeros(0), np.zeros(0), 4)
     report = Report.of_scores("t", "NME %", [empty], {})
-    assert report.rows[0][1:] == ("-",) * 7 + ("4",)
+    assert report.sheet.rows[0][1:] == ("-",) * 7 + ("4",)
     draw_chart(report.chart)
 
 

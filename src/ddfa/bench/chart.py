@@ -108,7 +108,8 @@ def _draw_axes(canvas: UInt8, chart: Chart, area: tuple[int, int, int, int]) -> 
         text = f"{value:g}"
         _text(canvas, text, (left - 8 - _text_width(text, 0.42), y + 4), 0.42)
     _line(canvas, [(left, top), (left, bottom), (right, bottom)], _INK, 1)
-    _text(canvas, chart.title, (left, 24), 0.55)
+    fitting = min(1.0, (right - left) / max(_text_width(chart.title, 0.55), 1.0))
+    _text(canvas, chart.title, (left, 24), 0.55 * fitting)
     _text(canvas, chart.y_label, (left, top - 10), 0.42)
     _text(canvas, chart.x_label, ((left + right) / 2, bottom + 46), 0.48, centred=True)
 
@@ -128,13 +129,18 @@ def _draw_curve(
 
 
 def _draw_legend(canvas: UInt8, names: list[str], area: tuple[int, int, int, int]) -> None:
-    _, _, right, bottom = area
+    """Write the names where they hide least of the curves: at the lower or the upper right."""
+    _, top, right, bottom = area
     widest = max((_text_width(name, 0.45) for name in names), default=0)
-    corner, end = (right - 56 - widest, bottom - 14 - 20 * len(names)), (right - 4, bottom - 4)
-    canvas[_rows(corner[1], end[1]), _rows(corner[0], end[0])] = 255
-    for number, name in enumerate(reversed(names)):
-        y, x = bottom - 14 - 20 * number, right - 12 - widest
-        _line(canvas, [(x - 34, y - 4), (x - 8, y - 4)], _COLOURS[(len(names) - 1 - number) % len(_COLOURS)], 3)
+    height = 20 * len(names) + 10
+    columns = _rows(right - 56 - widest, right - 4)
+    starts = (bottom - 4 - height, top + 4)
+    hidden = [np.sum(canvas[_rows(start, start + height), columns].min(axis=-1) < min(_GRID)) for start in starts]
+    start = starts[int(np.argmin(hidden))]
+    canvas[_rows(start, start + height), columns] = 255
+    for number, name in enumerate(names):
+        x, y = right - 12 - widest, start + 20 * (number + 1)
+        _line(canvas, [(x - 34, y - 4), (x - 8, y - 4)], _COLOURS[number % len(_COLOURS)], 3)
         _text(canvas, name, (x, y), 0.45)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ddfa.arrays import Float32, Float64, Floats
 from ddfa.bench.chart import Chart
 from ddfa.bench.predict import Predictions, Watch
-from ddfa.bench.report import Report, number
+from ddfa.bench.report import Report, Sheet, number
 from ddfa.data.mesh_teacher import MeshTeacher
 from ddfa.data.photos import Photos
 from ddfa.errors import DataError
@@ -20,9 +20,9 @@ from ddfa.files import write_atomically
 from ddfa.head.model import HeadModel
 
 _SIDES = ("Left", "Right")
-_PRESENT = 0.9  # the mesh's probability that there is a face
+PRESENT = 0.9  # the mesh's probability that there is a face
 # Per measured opening: corner, corner of its width; upper and lower points of its heights. The subject's left.
-_OPENINGS = {
+OPENINGS = {
     "eyeBlinkLeft": ((42, 45), (43, 44), (47, 46)),
     "eyeBlinkRight": ((36, 39), (37, 38), (41, 40)),
     "jawOpen": ((60, 64), (61, 62, 63), (67, 66, 65)),
@@ -109,7 +109,7 @@ def mesh_scores(
     for i in watch(range(len(found.index))):
         photo = photos.read(photos.names[found.index[i]])
         view = teacher.observe([photo], found.landmarks68[i : i + 1, :, :2])
-        if view.presence[0] >= _PRESENT:
+        if view.presence[0] >= PRESENT:
             scores[found.index[i]] = view.scores[0]
     return ReferenceScores(photos.names, {name: scores[:, k] for name, k in wanted.items()})
 
@@ -162,7 +162,7 @@ def agreements(found: Predictions, reference: ReferenceScores, positive: float =
     if set(names) <= set(found.expression_names):
         columns = [found.expression_names.index(name) for name in names]
         measures["coefficient"] = np.clip(found.expression[:, columns], 0, 1).T.reshape(-1).astype(np.float64)
-    if set(names) <= set(_OPENINGS):
+    if set(names) <= set(OPENINGS):
         measures["landmarks"] = np.concatenate([opening(found.landmarks68, name) for name in names])
     return [
         _agreement(found, measure, values[~np.isnan(truth)], truth[~np.isnan(truth)], positive)
@@ -181,7 +181,7 @@ def opening(landmarks68: Floats, expression: str) -> Float64:
         (n,) float64: mean height of the opening over its width, in 3D; for eyes what is missing to 0.35, so that wide
         open ones give about 0.
     """
-    corners, upper, lower = _OPENINGS[expression]
+    corners, upper, lower = OPENINGS[expression]
     points = np.asarray(landmarks68, np.float64)
     width = np.linalg.norm(points[:, corners[0]] - points[:, corners[1]], axis=-1)
     ratio = np.linalg.norm(points[:, upper] - points[:, lower], axis=-1).mean(axis=1) / np.maximum(width, 1e-9)
@@ -234,7 +234,7 @@ def agreement_report(title: str, results: list[Agreement], settings: dict[str, A
         lines[f"{r.model}, {r.measure}"] = (centres[filled], levels[filled])
         top = max(top, *levels[filled].tolist())
     chart = Chart(title, "reference score", "mean of the measure", lines, 1.0, top)
-    return Report(title, columns, rows, [asdict(r) for r in results], chart, settings)
+    return Report(Sheet(title, columns, rows), [asdict(r) for r in results], chart, settings)
 
 
 def _agreement(found: Predictions, measure: str, values: Float64, truth: Floats, positive: float) -> Agreement:

@@ -49,24 +49,57 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Report:
-    """The outcome of a benchmark.
+class Sheet:
+    """A table under its title.
 
     Attributes:
         title: says what was measured on what and how.
-        columns: headings of the table.
-        rows: its cells, one row per result.
-        record: the same with all digits, for JSON.
-        chart: the curves.
-        settings: how the benchmark was run, for JSON.
+        columns: headings.
+        rows: cells.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
+
+    def table(self) -> Table:
+        """The table for the terminal."""
+        table = Table(title=self.title)
+        for name in self.columns:
+            text = name in _TEXTS
+            table.add_column(name, justify="left" if text else "right", no_wrap=text)
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def markdown(self) -> str:
+        """The table as Markdown."""
+        lines = [self.columns, tuple("---" for _ in self.columns), *self.rows]
+        return f"{self.title}\n\n" + "".join(f"| {' | '.join(_escaped(line))} |\n" for line in lines)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of a benchmark.
+
+    Attributes:
+        sheet: the results, one row each.
+        record: the same with all digits, for JSON.
+        chart: the curves.
+        settings: how the benchmark was run, for JSON.
+        further: other tables.
+    """
+
+    sheet: Sheet
     record: Sequence[Mapping[str, Any]]
     chart: Chart
     settings: Mapping[str, Any] = field(default_factory=dict)
+    further: tuple[Sheet, ...] = ()
+
+    @property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """All tables."""
+        return (self.sheet, *self.further)
 
     @staticmethod
     def of_scores(title: str, error: str, scores: Sequence[Scores], settings: Mapping[str, Any]) -> "Report":
@@ -93,22 +126,8 @@ class Report:
             named = {"model": score.model} | ({"of": score.what} if several else {})
             record.append(named | asdict(summary) | {"missed": score.missed})
         chart = cumulative_chart(title, error, {score.name: (score.errors, score.missed) for score in scores})
-        return Report(title, (*labels, *BIN_NAMES, *averages), rows, record, chart, {"bins": BIN_NAMES, **settings})
-
-    def table(self) -> Table:
-        """The table for the terminal."""
-        table = Table(title=self.title)
-        for name in self.columns:
-            text = name in _TEXTS
-            table.add_column(name, justify="left" if text else "right", no_wrap=text)
-        for row in self.rows:
-            table.add_row(*row)
-        return table
-
-    def markdown(self) -> str:
-        """The table as Markdown, under its title."""
-        lines = [self.columns, tuple("---" for _ in self.columns), *self.rows]
-        return f"{self.title}\n\n" + "".join(f"| {' | '.join(_escaped(line))} |\n" for line in lines)
+        sheet = Sheet(title, (*labels, *BIN_NAMES, *averages), rows)
+        return Report(sheet, record, chart, {"bins": BIN_NAMES, **settings})
 
     def save(self, folder: Path) -> None:
         """Write `results.json`, `results.md` and `curve.png`.
@@ -117,9 +136,9 @@ class Report:
             OutputError: the folder cannot be written.
         """
         make_folder(folder)
-        content = {"title": self.title, **self.settings, "results": list(self.record)}
+        content = {"title": self.sheet.title, **self.settings, "results": list(self.record)}
         write_atomically(folder / JSON_FILE, (json.dumps(_plain(content), indent=2) + "\n").encode())
-        write_atomically(folder / MARKDOWN_FILE, self.markdown().encode())
+        write_atomically(folder / MARKDOWN_FILE, "\n".join(sheet.markdown() for sheet in self.sheets).encode())
         picture = cv2.cvtColor(draw_chart(self.chart), cv2.COLOR_RGB2BGR)
         write_atomically(folder / CHART_FILE, cv2.imencode(".png", picture)[1].tobytes())
 

@@ -1,7 +1,7 @@
 """`ddfa bench ...`: model bundles measured side by side."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +15,16 @@ from ddfa.align import FaceAligner
 from ddfa.bench.expression import ReferenceScores, agreement_report, agreements, mesh_scores
 from ddfa.bench.jitter import follow, read_video, score_jitter
 from ddfa.bench.landmarks import LandmarkOptions, Normaliser, score
+from ddfa.bench.openings import (
+    Opinion,
+    annotated,
+    joined,
+    kept_aside_photos,
+    openings_report,
+    opinion_of_labels,
+    opinion_of_mesh,
+    opinion_of_model,
+)
 from ddfa.bench.pose import score_pose, within
 from ddfa.bench.predict import Predictions, Watch, predict
 from ddfa.bench.published import PublishedSet, load_points21, score21
@@ -25,7 +35,7 @@ from ddfa.data.photos import Photos
 from ddfa.detect.yunet import YuNet
 from ddfa.errors import DataError
 from ddfa.files import make_folder
-from ddfa.regress.registry import DEFAULT
+from ddfa.regress.registry import DEFAULT, find_bundle
 
 # The threshold of the published figures: on cropped photos of one face a weak box is still the face.
 _DETECTION_THRESHOLD = 0.5
@@ -49,14 +59,19 @@ class Models:
     def aligners(self) -> list[FaceAligner]:
         """The models, with a detector of their own."""
         detector = YuNet(score_threshold=_DETECTION_THRESHOLD)
-        return [FaceAligner(model, detector, self.threads) for model in self.models]
+        bundles = [find_bundle(model) for model in self.models]
+        names = [bundle.name for bundle in bundles]
+        if len(set(names)) < len(set(self.models)):  # bundles of several runs are often called the same
+            bundles = [replace(bundle, name=model) for bundle, model in zip(bundles, self.models, strict=True)]
+        return [FaceAligner(bundle, detector, self.threads) for bundle in bundles]
 
     def finish(self, report: Report) -> int:
         """Print a report and write its files; returns exit code 0."""
         console = Console()
         if not console.is_terminal:  # a table cut to 80 columns helps no log file
             console = Console(width=_WIDTH)
-        console.print(report.table())
+        for sheet in report.sheets:
+            console.print(sheet.table())
         if self.output is not None:
             report.save(self.output)
         return OK
@@ -212,6 +227,47 @@ def blink(
     settings = {"data": data.name, "faces": len(data), "expression": expression, "positive": positive}
     title = f"{expression} against the reference on {data.name} ({len(data)} photos; detected, two steps)"
     return run.finish(agreement_report(title, results, settings))
+
+
+def openings(
+    data: tuple[Path, ...],
+    run: _Models,
+    mesh_teacher: Path | None = None,
+    held_out: float = 0.02,
+    detected: bool = False,
+) -> int:
+    """Measure whether eyes and mouth follow the photo, on photos that training keeps aside.
+
+    Args:
+        data: data sets made by `ddfa data label`.
+        run: what to measure, and where the figures go.
+        mesh_teacher: a face_landmarker.task to compare with; else the labels are compared with.
+        held_out: the share kept aside in training; 1 to measure on all photos of sets that nothing was trained on.
+        detected: crop by detection and two steps, instead of from the labels' landmarks and one.
+
+    Returns:
+        Exit code 0.
+    """
+    asides = [kept_aside_photos(folder, held_out) for folder in data]
+    reference = joined(
+        opinion_of_labels(aside) if mesh_teacher is None else opinion_of_mesh(mesh_teacher, aside, _watch("face mesh"))
+        for aside in asides
+    )
+
+    def opinion(aligner: FaceAligner) -> Opinion:
+        watch = _watch(aligner.bundle.name)
+        found = [predict(aligner, annotated(aside), detected=detected, watch=watch) for aside in asides]
+        return joined(opinion_of_model(*pair) for pair in zip(found, asides, strict=True))
+
+    opinions = [(aligner.bundle.name, opinion(aligner)) for aligner in run.aligners()]
+    if mesh_teacher is not None:  # as well as a network could do that learns from them
+        opinions.append(("the labels", joined(map(opinion_of_labels, asides))))
+    count = sum(len(aside.labels) for aside in asides)
+    against = "labels" if mesh_teacher is None else "face mesh"
+    how = "detected, two steps" if detected else "RoI from labels"
+    settings = {"data": [folder.name for folder in data], "faces": count, "reference": against, "detected": detected}
+    title = f"eyes and mouth against the {against} on {count} photos kept aside from training ({how})"
+    return run.finish(openings_report(title, opinions, reference, settings | {"held_out": held_out}))
 
 
 def jitter(video: Path, run: _Protocol, frames: int = 0) -> int:
