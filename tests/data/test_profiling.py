@@ -3,7 +3,7 @@ import pytest
 
 from ddfa.data.dataset import LabelledPhotos
 from ddfa.data.profiles import ProfileConfig, make_profiles
-from ddfa.data.profiling import facing, fill_holes, profile, turn
+from ddfa.data.profiling import corner, facing, fill_frame, fill_holes, profile, turn
 from ddfa.geometry.pose import decompose, euler_from_matrix, matrix_from_euler
 
 
@@ -44,6 +44,40 @@ def test_texture_moves_with_the_mesh():
     marked = np.argwhere(turned[..., 0].astype(int) - turned[..., 1] > 100)[:, ::-1]
     assert abs(goal[0] - 40) > 10
     np.testing.assert_allclose(marked.mean(axis=0), goal[:2], atol=1.5)
+
+
+def test_the_side_that_turns_away_shows_the_backdrop():
+    vertices, triangles = dome()
+    backdrop = np.zeros((81, 81, 3), np.uint8)
+    transform = turn(matrix_from_euler(np.array([50.0, 0, 0])), np.array([40.0, 40.0, 0.0]))
+    turned = profile(np.full((81, 81, 3), 200, np.uint8), vertices, triangles, transform, backdrop)
+    side = np.sign(transform[0, 2])  # where depth goes: the dome's front moves there, past its own outline
+    away, towards = turned[40, ::-1], turned[40]
+    if side < 0:
+        away, towards = towards, away
+    assert away[:8].max() == 0  # backdrop, not the photo's margin squeezed to stripes
+    assert towards[:8].min() == 200
+
+
+def test_black_bars_take_the_colours_beside_them():
+    photo = np.zeros((60, 60, 3), np.uint8)
+    photo[10:40, 5:60] = 150
+    photo[10:12, 5:60] = 40  # the soft edge that compression leaves
+    filled = fill_frame(photo)
+    assert (filled == 150).mean() > 0.95
+    np.testing.assert_array_equal(filled[12:38, 7:], photo[12:38, 7:])
+    dark = np.zeros((20, 20, 3), np.uint8)
+    np.testing.assert_array_equal(fill_frame(dark), dark)
+    bright = np.full((20, 20, 3), 90, np.uint8)
+    np.testing.assert_array_equal(fill_frame(bright), bright)
+
+
+def test_corners_leave_the_middle_out():
+    photo = np.full((80, 80, 3), 60, np.uint8)
+    photo[40:, 30:50] = 255
+    for seed in range(8):
+        cut = corner(photo, np.random.default_rng(seed))
+        assert cut.shape == photo.shape and cut.max() == 60
 
 
 def test_triangles_that_look_away_are_dropped():

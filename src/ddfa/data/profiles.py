@@ -12,12 +12,16 @@ from ddfa.arrays import Float32, Float64, Floats, UInt8
 from ddfa.data.dataset import LabelledPhotos
 from ddfa.data.labels import Labels
 from ddfa.data.lids import Lids
-from ddfa.data.profiling import drawn_triangles, profile, remove_face, turn
+from ddfa.data.profiling import corner, drawn_triangles, fill_frame, profile, turn
 from ddfa.data.shards import Draw, PictureSet, Sample, make_pictures
 from ddfa.geometry.pose import decompose, euler_from_matrix, matrix_from_euler
 from ddfa.geometry.roi import crop_matrix, roi_from_landmarks
 from ddfa.head.model import HeadModel
 
+# A photo does not show enough of the cheek and ear for a larger turn.
+_FURTHEST_DEG = 65.0
+# Photos of turned faces show these best: one more weight per so many degrees of yaw.
+_TURNED_DEG = 20.0
 # Beyond this yaw in the photo the far eye is seen too little to be drawn anew.
 _LIDS_YAW_DEG = 40.0
 
@@ -35,7 +39,7 @@ class ProfileConfig:
         nods: share of pictures turned mostly up or down, at little yaw.
         frontal: share of pictures hardly turned at all, where only the lids change.
         lids: share of the other pictures whose lids change as well.
-        other_backdrop: share of pictures whose uncovered ground shows another photo's background.
+        other_backdrop: share of pictures where a corner of another photo stands behind the head.
         picture: side of the pictures in px.
         margin: side of the picture over the side of the face's RoI.
         worst: share of the labels with the worst quality to leave out.
@@ -51,7 +55,7 @@ class ProfileConfig:
     nods: float = 0.2
     frontal: float = 0.1
     lids: float = 0.3
-    other_backdrop: float = 0.5
+    other_backdrop: float = 0.6
     picture: int = 160
     margin: float = 1.35
     worst: float = 0.04
@@ -93,20 +97,23 @@ class Profiler:
         self._data, self._head, self._config = data, head, config
         self._triangles = drawn_triangles(head)
         self._lids = Lids(head)
+        weights = 1 + np.abs(data.yaw_deg) / _TURNED_DEG
+        self._odds = np.cumsum(weights / weights.sum())[:-1]
 
     def draw(self, rng: np.random.Generator, count: int) -> Iterator[Sample]:
         """So many pictures (S, S, 3), one after the other, with their labels."""
         for _ in range(count):
-            yield self._sample(int(rng.integers(len(self._data.labels))), rng)
+            yield self._sample(rng)
 
-    def _sample(self, index: int, rng: np.random.Generator) -> Sample:
+    def _sample(self, rng: np.random.Generator) -> Sample:
         labels = self._data.labels
+        frontal = rng.random() < self._config.frontal
+        index = int(rng.integers(len(labels))) if frontal else int(np.searchsorted(self._odds, rng.random()))
         identity, expression = labels.identity[index], labels.expression[index]
         photo, pose = self._window(index)
         backdrop = None
         if rng.random() < self._config.other_backdrop:
-            backdrop = self._empty(int(rng.integers(len(labels))))
-        frontal = rng.random() < self._config.frontal
+            backdrop = corner(self._window(int(rng.integers(len(labels))))[0], rng)
         aim = self._near_aim(pose, rng) if frontal else self._aim(pose, rng)
         shape = self._shape(identity, expression)
         if (frontal or rng.random() < self._config.lids) and abs(_euler(pose)[0]) < _LIDS_YAW_DEG:
@@ -124,7 +131,7 @@ class Profiler:
         x0, y0, x1, y1 = roi_from_landmarks(self._data.landmarks[index : index + 1])[0].astype(np.float64)
         grow = (margin - 1) / 2 * (x1 - x0)
         affine = crop_matrix(np.array([[x0 - grow, y0 - grow, x1 + grow, y1 + grow]]), size)[0]
-        photo = self._data.photos.read(self._data.labels.names[index])
+        photo = fill_frame(self._data.photos.read(self._data.labels.names[index]))
         # A photo cropped to its own border must not get a dark seam from rounding.
         window = cv2.warpAffine(photo, affine, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         pose = np.asarray(self._data.labels.pose[index], np.float64)
@@ -137,12 +144,6 @@ class Profiler:
         """The vertices (V, 3) in head space."""
         shape: Float32 = self._head.decode(identity[None], expression[None])[0]
         return shape
-
-    def _empty(self, index: int) -> UInt8:
-        photo, pose = self._window(index)
-        labels = self._data.labels
-        shape = self._shape(labels.identity[index], labels.expression[index])
-        return remove_face(photo, _placed(shape, pose), self._triangles)
 
     def _near_aim(self, pose: Float64, rng: np.random.Generator) -> tuple[float, float]:
         """Yaw and pitch in degrees near those of the photo."""
@@ -157,6 +158,7 @@ class Profiler:
             return yaw + rng.uniform(-25, 25), rng.choice([-1.0, 1.0]) * rng.uniform(15, 45)
         side = np.sign(yaw) if abs(yaw) > 8 else rng.choice([-1.0, 1.0])
         least, most = config.yaw_deg
+        most = min(most, abs(yaw) + _FURTHEST_DEG)
         goal = side * rng.uniform(min(max(least, abs(yaw)), most), most)
         return goal, float(np.clip(0.7 * pitch + rng.normal() * config.pitch_deg, -45, 45))
 

@@ -10,13 +10,23 @@ import numpy as np
 
 from ddfa.arrays import Bools, Float32, Float64, Floats, Int32, UInt8
 from ddfa.head.model import HeadModel
-from ddfa.render.rasterize import interpolate, rasterize
+from ddfa.render.rasterize import Raster, interpolate, rasterize
 
 # Background anchors lie this many px apart, at a face of some hundred px.
 _GRID_STEP = 4
 # How fast the hair and the background fall behind the silhouette (depth per px) and how far (in face sizes).
 _FALL_SLOPE = 1.2
 _FALL_LIMIT = 0.7
+# A rotation that shows less than this share of the depth sideways leaves the surroundings whole. Others keep what is
+# no further from the face than so many face sizes, and not on the side that turns away (cosine of the angle to it).
+_SLIGHT_SINE = 0.3
+_SURROUNDINGS = 0.4
+_FAR_SIDE = 0.3
+# Edges are where the depth jumps by so many px.
+_EDGE_DEPTH = 6.0
+# Darker than this is no picture but the frame around one.
+_FRAME_LEVEL = 12
+_FRAME_BLUR = 3.0
 _TEXTURED = ("skin", "eye_left", "eye_right", "teeth", "tongue", "mouth_inner")
 
 
@@ -48,17 +58,47 @@ def profile(
     shift = np.array([margin, margin, 0], np.float32)
     shifted = np.asarray(vertices, np.float32) + shift
     triangles = facing(shifted, triangles)
-    anchors, anchor_triangles = background_anchors(shifted, triangles, padded.shape[:2])
+    anchors, away, anchor_triangles = background_anchors(shifted, triangles, padded.shape[:2])
 
     sources = np.concatenate([shifted, anchors])
-    mesh = np.concatenate([triangles, anchor_triangles + len(shifted)]).astype(np.int32)
     targets = ((sources - shift) @ transform[:, :3].T + transform[:, 3]).astype(np.float32)
+    kept = _kept(away, anchor_triangles, transform, float(np.ptp(vertices[:, 1])))
+    mesh = np.concatenate([triangles, kept + len(shifted)]).astype(np.int32)
     raster = rasterize(targets, mesh, height, width)
     lookup = interpolate(raster, mesh, sources[:, :2], background=-1.0)
     picture = cv2.remap(padded, lookup[..., 0], lookup[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if backdrop is None:
         backdrop = remove_face(photo, vertices, triangles)
-    return np.where(raster.mask[..., None], np.asarray(picture, np.uint8), backdrop)
+    return _smooth_edges(np.where(raster.mask[..., None], np.asarray(picture, np.uint8), backdrop), raster)
+
+
+def _kept(away: Float32, triangles: Int32, transform: Floats, size: float) -> Int32:
+    """Those triangles of the surroundings that look right after the rotation.
+
+    On the side that turns away they would be squeezed to stripes beside the face, and what is far from the face is no
+    part of the head: there the backdrop is the better picture.
+
+    Args:
+        away: (A, 2) px, from the nearest point of the face to each anchor.
+        triangles: (B, 3) int32 among the anchors.
+        transform: (3, 4).
+        size: of the face in px.
+    """
+    # How depth shows sideways in the picture. Nods are left alone: neck and hair belong below and above a face.
+    sideways = transform[0, 2] / np.cbrt(np.linalg.det(transform[:, :3]))
+    if abs(sideways) < _SLIGHT_SINE:
+        return triangles
+    distance = np.linalg.norm(away, axis=1)
+    unfit = (away[:, 0] * np.sign(sideways) > _FAR_SIDE * distance) | (distance > _SURROUNDINGS * size)
+    return np.asarray(triangles[~unfit[triangles].any(axis=1)], np.int32)
+
+
+def _smooth_edges(picture: UInt8, raster: Raster) -> UInt8:
+    """Soften what the rasteriser cut sharp: pixels where the depth jumps."""
+    depth = np.where(raster.mask, raster.depth, -1e3).astype(np.float32)
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    jump = cv2.morphologyEx(depth, cv2.MORPH_GRADIENT, cross) > _EDGE_DEPTH
+    return np.where(jump[..., None], cv2.GaussianBlur(picture, (3, 3), 0), picture)
 
 
 def drawn_triangles(head: HeadModel) -> Int32:
@@ -74,9 +114,7 @@ def facing(vertices: Floats, triangles: Int32) -> Int32:
 
     What looks away has no texture in the photo. Counter-clockwise seen from outside is clockwise in pixels, y down.
     """
-    a, b, c = (vertices[triangles[:, k], :2] for k in range(3))
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    return triangles[area < 0]
+    return triangles[_areas(vertices, triangles) < 0]
 
 
 def remove_face(photo: UInt8, vertices: Floats, triangles: Int32) -> UInt8:
@@ -98,7 +136,7 @@ def remove_face(photo: UInt8, vertices: Floats, triangles: Int32) -> UInt8:
     return fill_holes(photo, ~head)
 
 
-def background_anchors(vertices: Floats, triangles: Int32, shape: tuple[int, int]) -> tuple[Float32, Int32]:
+def background_anchors(vertices: Floats, triangles: Int32, shape: tuple[int, int]) -> tuple[Float32, Float32, Int32]:
     """A coarse grid around a face with estimated depth: level at the silhouette, falling behind it.
 
     Args:
@@ -107,7 +145,8 @@ def background_anchors(vertices: Floats, triangles: Int32, shape: tuple[int, int
         shape: height and width of the picture that the grid covers.
 
     Returns:
-        (A, 3) float32 anchors in image space and (B, 3) int32 triangles among them.
+        (A, 3) float32 anchors in image space, (A, 2) float32 how far each lies from the nearest point of the face, and
+        (B, 3) int32 triangles among them.
     """
     raster = rasterize(np.asarray(vertices, np.float32), triangles, *shape)
     face = raster.mask
@@ -116,6 +155,8 @@ def background_anchors(vertices: Floats, triangles: Int32, shape: tuple[int, int
     )
     depth_of_label = np.zeros(nearest.max() + 1, np.float32)
     depth_of_label[nearest[face]] = raster.depth[face]
+    place_of_label = np.zeros((nearest.max() + 1, 2), np.float32)
+    place_of_label[nearest[face]] = np.argwhere(face)[:, ::-1]
     size = float(np.ptp(vertices[:, 1]))
     limit = _FALL_LIMIT * size
     fall = limit * (1.0 - np.exp(-_FALL_SLOPE * distance / limit))
@@ -132,7 +173,56 @@ def background_anchors(vertices: Floats, triangles: Int32, shape: tuple[int, int
     columns = np.arange(0, shape[1], _GRID_STEP)
     x, y = np.meshgrid(columns, rows)
     anchors = np.stack([x, y, depth[y, x]], axis=-1).reshape(-1, 3).astype(np.float32)
-    return anchors, _grid_triangles(len(rows), len(columns))
+    away = anchors[:, :2] - place_of_label[nearest[y, x].ravel()]
+    return anchors, away, _grid_triangles(len(rows), len(columns))
+
+
+def fill_frame(photo: UInt8) -> UInt8:
+    """The photo with its colours drawn out over the black bars around it, if there are any.
+
+    A crop that reaches beyond its photo has them; on a turned head they would be a black hat.
+
+    Args:
+        photo: (H, W, 3) uint8.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    bright = photo.max(axis=2) >= _FRAME_LEVEL
+    # A few pixels of noise do not make a row part of the picture, and the bars' soft edge goes with them.
+    inside = [np.flatnonzero(bright.mean(axis=axis) > 0.05) for axis in (1, 0)]
+    if not all(len(lines) for lines in inside):
+        return photo
+    (top, bottom), (left, right) = (
+        (lines[0] + 2 * (lines[0] > 0), side - 1 - lines[-1] + 2 * (lines[-1] < side - 1))
+        for lines, side in zip(inside, bright.shape, strict=True)
+    )
+    height, width = bright.shape
+    content = np.s_[top : height - bottom, left : width - right]
+    if photo[content].shape == photo.shape or photo[content].size == 0:
+        return photo
+    drawn = cv2.copyMakeBorder(photo[content], int(top), int(bottom), int(left), int(right), cv2.BORDER_REPLICATE)
+    result = np.asarray(cv2.GaussianBlur(drawn, (0, 0), _FRAME_BLUR), np.uint8)
+    result[content] = photo[content]
+    return result
+
+
+def corner(photo: UInt8, rng: np.random.Generator) -> UInt8:
+    """One of the upper corners of a photo at its full size: a background, out of focus, for another face.
+
+    Args:
+        photo: (H, W, 3) uint8, a head in its middle.
+        rng: source of randomness.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    height, width = photo.shape[:2]
+    rows, columns = int(height * rng.uniform(0.25, 0.45)), int(width * rng.uniform(0.25, 0.45))
+    cut = photo[:rows, :columns] if rng.random() < 0.5 else photo[:rows, width - columns :]
+    if rng.random() < 0.5:
+        cut = cut[:, ::-1]
+    return np.asarray(cv2.resize(np.ascontiguousarray(cut), (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def fill_holes(picture: UInt8, covered: Bools) -> UInt8:
@@ -175,6 +265,13 @@ def turn(rotation: Floats, centre: Floats, scale: float = 1.0) -> Float64:
     flip = np.diag([1.0, -1.0, 1.0])  # camera axes point y up, image space y down
     linear = scale * (flip @ rotation @ flip)
     return np.column_stack([linear, np.asarray(centre) - linear @ np.asarray(centre)])
+
+
+def _areas(vertices: Floats, triangles: Int32) -> Floats:
+    """Twice the signed area (T,) of each triangle in the picture, negative where its outside is seen."""
+    a, b, c = (vertices[triangles[:, k], :2] for k in range(3))
+    area: Floats = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    return area
 
 
 def _grid_triangles(rows: int, columns: int) -> Int32:
