@@ -1,20 +1,30 @@
-"""Make the result pictures of the README from the sample photos: `python tools/make_images.py`."""
+"""Make the pictures of the documentation from the sample photos: `python tools/make_images.py`."""
 
 import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 
-from ddfa import FaceAligner, read_image, write_image
+from ddfa import FaceAligner, Faces, read_image, write_image
+from ddfa.arrays import UInt8
+from ddfa.data.dataset import LabelledPhotos
+from ddfa.data.labels import Labels
+from ddfa.data.lids import Lids
+from ddfa.data.photos import Photos
+from ddfa.data.profiles import ProfileConfig, Profiler
 from ddfa.files import make_folder
-from ddfa.render.overlay import draw_overlay
+from ddfa.render.overlay import draw_landmarks, draw_overlay
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 900
+SEQUENCE_PHOTO = "astronaut.jpg"
+SEQUENCE_SIDE = 190
+WALL = (214, 204, 205)  # the colour behind her
 
 
 def main() -> int:
-    """Align every sample and write its overlay, smaller, to docs/images."""
+    """Align every sample and write its overlay, smaller, to docs/images; turn one of the faces."""
     aligner = FaceAligner()
     folder = make_folder(ROOT / "docs" / "images")
     for photo in sorted((ROOT / "samples").glob("*.jpg")):
@@ -23,7 +33,42 @@ def main() -> int:
         height = round(overlay.shape[0] * WIDTH / overlay.shape[1])
         write_image(folder / photo.name, cv2.resize(overlay, (WIDTH, height), interpolation=cv2.INTER_AREA))
         print(folder / photo.name)
+    faces = aligner(read_image(ROOT / "samples" / SEQUENCE_PHOTO), refine=True)
+    write_image(folder / "profile_sequence.jpg", profile_sequence(faces[0]))
+    print(folder / "profile_sequence.jpg")
     return 0
+
+
+def profile_sequence(face: Faces) -> UInt8:
+    """The face of SEQUENCE_PHOTO turned further and further, nodding, eyes shut, winking; below, with its landmarks."""
+    data = labelled(face)
+    profiler = Profiler(data, face.head, ProfileConfig(Path(), Path(), picture=SEQUENCE_SIDE))
+    yaw, pitch = (float(angle) for angle in face.euler_deg[0, :2])
+    side = np.sign(yaw)
+    lids, own = Lids(face.head), data.labels.expression[0]
+    shut, wink = own.copy(), own.copy()
+    lids.close(face.identity[0], shut, np.array([1.0, 1.0]))
+    lids.close(face.identity[0], wink, np.array([0.0, 1.0]))
+    shown = [(yaw, pitch, None), *((side * goal, pitch, None) for goal in (20, 40, 60, 80)), (yaw, pitch + 25, None)]
+    shown += [(yaw, pitch, shut), (side * 45, pitch, wink)]
+    wall = np.full((SEQUENCE_SIDE, SEQUENCE_SIDE, 3), WALL, np.uint8)
+    samples = [profiler.picture(0, (yaw, pitch), expression, wall) for yaw, pitch, expression in shown]
+    below = []
+    for sample in samples:
+        below.append(sample.picture.copy())
+        points = face.head.decode_landmarks(sample.identity[None], sample.expression[None])[0]
+        draw_landmarks(below[-1], points @ sample.pose[:, :3].T + sample.pose[:, 3])
+    return np.vstack([np.hstack([sample.picture for sample in samples]), np.hstack(below)])
+
+
+def labelled(face: Faces) -> LabelledPhotos:
+    """The face as a data set of one photo."""
+    linear = face.scale[0] * np.diag([1.0, -1.0, 1.0]) @ face.rotation[0]  # image space has y down
+    pose = np.column_stack([linear, face.translation[0]])[None].astype(np.float32)
+    quality = np.zeros(1, np.float32)
+    labels = Labels((SEQUENCE_PHOTO,), pose, face.identity, face.blendshapes, quality, face.head.name)
+    photos = Photos(ROOT / "samples")
+    return LabelledPhotos(photos, labels, labels.landmarks(face.head), face.euler_deg[:, 0].astype(np.float64))
 
 
 if __name__ == "__main__":

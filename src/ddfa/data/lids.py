@@ -17,6 +17,9 @@ _FINE = 3
 _SHUT_MM = 3.0
 # The skin of a closed lid was further up, by this share of the way the lid goes.
 _SLIDE = 0.35
+# How often eyes are widened, and how often only one is closed when eyes are closed.
+_WIDE_SHARE = 0.12
+_WINK_SHARE = 0.25
 # What lies within this many mm of an eye is drawn again, or hides it.
 _NEAR_MM = 32.0
 _LASHES_MM = 1.0
@@ -81,25 +84,40 @@ class Lids:
             (E,) float32, the expression with other lids; an eye that is closed in the photo stays closed.
         """
         result = np.array(expression, np.float32)
-        wide = rng.random() < 0.12
+        if rng.random() < _WIDE_SHARE:
+            amount = rng.uniform(0.2, 0.7)
+            for number in self._open_eyes(identity, result):
+                at = self._index(f"eyeWide{self._eyes[number].side}")
+                result[at] = max(result[at], amount)
+            return result
+        # Both eyes nearly alike, and quite shut in more than a quarter of all cases.
         shut = np.clip(rng.uniform(0.15, 1.35) + rng.normal(size=2) * 0.06, 0, 1)
-        if rng.random() < 0.25:  # a wink
+        if rng.random() < _WINK_SHARE:
             shut[rng.integers(2)] *= rng.uniform(0, 0.2)
-        amount, squint, down = rng.uniform(0.2, 0.7), rng.uniform(-0.4, 0.4), rng.uniform(0, 0.5)
-        gaps = self.openings(identity, result)
-        for eye, gap, closing in zip(self._eyes, gaps, shut, strict=True):
-            if gap < _SHUT_MM:
-                continue
-            at = {name: self._index(f"eye{name}{eye.side}") for name in ("Blink", "Wide", "Squint", "LookDown")}
-            if wide:
-                result[at["Wide"]] = max(result[at["Wide"]], amount)
-                continue
-            # Closing eyes look down and are squeezed; what the lids still miss is the blink.
-            result[at["Wide"]] *= 1 - closing
-            result[at["Squint"]] = np.clip(result[at["Squint"]] + max(squint, 0) * closing, 0, 1)
-            result[at["LookDown"]] = max(result[at["LookDown"]], down * closing)
-            self._blink(eye, identity, result, (1 - closing) * gap)
+        # Closing eyes often look down and are squeezed.
+        self.close(identity, result, shut, max(rng.uniform(-0.4, 0.4), 0), rng.uniform(0, 0.5))
         return result
+
+    def close(
+        self, identity: Floats, expression: Float32, shut: Floats, squint: float = 0.0, down: float = 0.0
+    ) -> None:
+        """Close the eyes of an expression (E,) in place.
+
+        Args:
+            identity: (I,).
+            expression: (E,).
+            shut: (2,) for the right and the left eye, 0 as in the photo to 1 closed.
+            squint: `eyeSquint` that a closed eye has in addition.
+            down: `eyeLookDown` that a closed eye has at least. What the lids still miss is made up by `eyeBlink`.
+        """
+        gaps = self.openings(identity, expression)
+        for number in self._open_eyes(identity, expression):
+            side = self._eyes[number].side
+            at = {name: self._index(f"eye{name}{side}") for name in ("Wide", "Squint", "LookDown")}
+            expression[at["Wide"]] *= 1 - shut[number]
+            expression[at["Squint"]] = np.clip(expression[at["Squint"]] + squint * shut[number], 0, 1)
+            expression[at["LookDown"]] = max(expression[at["LookDown"]], down * shut[number])
+            self._blink(number, identity, expression, (1 - shut[number]) * gaps[number])
 
     def openings(self, identity: Floats, expression: Floats) -> Float64:
         """Distance (2,) in mm between the lids of the right and the left eye of a face."""
@@ -129,10 +147,12 @@ class Lids:
     def _index(self, name: str) -> int:
         return self._head.expression_names.index(name)
 
-    def _blink(self, eye: _Eye, identity: Floats, expression: Float32, goal: float) -> None:
+    def _open_eyes(self, identity: Floats, expression: Floats) -> list[int]:
+        return [number for number, gap in enumerate(self.openings(identity, expression)) if gap >= _SHUT_MM]
+
+    def _blink(self, number: int, identity: Floats, expression: Float32, goal: float) -> None:
         """Set the blink of `expression` so that the lids are `goal` mm apart, as far as blinks go."""
-        number = self._eyes.index(eye)
-        at = self._index(f"eyeBlink{eye.side}")
+        at = self._index(f"eyeBlink{self._eyes[number].side}")
         gaps = []
         for value in (0.0, 1.0):
             expression[at] = value

@@ -39,7 +39,7 @@ class ProfileConfig:
         nods: share of pictures turned mostly up or down, at little yaw.
         frontal: share of pictures hardly turned at all, where only the lids change.
         lids: share of the other pictures whose lids change as well.
-        other_backdrop: share of pictures where a corner of another photo stands behind the head.
+        other_backdrop: share of turned heads with a corner of another photo behind them instead of their own.
         picture: side of the pictures in px.
         margin: side of the picture over the side of the face's RoI.
         worst: share of the labels with the worst quality to leave out.
@@ -105,25 +105,52 @@ class Profiler:
         for _ in range(count):
             yield self._sample(rng)
 
-    def _sample(self, rng: np.random.Generator) -> Sample:
+    def picture(
+        self,
+        index: int,
+        aim: tuple[float, float],
+        expression: Floats | None = None,
+        backdrop: UInt8 | None = None,
+        mix: float = 0.5,
+    ) -> Sample:
+        """One face turned to a pose, with its label.
+
+        Args:
+            index: of the photo.
+            aim: yaw and pitch in degrees after the turn.
+            expression: (E,) with other lids than the photo's; None leaves them.
+            backdrop: (S, S, 3) uint8, what stands behind the head; None for the photo without its head.
+            mix: see `Lids.draw`.
+        """
         labels = self._data.labels
-        frontal = rng.random() < self._config.frontal
-        index = int(rng.integers(len(labels))) if frontal else int(np.searchsorted(self._odds, rng.random()))
-        identity, expression = labels.identity[index], labels.expression[index]
+        identity, own = labels.identity[index], labels.expression[index]
         photo, pose = self._window(index)
-        backdrop = None
-        if rng.random() < self._config.other_backdrop:
-            backdrop = corner(self._window(int(rng.integers(len(labels))))[0], rng)
-        aim = self._near_aim(pose, rng) if frontal else self._aim(pose, rng)
-        shape = self._shape(identity, expression)
-        if (frontal or rng.random() < self._config.lids) and abs(_euler(pose)[0]) < _LIDS_YAW_DEG:
-            before, expression = shape, self._lids.choose(identity, expression, rng)
-            shape = self._shape(identity, expression)
-            photo = self._lids.draw(photo, pose, before, shape, rng.uniform(0.2, 0.8))
-        transform = self._turned(pose, aim, identity, expression)
+        shape, seen = self._shape(identity, own), own
+        if expression is not None:
+            before, shape, seen = shape, self._shape(identity, expression), expression
+            photo = self._lids.draw(photo, pose, before, shape, mix)
+        transform = self._turned(pose, aim, identity, seen)
         picture = profile(photo, _placed(shape, pose), self._triangles, transform, backdrop)
         source = (labels.sources or labels.names)[index]
-        return Sample(picture, _after(transform, pose), identity, expression, float(labels.quality[index]), source)
+        return Sample(picture, _after(transform, pose), identity, seen, float(labels.quality[index]), source)
+
+    def _sample(self, rng: np.random.Generator) -> Sample:
+        config, labels = self._config, self._data.labels
+        frontal = rng.random() < config.frontal
+        index = int(rng.integers(len(labels))) if frontal else int(np.searchsorted(self._odds, rng.random()))
+        backdrop = None if frontal else self._backdrop(index, rng)
+        pose = labels.pose[index]
+        aim = self._near_aim(pose, rng) if frontal else self._aim(pose, rng)
+        expression = None
+        if (frontal or rng.random() < config.lids) and abs(self._data.yaw_deg[index]) < _LIDS_YAW_DEG:
+            expression = self._lids.choose(labels.identity[index], labels.expression[index], rng)
+        return self.picture(index, aim, expression, backdrop, rng.uniform(0.2, 0.8))
+
+    def _backdrop(self, index: int, rng: np.random.Generator) -> UInt8:
+        """What stands behind the turned head of photo `index`: a corner of it or of another photo."""
+        other = int(rng.integers(len(self._data.labels)))
+        photo, _ = self._window(other if rng.random() < self._config.other_backdrop else index)
+        return corner(photo, rng)
 
     def _window(self, index: int) -> tuple[UInt8, Float64]:
         """The face and its surroundings at the picture's size, and the head's pose (3, 4) there."""
@@ -145,12 +172,12 @@ class Profiler:
         shape: Float32 = self._head.decode(identity[None], expression[None])[0]
         return shape
 
-    def _near_aim(self, pose: Float64, rng: np.random.Generator) -> tuple[float, float]:
+    def _near_aim(self, pose: Floats, rng: np.random.Generator) -> tuple[float, float]:
         """Yaw and pitch in degrees near those of the photo."""
         yaw, pitch, _ = _euler(pose)
         return yaw + rng.uniform(-10, 10), pitch + rng.uniform(-10, 10)
 
-    def _aim(self, pose: Float64, rng: np.random.Generator) -> tuple[float, float]:
+    def _aim(self, pose: Floats, rng: np.random.Generator) -> tuple[float, float]:
         """Yaw and pitch in degrees to turn to: further the way the face looks already."""
         config = self._config
         yaw, pitch, _ = _euler(pose)

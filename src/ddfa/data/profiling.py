@@ -13,20 +13,20 @@ from ddfa.head.model import HeadModel
 from ddfa.render.rasterize import Raster, interpolate, rasterize
 
 # Background anchors lie this many px apart, at a face of some hundred px.
-_GRID_STEP = 4
+_GRID_STEP = 3
 # How fast the hair and the background fall behind the silhouette (depth per px) and how far (in face sizes).
 _FALL_SLOPE = 1.2
 _FALL_LIMIT = 0.7
 # A rotation that shows less than this share of the depth sideways leaves the surroundings whole. Others keep what is
 # no further from the face than so many face sizes, and not on the side that turns away (cosine of the angle to it).
-_SLIGHT_SINE = 0.3
+_SLIGHT_SINE = 0.45
 _SURROUNDINGS = 0.4
 _FAR_SIDE = 0.3
 # Edges are where the depth jumps by so many px.
 _EDGE_DEPTH = 6.0
 # Darker than this is no picture but the frame around one.
 _FRAME_LEVEL = 12
-_FRAME_BLUR = 3.0
+_DRAWN_OUT_BLUR = 3.0
 _TEXTURED = ("skin", "eye_left", "eye_right", "teeth", "tongue", "mouth_inner")
 
 
@@ -54,7 +54,7 @@ def profile(
     """
     height, width = photo.shape[:2]
     margin = max(height, width) // 3
-    padded = cv2.copyMakeBorder(photo, margin, margin, margin, margin, cv2.BORDER_REFLECT_101)
+    padded = _extended(photo, margin, margin, margin, margin)
     shift = np.array([margin, margin, 0], np.float32)
     shifted = np.asarray(vertices, np.float32) + shift
     triangles = facing(shifted, triangles)
@@ -114,7 +114,10 @@ def facing(vertices: Floats, triangles: Int32) -> Int32:
 
     What looks away has no texture in the photo. Counter-clockwise seen from outside is clockwise in pixels, y down.
     """
-    return triangles[_areas(vertices, triangles) < 0]
+    x, y = np.ascontiguousarray(vertices[:, 0]), np.ascontiguousarray(vertices[:, 1])
+    a, b, c = np.ascontiguousarray(triangles.T)
+    area = (x[b] - x[a]) * (y[c] - y[a]) - (y[b] - y[a]) * (x[c] - x[a])
+    return np.asarray(triangles[area < 0], np.int32)
 
 
 def remove_face(photo: UInt8, vertices: Floats, triangles: Int32) -> UInt8:
@@ -131,7 +134,7 @@ def remove_face(photo: UInt8, vertices: Floats, triangles: Int32) -> UInt8:
     height, width = photo.shape[:2]
     face = rasterize(np.asarray(vertices, np.float32), triangles, height, width).mask
     # Ears, hair and the soft edge of the fit go as well.
-    reach = int(0.15 * np.ptp(vertices[:, 1])) | 1
+    reach = int(0.3 * np.ptp(vertices[:, 1])) | 1
     head = cv2.dilate(face.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
     return fill_holes(photo, ~head)
 
@@ -201,9 +204,14 @@ def fill_frame(photo: UInt8) -> UInt8:
     content = np.s_[top : height - bottom, left : width - right]
     if photo[content].shape == photo.shape or photo[content].size == 0:
         return photo
-    drawn = cv2.copyMakeBorder(photo[content], int(top), int(bottom), int(left), int(right), cv2.BORDER_REPLICATE)
-    result = np.asarray(cv2.GaussianBlur(drawn, (0, 0), _FRAME_BLUR), np.uint8)
-    result[content] = photo[content]
+    return _extended(photo[content], int(top), int(bottom), int(left), int(right))
+
+
+def _extended(photo: UInt8, top: int, bottom: int, left: int, right: int) -> UInt8:
+    """The photo with its outermost colours drawn out by so many pixels, softly."""
+    drawn = cv2.copyMakeBorder(photo, top, bottom, left, right, cv2.BORDER_REPLICATE)
+    result = np.asarray(cv2.GaussianBlur(drawn, (0, 0), _DRAWN_OUT_BLUR), np.uint8)
+    result[top : len(result) - bottom, left : result.shape[1] - right] = photo
     return result
 
 
@@ -265,13 +273,6 @@ def turn(rotation: Floats, centre: Floats, scale: float = 1.0) -> Float64:
     flip = np.diag([1.0, -1.0, 1.0])  # camera axes point y up, image space y down
     linear = scale * (flip @ rotation @ flip)
     return np.column_stack([linear, np.asarray(centre) - linear @ np.asarray(centre)])
-
-
-def _areas(vertices: Floats, triangles: Int32) -> Floats:
-    """Twice the signed area (T,) of each triangle in the picture, negative where its outside is seen."""
-    a, b, c = (vertices[triangles[:, k], :2] for k in range(3))
-    area: Floats = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    return area
 
 
 def _grid_triangles(rows: int, columns: int) -> Int32:
