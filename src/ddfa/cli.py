@@ -46,9 +46,11 @@ COMMANDS: Final = (
     Command(("bench", "blink"), "ddfa.commands.bench:blink", "an expression against reference scores"),
     Command(("bench", "openings"), "ddfa.commands.bench:openings", "eyes and mouth on photos kept aside from training"),
     Command(("bench", "jitter"), "ddfa.commands.bench:jitter", "how quietly landmarks lie in a video"),
+    Command(("bench", "curves"), "ddfa.commands.bench:curves", "training curves of runs as a picture"),
     Command(("data", "label"), "ddfa.commands.data:label", "label photos with a teacher"),
     Command(("data", "read"), "ddfa.commands.read:read", "labels of the published 3DDFA set or 300W-LP"),
     Command(("data", "profile"), "ddfa.commands.data:profile", "rotate labelled photos to large poses"),
+    Command(("data", "render"), "ddfa.commands.data:render", "draw synthetic faces from the open head"),
     Command(("train",), "ddfa.commands.train:train", "train a network on labelled photos"),
     Command(("export",), "ddfa.commands.export:export", "a bundle's network for uint8, in float16 or int8"),
 )

@@ -226,8 +226,9 @@ def openings_report(
     middles = _EDGES + 0.5
     lines = {f.model: _filled(middles, np.array(f.means)) for f in falls}
     chart = Chart(title, "lid gap of the reference, % of the face's size", "mean eyeBlink", lines, _EDGES[-1] + 1, 1.0)
-    known = settings | {"closed": closed, "eyeBlink_by_lid_gap": [asdict(f) | {"monotone": f.monotone} for f in falls]}
-    return Report(Sheet(title, columns, rows), [asdict(r) for r in results], chart, known, (second,))
+    report = Report(Sheet(title, columns, rows), [asdict(r) for r in results], chart, settings)
+    by_gap = [asdict(f) | {"monotone": f.monotone} for f in falls]
+    return report.with_further(second, closed=closed, eyeBlink_by_lid_gap=by_gap)
 
 
 def _following(model: str, measure: str, said: Opinion, reference: Opinion) -> Following:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,10 @@ class Report:
     def sheets(self) -> tuple[Sheet, ...]:
         """All tables."""
         return (self.sheet, *self.further)
+
+    def with_further(self, sheet: Sheet, **record: Any) -> "Report":
+        """The same with another table, and what it says in JSON."""
+        return replace(self, settings={**self.settings, **record}, further=(*self.further, sheet))
 
     @staticmethod
     def of_scores(title: str, error: str, scores: Sequence[Scores], settings: Mapping[str, Any]) -> "Report":

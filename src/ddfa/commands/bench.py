@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from ddfa.align import FaceAligner
+from ddfa.bench.curves import RunCurves, draw_curves
 from ddfa.bench.expression import ReferenceScores, agreement_report, agreements, mesh_scores
 from ddfa.bench.jitter import follow, read_video, score_jitter
 from ddfa.bench.landmarks import LandmarkOptions, Normaliser, score
@@ -30,11 +31,14 @@ from ddfa.bench.predict import Predictions, Watch, predict
 from ddfa.bench.published import PublishedSet, load_points21, score21
 from ddfa.bench.report import Report, Scores
 from ddfa.bench.sets import AnnotatedSet, true_landmarks
+from ddfa.bench.tone import by_tone as scores_by_tone
+from ddfa.bench.tone import tone_groups
 from ddfa.commands.exits import OK
 from ddfa.data.photos import Photos
 from ddfa.detect.yunet import YuNet
 from ddfa.errors import DataError
 from ddfa.files import make_folder
+from ddfa.images import write_image
 from ddfa.regress.registry import DEFAULT, find_bundle
 
 # The threshold of the published figures: on cropped photos of one face a weak box is still the face.
@@ -105,7 +109,9 @@ _Protocol = Annotated[Protocol, tyro.conf.arg(name="")]
 _Models = Annotated[Models, tyro.conf.arg(name="")]
 
 
-def landmarks(data: Path, run: _Protocol, inner: bool = False, normaliser: Normaliser = "box") -> int:
+def landmarks(
+    data: Path, run: _Protocol, inner: bool = False, normaliser: Normaliser = "box", by_tone: bool = False
+) -> int:
     """Measure landmark accuracy (NME, %) on annotated photos.
 
     Args:
@@ -114,6 +120,7 @@ def landmarks(data: Path, run: _Protocol, inner: bool = False, normaliser: Norma
         run: what to measure, and how.
         inner: score the 51 points inside the face only: in 2D annotations (300-W) the jaw follows the outline.
         normaliser: divide by sqrt(w h) of the true points' box, or by the distance of the outer eye corners (300-W).
+        by_tone: also by how light the skin appears in the photo.
 
     Returns:
         Exit code 0.
@@ -121,10 +128,17 @@ def landmarks(data: Path, run: _Protocol, inner: bool = False, normaliser: Norma
     annotated = AnnotatedSet.load(data)
     truth = true_landmarks(annotated)
     options = LandmarkOptions(run.aligned, inner, normaliser)
-    scores = [score(found, truth, annotated.yaw_deg, options) for found in run.predict(annotated)]
+    predictions = run.predict(annotated)
+    scores = [score(found, truth, annotated.yaw_deg, options) for found in predictions]
     error = "NME %" + ", 51 points" * inner + ", eye distance" * (normaliser == "eyes")
     settings = {"points": 51 if inner else 68, "normaliser": normaliser}
-    return run.finish(run.report(error, annotated.name, len(annotated), scores, **settings))
+    report = run.report(error, annotated.name, len(annotated), scores, **settings)
+    if by_tone:
+        groups = tone_groups(annotated, _watch("skin"))
+        parts = [part for pair in zip(predictions, scores, strict=True) for part in scores_by_tone(*pair, groups)]
+        tones = Report.of_scores(f"{error} by how light skin appears in the photo (faces)", error, parts, {})
+        report = report.with_further(tones.sheet, by_tone=tones.record)
+    return run.finish(report)
 
 
 def aflw2000(data: Path, run: _Protocol, photos: Path | None = None) -> int:
@@ -293,6 +307,21 @@ def jitter(video: Path, run: _Protocol, frames: int = 0) -> int:
     settings = {"data": video.stem, "frames": count, "detected": run.detected, "aligned": run.aligned}
     title = f"jitter, % of the face's size, on {video.stem} ({count} frames; {how})"
     return run.finish(Report.of_scores(title, "jitter, % of the face's size", scores, settings))
+
+
+def curves(runs: Annotated[tuple[Path, ...], tyro.conf.Positional], output: Path = Path("curves.png")) -> int:
+    """Draw the curves of training runs: errors on photos kept aside and loss terms, over the crops seen.
+
+    Args:
+        runs: run folders of `ddfa train`, finished or not.
+        output: the picture.
+
+    Returns:
+        Exit code 0.
+    """
+    write_image(output, draw_curves([RunCurves.load(run) for run in runs]))
+    Console().print(f"wrote {output}")
+    return OK
 
 
 def _predict_published(run: Protocol, data: PublishedSet, photos: Path | None) -> list[Predictions]:
