@@ -12,9 +12,11 @@ from ddfa.data.dataset import LABEL_FILE
 from ddfa.data.labelling import LabelConfig
 from ddfa.data.labelling import label as label_photos
 from ddfa.data.profiles import ProfileConfig, make_profiles
+from ddfa.data.renders import RenderConfig, render_faces
 
 _Label = Annotated[LabelConfig, tyro.conf.arg(name="")]
 _Profile = Annotated[ProfileConfig, tyro.conf.arg(name="")]
+_Render = Annotated[RenderConfig, tyro.conf.arg(name="")]
 
 
 def label(config: _Label) -> int:
@@ -42,6 +44,20 @@ def profile(config: _Profile) -> int:
         Exit code 0.
     """
     labels = make_profiles(config)
+    Console().print(f"{len(labels)} pictures in {config.output}")
+    return OK
+
+
+def render(config: _Render) -> int:
+    """Draw synthetic faces from the open head, with exact labels.
+
+    Args:
+        config: how many pictures, and the photos that lend skins and shapes, if any.
+
+    Returns:
+        Exit code 0.
+    """
+    labels = render_faces(config)
     Console().print(f"{len(labels)} pictures in {config.output}")
     return OK
 

@@ -1,0 +1,1 @@
+"""Synthetic faces: everything that is drawn on, over and around the open head."""

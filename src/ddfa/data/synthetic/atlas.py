@@ -1,0 +1,132 @@
+"""The open head's texture atlas: what lies where on it, and how values on the mesh get there."""
+
+from itertools import pairwise
+from typing import Final
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import Bools, Float32, Floats, Int32
+from ddfa.data.synthetic.noise import smoothstep
+from ddfa.errors import ModelError
+from ddfa.head.model import HeadModel
+from ddfa.render.rasterize import interpolate, rasterize
+
+_BROWS: Final = (range(17, 22), range(22, 27))
+_LIDS: Final = ((*range(36, 42), 36), (*range(42, 48), 42))
+_MOUTH_LINE: Final = ((*range(60, 68), 60),)
+_HAIRLINE_ROUNDS: Final = 40  # of smoothing over the mesh: the edge of the hair then spreads over some 25 mm
+
+
+class Atlas:
+    """The surface of a head in texture space; fields are those of the mean head.
+
+    Attributes:
+        head: the head model.
+        size: side S of the atlas in px.
+        inside: (S, S) bool, where some part of the head lies.
+        position: (S, S, 3) float32, head space mm; 0 outside.
+        uv: (U, 2) float32, where each texture vertex lies, atlas px.
+        skin: (S, S) bool, the skin, lips included.
+        lips: (S, S) float32 in [0, 1].
+        face: (S, S) float32, 1 on the face, falling to 0 at its edge.
+        hair: (S, S) float32, 1 where hair grows, 0 where it does not, half-way at the hairline.
+        vertex_hair: (V,) float32, the same on the mesh.
+        brow_mm: (S, S) float32, distance to the line of the brows, mm.
+        lid_mm: (S, S) float32, distance to the edges of the lids.
+        mouth_mm: (S, S) float32, distance to the line between the lips.
+
+    Raises:
+        ModelError: the head has no texture map, mirror map or regions.
+    """
+
+    def __init__(self, head: HeadModel, size: int = 384) -> None:
+        if head.uv is None or head.uv_triangles is None or head.mirror_vertices is None or "hair" not in head.regions:
+            raise ModelError(f"head '{head.name}' cannot be textured: faces are rendered with the open head only")
+        self.head, self.size = head, size
+        self.uv_triangles = head.uv_triangles
+        self.uv = np.asarray(head.uv * [size, -size] + [-0.5, size - 0.5], np.float32)
+        flat = np.column_stack([self.uv, np.zeros(len(self.uv), np.float32)]).astype(np.float32)
+        self._raster = rasterize(flat, head.uv_triangles, size, size)
+        self.inside: Bools = self._raster.mask
+        self._nearest = _nearest(self.inside)
+        self._mirror = self._mirror_lookup(head.mirror_vertices)
+        self.position = self.spread(head.mean)
+        self.skin = self.region("skin") > 0.5
+        self.lips = cv2.GaussianBlur(self.region("lips"), (0, 0), size / 300).astype(np.float32)
+        self.vertex_hair = _smoothed(head, head.regions["hair"], _HAIRLINE_ROUNDS)
+        self.face = smoothstep(self.spread(_smoothed(head, head.regions["face"], 12)[:, None])[..., 0], 0.45, 0.95)
+        self.hair = self.spread(self.vertex_hair[:, None])[..., 0]
+        points = head.landmark_points.mean
+        self.brow_mm, self.lid_mm, self.mouth_mm = (
+            np.min([_distance(self.position, points[list(line)]) for line in lines], axis=0)
+            for lines in (_BROWS, _LIDS, _MOUTH_LINE)
+        )
+
+    def spread(self, values: Floats) -> Float32:
+        """Values (V, C) at the vertices, over the atlas: (S, S, C) float32, 0 outside."""
+        return interpolate(self._raster, self.head.triangles, values)
+
+    def region(self, name: str) -> Float32:
+        """Where a region lies, (S, S) float32 in [0, 1]."""
+        return self.spread(self.head.regions[name].astype(np.float32)[:, None])[..., 0]
+
+    def closed(self, texture: Floats) -> Float32:
+        """The texture (S, S, C) with the gaps between its parts filled from the nearest part, for smooth sampling."""
+        flat = np.asarray(texture, np.float32).reshape(self.size**2, -1)
+        return flat[self._nearest].reshape(texture.shape)
+
+    def mirrored(self, texture: Floats) -> Float32:
+        """The texture (S, S, C) of the mirrored head."""
+        x, y = self._mirror[..., 0], self._mirror[..., 1]
+        result = cv2.remap(np.asarray(texture, np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(result, np.float32).reshape(texture.shape)
+
+    def beard(self) -> Float32:
+        """Where a beard grows, (S, S) float32 in [0, 1]."""
+        x, y, z = np.moveaxis(self.position, -1, 0)
+        lip_top = self.head.landmark_points.mean[33, 1]  # below the nose
+        area = smoothstep(y, lip_top + 2, lip_top - 8) * smoothstep(z, 25, 45) * (1 - smoothstep(self.lips, 0.1, 0.5))
+        sideburns = smoothstep(np.abs(x), 55, 64) * smoothstep(y, 15, 0)
+        return np.asarray(np.maximum(area, 0.6 * sideburns) * self.skin * smoothstep(y, -100, -85), np.float32)
+
+    def _mirror_lookup(self, mirror: Int32) -> Float32:
+        """Atlas px (S, S, 2) at which the mirror image of each place lies."""
+        place = np.zeros((self.head.vertices, 2), np.float32)
+        place[self.head.triangles.ravel()] = self.uv[self.uv_triangles.ravel()]
+        return self.spread(place[mirror])
+
+
+def _nearest(inside: Bools) -> Int32:
+    """Flat index (S * S,) of the nearest place inside, for each place."""
+    _, labels = cv2.distanceTransformWithLabels(
+        (~inside).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    of_label = np.zeros(labels.max() + 1, np.int32)
+    places = np.flatnonzero(inside)
+    of_label[labels.ravel()[places]] = places
+    return np.asarray(of_label[labels.ravel()], np.int32)
+
+
+def _smoothed(head: HeadModel, mask: Bools, rounds: int) -> Float32:
+    """A region (V,) with soft edges, averaged over neighbours on the mesh."""
+    from scipy.sparse import coo_array
+
+    edges = head.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    ones = np.ones(len(edges), np.float32)
+    neighbours = coo_array((ones, (edges[:, 0], edges[:, 1])), shape=(head.vertices, head.vertices)).tocsr()
+    count = np.maximum(neighbours.sum(axis=1), 1)
+    field = mask.astype(np.float32)
+    for _ in range(rounds):
+        field = np.asarray(0.5 * field + 0.5 * (neighbours @ field) / count, np.float32)
+    return field
+
+
+def _distance(positions: Float32, line: Floats) -> Float32:
+    """Distance (S, S) of positions (S, S, 3) to a line through points (K, 3)."""
+    best = np.full(positions.shape[:2], np.inf, np.float32)
+    for start, end in pairwise(line):
+        edge = end - start
+        along = np.clip((positions - start) @ edge / max(float(edge @ edge), 1e-9), 0, 1)
+        best = np.minimum(best, np.linalg.norm(positions - start - along[..., None] * edge, axis=-1))
+    return np.asarray(best, np.float32)

@@ -1,0 +1,79 @@
+"""Faces to draw: a skin, hair and eyes, of a photo or of no one."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from ddfa.arrays import Float32, Floats, UInt8
+from ddfa.data.synthetic.atlas import Atlas
+from ddfa.data.synthetic.hair import Scalp, Style, random_style
+from ddfa.data.synthetic.inner import Inner
+from ddfa.data.synthetic.noise import blend
+from ddfa.data.synthetic.skin import paint_lashes, paint_skin, plain_skin, random_hair_colour
+from ddfa.data.synthetic.unwrap import unwrap
+
+_LEAST_SEEN: Final = 0.35  # of the face, for a photo to give a texture
+_BRIGHTNESS: Final = (0.28, 0.75)  # of skin
+
+
+class Face(NamedTuple):
+    """How a person looks, apart from shape and expression.
+
+    Attributes:
+        texture: (S, S, 3) float32 reflectance on the atlas, RGB in [0, 1].
+        skin: (3,) float32, its mean colour.
+        style: what the head wears.
+    """
+
+    texture: Float32
+    skin: Float32
+    style: Style
+
+
+class Wardrobe:
+    """Makes faces.
+
+    Args:
+        atlas: of the head.
+    """
+
+    def __init__(self, atlas: Atlas) -> None:
+        self._atlas = atlas
+        self._inner, self._scalp = Inner(atlas), Scalp(atlas)
+        self._face = (atlas.face > 0.7) & (atlas.lips < 0.1)
+        self._hair = (atlas.hair > 0.6) & atlas.skin
+
+    @property
+    def scalp(self) -> Scalp:
+        """What lifts the scalp of these faces."""
+        return self._scalp
+
+    def photographed(self, photo: UInt8, vertices: Floats, rng: np.random.Generator) -> Face | None:
+        """The face on a photo (H, W, 3); None if the photo shows too little of it.
+
+        Args:
+            photo: (H, W, 3) uint8 RGB.
+            vertices: (V, 3) the fitted head in image space.
+            rng: source of randomness.
+        """
+        shown, share = unwrap(photo, vertices, self._atlas)
+        if share < _LEAST_SEEN:
+            return None
+        hair = shown[self._hair].mean(axis=0) if rng.random() < 0.7 else random_hair_colour(rng)
+        skin = np.median(shown[self._face], axis=0)
+        # What is dark or light because of the exposure is brought back to tones that skin has.
+        exposure = np.clip(skin.mean(), *_BRIGHTNESS) / max(float(skin.mean()), 1e-3)
+        around = plain_skin(self._atlas, np.clip(exposure * skin, 0, 1).astype(np.float32), rng)
+        texture = blend(around, np.clip(exposure * shown, 0, 1), self._atlas.face)
+        return self._finish(paint_lashes(self._atlas, texture, rng), np.asarray(hair, np.float32), rng)
+
+    def painted(self, rng: np.random.Generator) -> Face:
+        """The face of no one."""
+        hair = random_hair_colour(rng)
+        return self._finish(paint_skin(self._atlas, hair, rng), hair, rng)
+
+    def _finish(self, texture: Float32, hair: Float32, rng: np.random.Generator) -> Face:
+        skin = np.median(texture[self._face], axis=0).astype(np.float32)
+        style = random_style(hair, rng)
+        texture = self._inner.paint(self._scalp.paint(texture, style, rng), skin, rng)
+        return Face(self._atlas.closed(texture), skin, style)

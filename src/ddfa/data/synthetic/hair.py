@@ -1,0 +1,162 @@
+"""Hair, hats and scarves: thickness on the scalp, colour on the atlas, and a curtain round the head."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ddfa.arrays import Float32, Floats
+from ddfa.data.synthetic.atlas import Atlas
+from ddfa.data.synthetic.backdrops import random_colour
+from ddfa.data.synthetic.noise import blend, smooth_noise, smoothstep
+from ddfa.data.synthetic.parts import Part, sheet
+from ddfa.render.rasterize import vertex_normals
+
+
+@dataclass(frozen=True)
+class Style:
+    """What a head wears on its scalp.
+
+    Attributes:
+        colour: (3,) RGB in [0, 1].
+        thickness_mm: on the scalp.
+        fringe_mm: how far it reaches down the forehead from the hairline.
+        hairline: shift of the hairline, in shares of the way from bare to covered; positive recedes.
+        cloth: whether it is a hat or a scarf, which covers by height instead of where hair grows.
+        brim_mm: of a cap; 0 for none.
+        curtain_colour: (3,) RGB in [0, 1].
+        curtain_mm: how far it falls below the ears; 0 for short hair.
+        opening_deg: half the angle round the face that a curtain leaves free.
+    """
+
+    colour: Float32
+    thickness_mm: float
+    fringe_mm: float
+    hairline: float
+    cloth: bool
+    brim_mm: float
+    curtain_colour: Float32
+    curtain_mm: float
+    opening_deg: float
+
+
+def random_style(hair_colour: Float32, rng: np.random.Generator) -> Style:
+    """Choose what a head wears.
+
+    Args:
+        hair_colour: (3,) RGB in [0, 1].
+        rng: source of randomness.
+    """
+    colour, cloth = hair_colour, rng.random() < 0.14
+    thickness, fringe, brim = rng.uniform(2, 22), max(0.0, rng.normal(4, 12)), 0.0
+    hairline = rng.uniform(-0.22, 0.12)
+    curtain, opening = 0.0, rng.uniform(62, 105)
+    if rng.random() < 0.33:
+        curtain = rng.uniform(10, 190)
+    elif rng.random() < 0.08:
+        thickness, hairline = 0.0, 0.6  # bald
+    below = colour
+    if cloth:
+        colour = random_colour(rng)
+        thickness, fringe, hairline = rng.uniform(3, 12), rng.uniform(-5, 22), 0.0
+        brim = rng.uniform(30, 70) if rng.random() < 0.45 else 0.0
+        if rng.random() < 0.25:  # a scarf or hood
+            below, curtain, opening, brim = colour, rng.uniform(90, 200), rng.uniform(42, 60), 0.0
+    return Style(colour, thickness, fringe, hairline, cloth, brim, below, curtain, opening)
+
+
+class Scalp:
+    """Puts styles on one head model.
+
+    Args:
+        atlas: of the head.
+    """
+
+    def __init__(self, atlas: Atlas) -> None:
+        self._atlas = atlas
+        self._skin = atlas.head.regions["skin"]
+        self._normals = vertex_normals(atlas.head.mean, atlas.head.triangles)
+        points = atlas.head.landmark_points.mean
+        self._brow_y = float(points[17:27, 1].max())
+        face = atlas.head.mean[atlas.head.regions["face"]]
+        self._hairline_y = float(face[np.abs(face[:, 0]) < 15, 1].max())
+
+    def paint(self, texture: Float32, style: Style, rng: np.random.Generator) -> Float32:
+        """The texture (S, S, 3) with hair or cloth on it."""
+        atlas = self._atlas
+        if style.cloth:
+            weave = 1 + 0.06 * smooth_noise(rng, atlas.size, (120, 120)) + 0.08 * smooth_noise(rng, atlas.size, (9, 9))
+            cover = smoothstep(self._height(atlas.position, style), -1.5, 1.5) * atlas.skin
+        else:
+            strands = smooth_noise(rng, atlas.size, (14, 170)) + 0.6 * smooth_noise(rng, atlas.size, (40, 230))
+            weave = np.exp(rng.uniform(0.08, 0.28) * strands)
+            edge = 0.05 * smooth_noise(rng, atlas.size, (60, 160))[..., 0]
+            grown = self._grown(atlas.hair, atlas.position, style) + edge
+            cover = smoothstep(grown, 0.42, 0.58) * atlas.skin
+        return blend(texture, np.clip(style.colour * weave, 0, 1), cover)
+
+    def raise_surface(self, shape: Float32, style: Style, rng: np.random.Generator) -> Float32:
+        """The head (V, 3) in head space with its scalp lifted to the thickness of the style."""
+        mean = self._atlas.head.mean
+        if style.cloth:
+            cover = smoothstep(self._height(mean, style), -1, 6)
+        else:
+            cover = smoothstep(self._grown(self._atlas.vertex_hair, mean, style), 0.45, 0.95)
+            waves = np.sin(mean @ rng.normal(0, 0.05, (3, 4)) + rng.uniform(0, 6.3, 4)).sum(axis=1)
+            cover = cover * (1 + 0.14 * waves)
+        lift = style.thickness_mm * cover * self._skin
+        return np.asarray(shape + lift[:, None] * self._normals, np.float32)
+
+    def extras(self, shape: Float32, style: Style, rng: np.random.Generator) -> list[Part]:
+        """Curtain and brim of a style, for a head (V, 3) in head space."""
+        parts = []
+        if style.curtain_mm > 0:
+            parts.append(self._curtain(shape, style, rng))
+        if style.brim_mm > 0:
+            parts.append(self._brim(shape, style))
+        return parts
+
+    def _grown(self, hair: Floats, places: Floats, style: Style) -> Float32:
+        """How surely hair grows at places (..., 3) of the mean head: 1/2 at the hairline."""
+        y = places[..., 1]
+        fringe = smoothstep(y, self._hairline_y - style.fringe_mm - 3, self._hairline_y - style.fringe_mm + 3)
+        front = fringe * (places[..., 2] > 20) * (y > self._brow_y - 6) * (style.fringe_mm > 0)
+        return np.asarray(np.maximum(hair - style.hairline, front), np.float32)
+
+    def _height(self, places: Floats, style: Style) -> Float32:
+        """Height in mm of places (..., 3) above the edge of a hat, which sits lower at the nape."""
+        edge = self._hairline_y - style.fringe_mm + 0.25 * (places[..., 2] - 80)
+        return np.asarray(places[..., 1] - np.maximum(edge, self._brow_y + 4 - 30 * (places[..., 2] < 40)), np.float32)
+
+    def _curtain(self, shape: Float32, style: Style, rng: np.random.Generator) -> Part:
+        scalp = shape[self._atlas.head.regions["hair"]]
+        wide = np.abs(scalp[:, 0]).max() + 0.6 * style.thickness_mm + rng.uniform(1, 7)
+        back = -scalp[:, 2].min() + 0.6 * style.thickness_mm + rng.uniform(-6, 6)
+        top, rows, columns = scalp[:, 1].max(), 16, 120
+        level = np.linspace(0, 1, rows)[:, None]
+        opening = style.opening_deg + 12 * np.sin(2.5 * level + rng.uniform(0, 6)) * rng.uniform(0, 1)
+        angle = np.deg2rad(opening + (360 - 2 * opening) * np.linspace(0, 1, columns))
+        locks = smooth_noise(rng, columns, (2, 40))[:rows, :, 0]
+        height = top * 0.72 - level * (top * 0.72 + 20 + style.curtain_mm) + 0.04 * style.curtain_mm * locks
+        # The crown curves in; below the ears hair hangs straight, or comes in towards the neck.
+        crown = np.sqrt(np.clip(1 - np.clip(height / (1.02 * top), 0, 1) ** 2, 0.05, 1))
+        fall = 1 + rng.uniform(-0.25, 0.18) * np.clip(-height / 120, 0, 1) + 0.015 * locks
+        # The front edges lie close to the skin.
+        edge = np.minimum(np.arange(columns), np.arange(columns)[::-1]) / 14
+        fall = fall * (1 - 0.2 * np.clip(1 - edge, 0, 1) ** 2)
+        x, z = wide * crown * fall * np.sin(angle), back * crown * fall * np.cos(angle)
+        points = np.stack([x, height + 0 * x, z * np.where(z > 0, 0.75, 1.0)], axis=-1)
+        strands = np.exp(0.16 * smooth_noise(rng, columns, (3, 100))[:rows])
+        colours = style.curtain_colour * (strands if not style.cloth else 1 + 0.15 * (strands - 1))
+        return sheet(points[:, ::-1], np.clip(colours, 0, 1))
+
+    def _brim(self, shape: Float32, style: Style) -> Part:
+        skull = shape[self._atlas.head.regions["skin"]]
+        edge = max(self._hairline_y - style.fringe_mm, self._brow_y + 5)
+        near = skull[(np.abs(skull[:, 1] - edge) < 6) & (skull[:, 2] > 0)]
+        wide, deep = np.abs(near[:, 0]).max() + style.thickness_mm, near[:, 2].max() + style.thickness_mm
+        angle = np.deg2rad(np.linspace(-78, 78, 25))
+        out = np.linspace(-0.05, 1, 6)[:, None]
+        reach = out * style.brim_mm * np.cos(angle) ** 0.7
+        x, z = wide * np.sin(angle) + 0 * out, deep * np.cos(angle) + reach
+        y = edge + 2 - 0.18 * reach - 9 * np.sin(angle) ** 2 * out
+        return sheet(np.stack([x, y, z], axis=-1), style.colour * 0.85)

@@ -1,0 +1,133 @@
+"""Who is drawn, with which expression, looking where: identities, expressions and poses at random."""
+
+from typing import Final
+
+import numpy as np
+
+from ddfa.arrays import Bools, Float32, Float64
+from ddfa.data.labels import Labels
+from ddfa.head.model import HeadModel
+
+_SIDES: Final = ("Left", "Right")
+_UPPER: Final = ("brow", "eye", "cheekSquint")
+# Expressions people make on purpose: units of both sides without "Left" and "Right", least and largest amount.
+_ACTS: Final[dict[str, dict[str, tuple[float, float]]]] = {
+    "smile": {"mouthSmile": (0.3, 1.0), "cheekSquint": (0.1, 0.8), "mouthDimple": (0, 0.3)},
+    "laugh": {
+        "mouthSmile": (0.5, 1.0), "jawOpen": (0.1, 0.5), "mouthUpperUp": (0.2, 0.6), "cheekSquint": (0.3, 0.9),
+        "eyeSquint": (0.1, 0.6), "mouthLowerDown": (0.1, 0.5),
+    },
+    "shout": {"jawOpen": (0.5, 1.0), "mouthStretch": (0, 0.6), "mouthUpperUp": (0, 0.4), "browDown": (0, 0.6)},
+    "surprise": {"browInnerUp": (0.4, 1), "browOuterUp": (0.4, 1), "eyeWide": (0.3, 1), "jawOpen": (0.1, 0.7)},
+    "pucker": {"mouthPucker": (0.4, 1.0), "mouthFunnel": (0, 0.4)},
+    "funnel": {"mouthFunnel": (0.4, 1.0), "jawOpen": (0, 0.4)},
+    "frown": {"mouthFrown": (0.3, 1), "browDown": (0.2, 1), "mouthShrugLower": (0, 0.6)},
+    "disgust": {"noseSneer": (0.3, 1), "mouthUpperUp": (0.2, 0.7), "browDown": (0.2, 0.8), "eyeSquint": (0.1, 0.7)},
+    "press": {"mouthPress": (0.3, 1), "mouthRollLower": (0, 0.7), "mouthRollUpper": (0, 0.7)},
+    "teeth": {"mouthUpperUp": (0.3, 0.8), "mouthLowerDown": (0.3, 0.9), "mouthStretch": (0, 0.5)},
+    "sad": {"browInnerUp": (0.3, 1), "mouthFrown": (0.2, 0.8), "eyeSquint": (0, 0.4)},
+    "talk": {"jawOpen": (0.05, 0.35), "mouthLowerDown": (0, 0.4), "mouthFunnel": (0, 0.3), "mouthClose": (0, 0.05)},
+    "puff": {"cheekPuff": (0.3, 1.0), "mouthPress": (0, 0.6)},
+}  # fmt: skip
+_YAW_BANDS: Final = ((0.0, 20.0, 0.2), (20.0, 45.0, 0.25), (45.0, 90.0, 0.55))  # least, largest, share of pictures
+
+
+class People:
+    """Draws heads: as the photos show them where there are any, else from the prior of the head model.
+
+    Args:
+        head: the open head.
+        fits: labels of photos.
+    """
+
+    def __init__(self, head: HeadModel, fits: Labels | None) -> None:
+        self._std, self._fits = head.identity_std, fits
+        names = head.expression_names
+        self._units = {name: [k for k, full in enumerate(names) if _bare(full) == name] for name in map(_bare, names)}
+        self._index = {name: k for k, name in enumerate(names)}
+        self._upper = np.array([name.startswith(_UPPER) for name in names])
+
+    def identity(self, own: int | None, rng: np.random.Generator) -> Float32:
+        """Identity coefficients (I,); those of fit `own`, if given, count most."""
+        noise = rng.normal(size=len(self._std)) * self._std
+        if self._fits is None:
+            return noise.astype(np.float32)
+        fits = self._fits.identity
+        first = fits[own if own is not None else rng.integers(len(fits))]
+        share = rng.beta(1, 3)
+        mixed = np.sqrt(1 - share) * first + np.sqrt(share) * fits[rng.integers(len(fits))]
+        return np.asarray(mixed + 0.35 * noise, np.float32)
+
+    def expression(self, rng: np.random.Generator) -> Float32:
+        """Expression coefficients (E,) in [0, 1]."""
+        acted = 0.35 if self._fits is not None else 0.8
+        expression = self._acted(rng) if rng.random() < acted else self._found(rng)
+        if rng.random() < 0.5:
+            self._look(expression, rng)
+        draw = rng.random()
+        if draw < 0.16:
+            self._close(expression, rng, both=draw < 0.11)
+        return np.clip(expression, 0, 1).astype(np.float32)
+
+    def _found(self, rng: np.random.Generator) -> Float64:
+        """An expression from a photo, stronger or weaker; sometimes the eyes of one and the mouth of another."""
+        if self._fits is None:
+            return np.asarray(rng.beta(0.3, 4, len(self._upper)) * ~self._among("jaw", "mouth", "tongue"))
+        fits = self._fits.expression.astype(np.float64)
+        chosen = fits[rng.integers(len(fits))]
+        if rng.random() < 0.4:
+            chosen = np.where(self._upper, fits[rng.integers(len(fits))], chosen)
+        return np.asarray(chosen * rng.uniform(0.6, 1.5) + np.abs(rng.normal(0, 0.02, len(chosen))))
+
+    def _acted(self, rng: np.random.Generator) -> Float64:
+        """One act, or the eyes of one and the mouth of another; sides differ a little, now and then a lot."""
+        expression = np.zeros(len(self._upper))
+        acts = list(_ACTS.values())
+        chosen = [acts[rng.integers(len(acts))] for _ in range(2 if rng.random() < 0.35 else 1)]
+        lopsided = rng.uniform(0.2, 0.6) if rng.random() < 0.2 else 0.07
+        for act in chosen:
+            for name, (low, high) in act.items():
+                amount = rng.uniform(low, high)
+                for k in self._units[name]:
+                    expression[k] = max(expression[k], amount * np.exp(-abs(rng.normal(0, lopsided))))
+        for name in ("jawLeft", "jawRight", "mouthLeft", "mouthRight"):
+            expression[self._index[name]] = rng.uniform(0, 0.6) * (rng.random() < 0.04)
+        if rng.random() < 0.03:
+            expression[self._index["tongueOut"]] = rng.uniform(0.3, 1)
+            expression[self._index["jawOpen"]] = max(expression[self._index["jawOpen"]], rng.uniform(0.25, 0.6))
+        return expression
+
+    def _look(self, expression: Float64, rng: np.random.Generator) -> None:
+        """Turn both eyes the same way; in this head the lids follow."""
+        expression[self._among("eyeLook")] = 0.0
+        side, up = np.clip(rng.normal(0, 0.45), -1, 1), np.clip(rng.normal(-0.1, 0.4), -1, 1)
+        left, right = ("Out", "In") if side > 0 else ("In", "Out")  # to the subject's left, or right
+        expression[self._index[f"eyeLook{left}Left"]] = abs(side)
+        expression[self._index[f"eyeLook{right}Right"]] = abs(side)
+        for eye in _SIDES:
+            expression[self._index[f"eyeLook{'Up' if up > 0 else 'Down'}{eye}"]] = abs(up)
+
+    def _close(self, expression: Float64, rng: np.random.Generator, both: bool) -> None:
+        """Close both eyes, or wink with one."""
+        amount = 1.0 if rng.random() < 0.6 else rng.uniform(0.3, 1.0)
+        for eye in _SIDES if both else (_SIDES[int(rng.integers(2))],):
+            expression[self._index[f"eyeBlink{eye}"]] = amount
+            expression[self._index[f"eyeWide{eye}"]] = 0.0
+            expression[self._index[f"eyeSquint{eye}"]] = rng.uniform(0, 0.5) if rng.random() < 0.3 else 0.0
+
+    def _among(self, *prefixes: str) -> Bools:
+        return np.array([name.startswith(prefixes) for name in self._index])
+
+
+def random_angles(rng: np.random.Generator) -> tuple[float, float, float]:
+    """Yaw, pitch and roll in degrees: turned faces are drawn most, since photos show them least."""
+    low, high, _ = _YAW_BANDS[rng.choice(len(_YAW_BANDS), p=[share for *_, share in _YAW_BANDS])]
+    yaw = rng.uniform(low, high) * rng.choice([-1, 1])
+    pitch = rng.normal(0, 12) if rng.random() < 0.75 else rng.choice([-1, 1]) * rng.uniform(12, 35)
+    return float(yaw), float(np.clip(pitch, -35, 35)), float(rng.normal(0, 4))
+
+
+def _bare(name: str) -> str:
+    """The name of a unit without its side; units of the jaw and mouth as a whole keep theirs."""
+    whole = name in ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
+    return name if whole else name.removesuffix("Left").removesuffix("Right")

@@ -1,0 +1,106 @@
+"""A head drawn with its texture under a light, together with what it wears, before a ground."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import Float32, Float64, Int32
+from ddfa.data.synthetic.atlas import Atlas
+from ddfa.data.synthetic.lighting import shading
+from ddfa.data.synthetic.parts import Part
+from ddfa.render.rasterize import BACKGROUND, interpolate, rasterize, vertex_normals
+
+_FINE = 2  # pictures are drawn this much larger and averaged down
+_LEAST_LIGHT: Final = {"teeth": 0.55, "tongue": 0.4, "mouth_inner": 0.22, "eye_left": 0.6, "eye_right": 0.6}
+_EYE_GLOSS, _SKIN_GLOSS = 0.9, 0.16
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What is to be drawn.
+
+    Attributes:
+        shape: (V, 3) float32, the head as it looks, hair and all, in head space.
+        texture: (S, S, 3) float32 reflectance on the atlas, RGB in [0, 1].
+        extras: what the head wears, in head space.
+        pose: (3, 4), head space to image space.
+        light: (9, 3) coefficients.
+        main: (3,) direction of the main light.
+        gloss: how much of it skin reflects, 0 to 1.
+        ground: (size, size, 3) float32 RGB in [0, 1].
+    """
+
+    shape: Float32
+    texture: Float32
+    extras: list[Part]
+    pose: Float64
+    light: Float64
+    main: Float64
+    gloss: float
+    ground: Float32
+
+
+class Painter:
+    """Draws scenes of one head model.
+
+    Args:
+        atlas: of the head.
+        occlusion: (V,) share of the light that reaches each vertex.
+    """
+
+    def __init__(self, atlas: Atlas, occlusion: Float32) -> None:
+        head = atlas.head
+        self._atlas = atlas
+        floor = np.select([head.regions[name] for name in _LEAST_LIGHT], list(_LEAST_LIGHT.values()), 0.1)
+        self._occlusion = np.maximum(occlusion, floor).astype(np.float32)
+        eyes = head.regions["eye_left"] | head.regions["eye_right"]
+        wet = eyes | head.regions["teeth"] | head.regions["tongue"]
+        self._gloss = np.where(eyes, _EYE_GLOSS, np.where(wet, 0.35, 0.0)).astype(np.float32)
+        self._skin = head.regions["face"].astype(np.float32)
+
+    def draw(self, scene: Scene) -> Float32:
+        """The picture (size, size, 3) float32 RGB in [0, 1]."""
+        size = scene.ground.shape[0]
+        vertices, triangles = self._mesh(scene)
+        seen = _FINE * (vertices @ scene.pose[:, :3].T + scene.pose[:, 3]).astype(np.float32)
+        seen[:, :2] += (_FINE - 1) / 2  # pixel centres are integers at both sizes
+        raster = rasterize(seen, triangles, _FINE * size, _FINE * size)
+        fields = interpolate(raster, triangles, self._lit(scene, seen, triangles))
+        heads = raster.mask & (raster.triangle < len(self._atlas.head.triangles))
+        textured = raster._replace(triangle=np.where(heads, raster.triangle, np.int32(BACKGROUND)))
+        places = interpolate(textured, self._atlas.uv_triangles, self._atlas.uv)
+        skin = cv2.remap(scene.texture, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
+        colours = np.where(heads[..., None], skin, fields[..., 4:])
+        picture = np.where(raster.mask[..., None], colours * fields[..., :3] + fields[..., 3:4], 0)
+        small = cv2.resize(np.asarray(picture, np.float32), (size, size), interpolation=cv2.INTER_AREA)
+        cover = cv2.resize(raster.mask.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+        return np.asarray(small + scene.ground * (1 - cover[..., None]), np.float32)
+
+    def _mesh(self, scene: Scene) -> tuple[Float32, Int32]:
+        vertices, triangles = [scene.shape], [self._atlas.head.triangles]
+        start = len(scene.shape)
+        for part in scene.extras:
+            vertices.append(part.vertices)
+            triangles.append(part.triangles + np.int32(start))
+            start += len(part.vertices)
+        return np.concatenate(vertices), np.concatenate(triangles)
+
+    def _lit(self, scene: Scene, seen: Float32, triangles: Int32) -> Float32:
+        """Per vertex: light (3), gloss (1), and the colour (3) of what has no texture."""
+        normals = vertex_normals(seen * np.array([1, -1, 1], np.float32), triangles)
+        count = len(scene.shape)
+        # Sheets are seen from both sides.
+        normals[count:] *= np.where(normals[count:, 2:] < -0.1, -1, 1).astype(np.float32)
+        result = np.ones((len(seen), 7), np.float32)
+        result[:, :3] = shading(normals, scene.light)
+        result[:count, :3] *= self._occlusion[:, None]
+        half = scene.main + np.array([0, 0, 1])
+        mirror = np.maximum(normals @ (half / np.linalg.norm(half)).astype(np.float32), 0)
+        result[:, 3] = 0
+        gloss = self._gloss * mirror[:count] ** 60 + scene.gloss * _SKIN_GLOSS * self._skin * mirror[:count] ** 12
+        result[:count, 3] = gloss * self._occlusion
+        if scene.extras:
+            result[count:, 4:] = np.concatenate([part.colours for part in scene.extras])
+        return result

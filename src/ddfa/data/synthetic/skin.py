@@ -1,0 +1,120 @@
+"""Skin that no one has: a tone, patches, cheeks, lips, brows, stubble and spots, painted on the atlas."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import Float32
+from ddfa.data.synthetic.atlas import Atlas
+from ddfa.data.synthetic.noise import blend, smooth_noise, smoothstep
+
+# Tones from light to dark: the middle of the range that human skin covers, RGB in [0, 1].
+_TONES: Final = np.array(
+    [
+        (0.96, 0.84, 0.77), (0.93, 0.78, 0.68), (0.90, 0.72, 0.59), (0.83, 0.64, 0.50), (0.75, 0.55, 0.41),
+        (0.65, 0.46, 0.33), (0.54, 0.36, 0.26), (0.43, 0.28, 0.20), (0.33, 0.21, 0.16), (0.25, 0.16, 0.13),
+    ],
+    np.float32,
+)  # fmt: skip
+_HAIR_COLOURS: Final = np.array(
+    [
+        (0.06, 0.05, 0.05), (0.10, 0.08, 0.07), (0.20, 0.13, 0.09), (0.33, 0.22, 0.14), (0.47, 0.34, 0.20),
+        (0.72, 0.58, 0.38), (0.48, 0.22, 0.12), (0.52, 0.51, 0.50), (0.82, 0.81, 0.79),
+    ],
+    np.float32,
+)  # fmt: skip
+_HAIR_ODDS: Final = np.array([0.26, 0.2, 0.16, 0.11, 0.07, 0.07, 0.04, 0.05, 0.04])
+
+
+def random_hair_colour(rng: np.random.Generator) -> Float32:
+    """A natural hair colour, RGB (3,) in [0, 1]."""
+    colour = _HAIR_COLOURS[rng.choice(len(_HAIR_COLOURS), p=_HAIR_ODDS)]
+    return np.asarray(np.clip(colour * np.exp(rng.normal(0, 0.12)) + rng.normal(0, 0.01, 3), 0.02, 0.95), np.float32)
+
+
+def random_tone(rng: np.random.Generator) -> Float32:
+    """A skin tone, RGB (3,) in [0, 1]."""
+    place = rng.uniform(0, len(_TONES) - 1)
+    tone = [np.interp(place, np.arange(len(_TONES)), _TONES[:, channel]) for channel in range(3)]
+    return np.asarray(np.clip(np.array(tone) * np.exp(rng.normal(0, 0.03, 3)), 0, 1), np.float32)
+
+
+def paint_skin(atlas: Atlas, hair_colour: Float32, rng: np.random.Generator) -> Float32:
+    """Paint a skin.
+
+    Args:
+        atlas: of the head.
+        hair_colour: (3,) RGB in [0, 1], of brows and beard.
+        rng: source of randomness.
+
+    Returns:
+        (S, S, 3) float32 reflectance, RGB in [0, 1].
+    """
+    size, tone = atlas.size, random_tone(rng)
+    texture = plain_skin(atlas, tone, rng)
+    texture = blend(texture, 0.72 * tone, rng.uniform(0.0, 0.5) * smoothstep(atlas.lid_mm, 9, 2))
+    if rng.random() < 0.5:
+        texture = _spots(texture, rng)
+    texture = _lips(atlas, texture, tone, rng)
+    if rng.random() < 0.3:
+        stubble = smooth_noise(rng, size, (170, 170))[..., 0]
+        cover = rng.uniform(0.15, 0.9) * np.clip(0.8 + 0.35 * stubble, 0, 1)
+        texture = blend(texture, hair_colour, atlas.beard() * cover)
+    texture = _brows(atlas, texture, hair_colour, rng)
+    return paint_lashes(atlas, texture, rng)
+
+
+def plain_skin(atlas: Atlas, tone: Float32, rng: np.random.Generator) -> Float32:
+    """Skin of a tone (3,), uneven and redder where blood shows: (S, S, 3) float32 RGB."""
+    size = atlas.size
+    broad = smooth_noise(rng, size, (7, 7), 3)
+    fine = smooth_noise(rng, size, (90, 90))
+    grain = smooth_noise(rng, size, (220, 220))
+    texture = tone * np.exp(0.03 * broad + rng.uniform(0.003, 0.015) * fine + rng.uniform(0.003, 0.02) * grain)
+    red = tone * np.array([1.06, 0.80, 0.76], np.float32)
+    return blend(texture, red, rng.uniform(0.1, 0.7) * _flush(atlas))
+
+
+def paint_lashes(atlas: Atlas, texture: Float32, rng: np.random.Generator) -> Float32:
+    """Darken the edges of the lids of a texture (S, S, 3), as lashes do."""
+    reach = rng.uniform(0.9, 1.9)
+    cover = rng.uniform(0.35, 0.9) * smoothstep(atlas.lid_mm, reach, 0.3 * reach)
+    return blend(texture, texture * 0.22, cover)
+
+
+def _flush(atlas: Atlas) -> Float32:
+    """Where blood shows: cheeks, the tip of the nose, ears."""
+    points = atlas.head.landmark_points.mean
+    cheek = np.array([38.0, points[30, 1], 82.0])
+    side = atlas.position * np.array([1, 1, 1], np.float32)
+    side[..., 0] = np.abs(side[..., 0])
+    flush = np.exp(-(np.linalg.norm(side - cheek, axis=-1) ** 2) / (2 * 17.0**2))
+    nose = np.exp(-(np.linalg.norm(atlas.position - points[30], axis=-1) ** 2) / (2 * 10.0**2))
+    return np.asarray(np.clip(flush + 0.7 * nose + 0.6 * atlas.region("ears"), 0, 1), np.float32)
+
+
+def _lips(atlas: Atlas, texture: Float32, tone: Float32, rng: np.random.Generator) -> Float32:
+    colour = tone * np.array([0.92, 0.62, 0.62], np.float32)
+    if rng.random() < 0.25:  # lipstick
+        colour = np.array([rng.uniform(0.45, 0.8), rng.uniform(0.08, 0.3), rng.uniform(0.12, 0.35)], np.float32)
+    texture = blend(texture, colour, rng.uniform(0.4, 0.95) * atlas.lips)
+    return blend(texture, 0.35 * colour, 0.6 * atlas.lips * smoothstep(atlas.mouth_mm, 1.6, 0.4))
+
+
+def _brows(atlas: Atlas, texture: Float32, colour: Float32, rng: np.random.Generator) -> Float32:
+    hairs = smooth_noise(rng, atlas.size, (110, 190))[..., 0]
+    width = rng.uniform(2.2, 4.6)
+    cover = rng.uniform(0.45, 0.95) * smoothstep(atlas.brow_mm + 0.5 * hairs, width, 0.35 * width)
+    return blend(texture, colour * 0.9, cover)
+
+
+def _spots(texture: Float32, rng: np.random.Generator) -> Float32:
+    """Freckles and moles."""
+    size = texture.shape[0]
+    cover = np.zeros((size, size), np.float32)
+    for _ in range(int(rng.integers(5, 90))):
+        centre = tuple(int(v) for v in rng.uniform(0.2 * size, 0.8 * size, 2))
+        cv2.circle(cover, centre, 1, float(rng.uniform(0.15, 0.6)), -1)
+    cover = np.asarray(cv2.GaussianBlur(cover, (0, 0), size / 500), np.float32)
+    return blend(texture, texture * np.array([0.6, 0.45, 0.4], np.float32), cover)

@@ -1,0 +1,93 @@
+"""Skin of photographed people: what a photo shows of a fitted head, without its light, laid out on the atlas."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import Bools, Float32, Floats, UInt8
+from ddfa.data.profiling import fill_holes
+from ddfa.data.synthetic.atlas import Atlas
+from ddfa.data.synthetic.lighting import estimate_light, harmonics
+from ddfa.data.synthetic.noise import smoothstep
+from ddfa.render.rasterize import rasterize, vertex_normals
+
+# A fit is never exact: this near to the edges of lids and lips the photo may show the eye or the teeth.
+_LID_MM: Final = 2.2
+_MOUTH_MM: Final = 1.3
+_SHADING: Final = (0.45, 1.7)  # brightness is divided by shading within these bounds
+_BORDER: Final = 12  # darker rows and columns at the edge belong to no photo
+
+
+def unwrap(photo: UInt8, vertices: Floats, atlas: Atlas) -> tuple[Float32, float]:
+    """Take the skin from a photo; what it does not show comes from the other side of the face, or from around.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        vertices: (V, 3) the fitted head in image space.
+        atlas: of the head.
+
+    Returns:
+        (S, S, 3) float32 reflectance, RGB in [0, 1], and the share of the face that the photo shows.
+    """
+    head = atlas.head
+    normals = vertex_normals(np.asarray(vertices * [1, -1, 1], np.float32), head.triangles)
+    picture = np.asarray(photo, np.float32) / np.float32(255)
+    colours = _at(picture, vertices)
+    light = _light(atlas, normals, colours)
+    shade = np.clip(harmonics(normals) @ light, *_SHADING)
+    fields = atlas.spread(np.column_stack([vertices, normals[:, 2], shade]))
+    texture = _at(picture, fields[..., :2]) / np.maximum(fields[..., 4:], 1e-3)
+    seen = _seen(photo, vertices, fields, atlas)
+    other = atlas.mirrored(np.dstack([texture * seen[..., None], seen]))
+    share = (1 - seen) * other[..., 3]
+    weight = seen + share
+    ghost = other[..., :3] / np.maximum(other[..., 3:], 1e-3)
+    whole = (seen[..., None] * texture + share[..., None] * ghost) / np.maximum(weight, 1e-3)[..., None]
+    filled = fill_holes(np.clip(255 * whole, 0, 255).astype(np.uint8), weight > 0.25)
+    face = atlas.face > 0.5
+    return np.asarray(filled / np.float32(255), np.float32), float(seen[face].mean())
+
+
+def _at(picture: Float32, places: Floats) -> Float32:
+    """The picture at places (..., 2 or 3): (..., channels)."""
+    x, y = (np.ascontiguousarray(places[..., k], dtype=np.float32) for k in range(2))
+    flat = x.ndim == 1
+    if flat:  # OpenCV wants a picture of places
+        x, y = x[:, None], y[:, None]
+    result = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(result[:, 0] if flat else result, np.float32)
+
+
+def _light(atlas: Atlas, normals: Float32, colours: Float32) -> Float32:
+    """Coefficients (9,) of the shading in the photo, seen on the skin of the face."""
+    regions = atlas.head.regions
+    plain = regions["face"] & ~regions["lips"] & ~regions["eyelid_left"] & ~regions["eyelid_right"]
+    chosen = np.flatnonzero(plain & (normals[:, 2] > 0.25))[::4]
+    if len(chosen) < 50:
+        return np.asarray(np.eye(9)[0], np.float32)
+    found = estimate_light(normals[chosen], colours[chosen].mean(axis=1), normals[chosen, 2])
+    return np.asarray(found, np.float32)
+
+
+def _seen(photo: UInt8, vertices: Floats, fields: Float32, atlas: Atlas) -> Float32:
+    """How well the photo shows each place of the atlas, (S, S) float32 in [0, 1]."""
+    height, width = photo.shape[:2]
+    depth = rasterize(np.asarray(vertices, np.float32), atlas.head.triangles, height, width).depth
+    x, y, z, facing = (np.ascontiguousarray(fields[..., k]) for k in range(4))
+    front = cv2.remap(depth, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=np.inf)
+    # Within a pixel a slanted surface spans some depth.
+    seen = smoothstep(facing, 0.2, 0.6) * (z > front - 0.8 - 0.8 / np.maximum(facing, 0.2))
+    x0, y0, x1, y1 = _content(photo)
+    seen = seen * ((x > x0 + 3) & (x < x1 - 4) & (y > y0 + 3) & (y < y1 - 4))
+    seen = seen * atlas.skin * (atlas.lid_mm > _LID_MM) * (atlas.mouth_mm > _MOUTH_MM)
+    return np.asarray(cv2.GaussianBlur(seen.astype(np.float32), (0, 0), atlas.size / 250) * (seen > 0), np.float32)
+
+
+def _content(photo: UInt8) -> tuple[int, int, int, int]:
+    """The part of the photo inside a black frame: x0, y0, x1, y1."""
+    light: Bools = photo.max(axis=2) > _BORDER
+    columns, rows = np.flatnonzero(light.mean(axis=0) > 0.05), np.flatnonzero(light.mean(axis=1) > 0.05)
+    if not len(columns) or not len(rows):
+        return 0, 0, photo.shape[1], photo.shape[0]
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
