@@ -12,6 +12,7 @@ from ddfa.arrays import Float32, Float64, Floats, UInt8
 from ddfa.data.dataset import LabelledPhotos
 from ddfa.data.labels import Labels
 from ddfa.data.lids import Lids
+from ddfa.data.mouths import Mouths
 from ddfa.data.profiling import corner, drawn_triangles, fill_frame, profile, turn
 from ddfa.data.shards import Draw, PictureSet, Sample, make_pictures
 from ddfa.geometry.pose import decompose, euler_from_matrix, matrix_from_euler
@@ -22,8 +23,8 @@ from ddfa.head.model import HeadModel
 _FURTHEST_DEG = 65.0
 # Photos of turned faces show these best: one more weight per so many degrees of yaw.
 _TURNED_DEG = 20.0
-# Beyond this yaw in the photo the far eye is seen too little to be drawn anew.
-_LIDS_YAW_DEG = 40.0
+# Beyond this yaw in the photo the far side is seen too little for another expression to be drawn.
+_EXPRESSION_YAW_DEG = 40.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class ProfileConfig:
         nods: share of pictures turned mostly up or down, at little yaw.
         frontal: share of pictures hardly turned at all, where only the lids change.
         lids: share of the other pictures whose lids change as well.
+        mouths: share of all pictures whose mouths change.
         other_backdrop: share of turned heads with a corner of another photo behind them instead of their own.
         picture: side of the pictures in px.
         margin: side of the picture over the side of the face's RoI.
@@ -55,6 +57,7 @@ class ProfileConfig:
     nods: float = 0.2
     frontal: float = 0.1
     lids: float = 0.3
+    mouths: float = 0.12
     other_backdrop: float = 0.6
     picture: int = 160
     margin: float = 1.35
@@ -96,7 +99,8 @@ class Profiler:
     def __init__(self, data: LabelledPhotos, head: HeadModel, config: ProfileConfig) -> None:
         self._data, self._head, self._config = data, head, config
         self._triangles = drawn_triangles(head)
-        self._lids = Lids(head)
+        self._lids, self._mouths = Lids(head), Mouths(head)
+        self._of_eyes = np.array([name.startswith("eye") for name in head.expression_names])
         weights = 1 + np.abs(data.yaw_deg) / _TURNED_DEG
         self._odds = np.cumsum(weights / weights.sum())[:-1]
 
@@ -118,7 +122,7 @@ class Profiler:
         Args:
             index: of the photo.
             aim: yaw and pitch in degrees after the turn.
-            expression: (E,) with other lids than the photo's; None leaves them.
+            expression: (E,) with other lids or another mouth than the photo's; None leaves them.
             backdrop: (S, S, 3) uint8, what stands behind the head; None for the photo without its head.
             mix: see `Lids.draw`.
         """
@@ -127,12 +131,25 @@ class Profiler:
         photo, pose = self._window(index)
         shape, seen = self._shape(identity, own), own
         if expression is not None:
-            before, shape, seen = shape, self._shape(identity, expression), expression
-            photo = self._lids.draw(photo, pose, before, shape, mix)
+            photo, shape = self._changed(photo, pose, identity, own, expression, mix)
+            seen = expression
         transform = self._turned(pose, aim, identity, seen)
         picture = profile(photo, _placed(shape, pose), self._triangles, transform, backdrop)
         source = (labels.sources or labels.names)[index]
         return Sample(picture, _after(transform, pose), identity, seen, float(labels.quality[index]), source)
+
+    def _changed(
+        self, photo: UInt8, pose: Float64, identity: Floats, own: Floats, expression: Floats, mix: float
+    ) -> tuple[UInt8, Float32]:
+        """The photo with another expression than its own, lids first, and the shape it then shows."""
+        before, middle, after = self._head.decode(
+            np.tile(identity, (3, 1)), np.stack([own, np.where(self._of_eyes, expression, own), expression])
+        )
+        photo = self._lids.draw(photo, pose, before, middle, mix)
+        if np.any(after != middle):
+            closed = self._mouths.is_closed(identity, own)
+            photo = self._mouths.draw(photo, pose, middle, after, closed)
+        return photo, after
 
     def _sample(self, rng: np.random.Generator) -> Sample:
         config, labels = self._config, self._data.labels
@@ -142,9 +159,18 @@ class Profiler:
         pose = labels.pose[index]
         aim = self._near_aim(pose, rng) if frontal else self._aim(pose, rng)
         expression = None
-        if (frontal or rng.random() < config.lids) and abs(self._data.yaw_deg[index]) < _LIDS_YAW_DEG:
-            expression = self._lids.choose(labels.identity[index], labels.expression[index], rng)
+        if abs(self._data.yaw_deg[index]) < _EXPRESSION_YAW_DEG:
+            expression = self._another(labels.identity[index], labels.expression[index], frontal, rng)
         return self.picture(index, aim, expression, backdrop, rng.uniform(0.2, 0.8))
+
+    def _another(self, identity: Floats, expression: Floats, frontal: bool, rng: np.random.Generator) -> Floats | None:
+        """Another expression (E,) for a face, or None."""
+        lids, mouth = frontal or rng.random() < self._config.lids, rng.random() < self._config.mouths
+        if lids:
+            expression = self._lids.choose(identity, expression, rng)
+        if mouth:
+            expression = self._mouths.choose(identity, expression, rng)
+        return expression if lids or mouth else None
 
     def _backdrop(self, index: int, rng: np.random.Generator) -> UInt8:
         """What stands behind the turned head of photo `index`: a corner of it or of another photo."""
