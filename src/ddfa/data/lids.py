@@ -87,15 +87,16 @@ class Lids:
         if rng.random() < _WIDE_SHARE:
             amount = rng.uniform(0.2, 0.7)
             for number in self._open_eyes(identity, result):
-                at = self._index(f"eyeWide{self._eyes[number].side}")
-                result[at] = max(result[at], amount)
+                side = self._eyes[number].side
+                result[self._index(f"eyeWide{side}")] = amount
+                result[self._index(f"eyeBlink{side}")] *= 1 - amount
             return result
         # Both eyes nearly alike, and quite shut in more than a quarter of all cases.
         shut = np.clip(rng.uniform(0.15, 1.35) + rng.normal(size=2) * 0.06, 0, 1)
         if rng.random() < _WINK_SHARE:
             shut[rng.integers(2)] *= rng.uniform(0, 0.2)
-        # Closing eyes often look down and are squeezed.
-        self.close(identity, result, shut, max(rng.uniform(-0.4, 0.4), 0), rng.uniform(0, 0.5))
+        # Closing eyes look down and are squeezed a little, as labels of real photos have it.
+        self.close(identity, result, shut, rng.uniform(0, 0.4), rng.uniform(0.2, 0.5))
         return result
 
     def close(
