@@ -64,9 +64,9 @@ def test_a_skin_is_found_again_on_the_atlas(atlas):
     head = atlas.head
     vertices = head.mean * [0.6, -0.6, 0.6] + [80, 80, 0]
     photo = np.full((160, 160, 3), (200, 140, 110), np.uint8)
-    texture, share = unwrap(photo, vertices.astype(np.float32), atlas)
-    assert share > 0.6
-    np.testing.assert_allclose(255 * texture[atlas.face > 0.9] - [200, 140, 110], 0, atol=12)
+    shown = unwrap(photo, vertices.astype(np.float32), atlas)
+    assert shown.share > 0.6 and shown.hair is None
+    np.testing.assert_allclose(255 * shown.skin[atlas.face > 0.9] - [200, 140, 110], 0, atol=12)
 
 
 @pytest.mark.parametrize("fitted", [False, True])

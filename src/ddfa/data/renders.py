@@ -25,7 +25,8 @@ from ddfa.geometry.pose import matrix_from_euler
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.head.model import HeadModel
 
-_PER_FACE: Final = 4  # pictures of each skin; each shows another shape, expression, pose and light
+_PER_FACE: Final = 4  # pictures of a skin before a ground; each shows another shape, expression, pose and light
+_GREY: Final = 0.02
 _FLIP_Y: Final = np.diag([1.0, -1.0, 1.0])
 
 
@@ -102,15 +103,16 @@ class FaceRenderer:
         atlas = Atlas(head)
         self._wardrobe = Wardrobe(atlas)
         self._people = People(head, None if data is None else data.labels)
-        self._painter = Painter(atlas, ambient_occlusion(head))
-        self._shoulders = Shoulders(head)
+        occlusion = ambient_occlusion(head)
+        self._painter = Painter(atlas, occlusion)
+        self._shoulders = Shoulders(head, occlusion)
 
     def draw(self, rng: np.random.Generator, count: int) -> Iterator[Sample]:
         """Pictures with their labels, one after the other."""
         for number in range(count):
             if number % _PER_FACE == 0:
-                face, own = self._face(rng)
-            yield self._picture(face, own, rng)
+                (face, own), ground = self._face(rng), self._ground(rng)
+            yield self._picture(face, own, ground[:, :: rng.choice([-1, 1])], rng)
 
     def _face(self, rng: np.random.Generator) -> tuple[Face, int | None]:
         """A face, and the photo that it comes from."""
@@ -121,7 +123,7 @@ class FaceRenderer:
                 return face, index
         return self._wardrobe.painted(rng), None
 
-    def _picture(self, face: Face, own: int | None, rng: np.random.Generator) -> Sample:
+    def _picture(self, face: Face, own: int | None, ground: Float32, rng: np.random.Generator) -> Sample:
         identity = self._people.identity(own, rng)
         expression = self._people.expression(rng)
         angles = random_angles(rng)
@@ -135,13 +137,14 @@ class FaceRenderer:
         if rng.random() < self._config.glasses:
             extras += glasses(landmarks, shape, rng)
         light, main = random_light(rng)
-        ground = self._ground(rng)
         picture = self._painter.draw(
             Scene(raised, face.texture, extras, pose, light, main, float(rng.uniform(0, 1)), ground)
         )
         if rng.random() < self._config.hands:
             hand = rng.random() < 0.6
             picture = cover_with_hand(picture, face.skin, rng) if hand else cover_with_thing(picture, rng)
+        if np.ptp(face.skin) < _GREY:  # a grey photo lent the skin
+            picture = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
         source = "" if own is None or self._data is None else self._source(own)
         return Sample(_photographed(picture, rng), pose, identity, expression, 0.0, source)
 

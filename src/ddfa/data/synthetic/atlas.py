@@ -1,7 +1,7 @@
 """The open head's texture atlas: what lies where on it, and how values on the mesh get there."""
 
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -32,6 +32,9 @@ class Atlas:
         face: (S, S) float32, 1 on the face, falling to 0 at its edge.
         hair: (S, S) float32, 1 where hair grows, 0 where it does not, half-way at the hairline.
         vertex_hair: (V,) float32, the same on the mesh.
+        beard: (S, S) float32 in [0, 1], where a beard grows.
+        flush: (S, S) float32 in [0, 1], where blood shows: cheeks, the tip of the nose, ears.
+        brow_top: height of the brows, mm.
         brow_mm: (S, S) float32, distance to the line of the brows, mm.
         lid_mm: (S, S) float32, distance to the edges of the lids.
         mouth_mm: (S, S) float32, distance to the line between the lips.
@@ -50,6 +53,7 @@ class Atlas:
         self._raster = rasterize(flat, head.uv_triangles, size, size)
         self.inside: Bools = self._raster.mask
         self._nearest = _nearest(self.inside)
+        self._corners = _corners(head)
         self._mirror = self._mirror_lookup(head.mirror_vertices)
         self.position = self.spread(head.mean)
         self.skin = self.region("skin") > 0.5
@@ -57,7 +61,9 @@ class Atlas:
         self.vertex_hair = _smoothed(head, head.regions["hair"], _HAIRLINE_ROUNDS)
         self.face = smoothstep(self.spread(_smoothed(head, head.regions["face"], 12)[:, None])[..., 0], 0.45, 0.95)
         self.hair = self.spread(self.vertex_hair[:, None])[..., 0]
+        self.beard, self.flush = self._beard(), self._flush()
         points = head.landmark_points.mean
+        self.brow_top = float(points[17:27, 1].max())
         self.brow_mm, self.lid_mm, self.mouth_mm = (
             np.min([_distance(self.position, points[list(line)]) for line in lines], axis=0)
             for lines in (_BROWS, _LIDS, _MOUTH_LINE)
@@ -66,6 +72,15 @@ class Atlas:
     def spread(self, values: Floats) -> Float32:
         """Values (V, C) at the vertices, over the atlas: (S, S, C) float32, 0 outside."""
         return interpolate(self._raster, self.head.triangles, values)
+
+    def normals(self, shape: Floats) -> Float32:
+        """`vertex_normals` of a shape (V, 3) of this head, several times faster."""
+        a, b, c = (np.asarray(shape, np.float32)[self.head.triangles[:, k]].T for k in range(3))
+        (ux, uy, uz), (vx, vy, vz) = b - a, c - a
+        faces = np.stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx], axis=1)
+        summed = self._corners @ faces
+        length = np.sqrt(np.einsum("vi,vi->v", summed, summed))
+        return np.asarray(summed / np.maximum(length, 1e-12)[:, None], np.float32)
 
     def region(self, name: str) -> Float32:
         """Where a region lies, (S, S) float32 in [0, 1]."""
@@ -82,13 +97,19 @@ class Atlas:
         result = cv2.remap(np.asarray(texture, np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(result, np.float32).reshape(texture.shape)
 
-    def beard(self) -> Float32:
-        """Where a beard grows, (S, S) float32 in [0, 1]."""
+    def _beard(self) -> Float32:
         x, y, z = np.moveaxis(self.position, -1, 0)
         lip_top = self.head.landmark_points.mean[33, 1]  # below the nose
         area = smoothstep(y, lip_top + 2, lip_top - 8) * smoothstep(z, 25, 45) * (1 - smoothstep(self.lips, 0.1, 0.5))
         sideburns = smoothstep(np.abs(x), 55, 64) * smoothstep(y, 15, 0)
         return np.asarray(np.maximum(area, 0.6 * sideburns) * self.skin * smoothstep(y, -100, -85), np.float32)
+
+    def _flush(self) -> Float32:
+        tip = self.head.landmark_points.mean[30]
+        side = np.abs(self.position) * np.array([1, 0, 0]) + self.position * np.array([0, 1, 1])
+        cheek = np.exp(-np.square(side - [38.0, tip[1], 82.0]).sum(axis=-1) / (2 * 17.0**2))
+        nose = np.exp(-np.square(self.position - tip).sum(axis=-1) / (2 * 10.0**2))
+        return np.asarray(np.clip(cheek + 0.7 * nose + 0.6 * self.region("ears"), 0, 1), np.float32)
 
     def _mirror_lookup(self, mirror: Int32) -> Float32:
         """Atlas px (S, S, 2) at which the mirror image of each place lies."""
@@ -106,6 +127,14 @@ def _nearest(inside: Bools) -> Int32:
     places = np.flatnonzero(inside)
     of_label[labels.ravel()[places]] = places
     return np.asarray(of_label[labels.ravel()], np.int32)
+
+
+def _corners(head: HeadModel) -> Any:
+    """Sparse (V, T): 1 where a vertex is a corner of a triangle."""
+    from scipy.sparse import csr_array
+
+    rows, columns = head.triangles.ravel(), np.repeat(np.arange(len(head.triangles)), 3)
+    return csr_array((np.ones(len(rows), np.float32), (rows, columns)), shape=(head.vertices, len(head.triangles)))
 
 
 def _smoothed(head: HeadModel, mask: Bools, rounds: int) -> Float32:

@@ -12,6 +12,7 @@ from ddfa.data.synthetic.noise import blend
 from ddfa.data.synthetic.skin import paint_lashes, paint_skin, plain_skin, random_hair_colour
 from ddfa.data.synthetic.unwrap import unwrap
 
+_EVERY: Final = 11  # pixel of the atlas counts, where a mean colour is asked for
 _LEAST_SEEN: Final = 0.35  # of the face, for a photo to give a texture
 _BRIGHTNESS: Final = (0.28, 0.75)  # of skin
 
@@ -40,8 +41,7 @@ class Wardrobe:
     def __init__(self, atlas: Atlas) -> None:
         self._atlas = atlas
         self._inner, self._scalp = Inner(atlas), Scalp(atlas)
-        self._face = (atlas.face > 0.7) & (atlas.lips < 0.1)
-        self._hair = (atlas.hair > 0.6) & atlas.skin
+        self._face = np.flatnonzero((atlas.face > 0.7) & (atlas.lips < 0.1))[::_EVERY]
 
     @property
     def scalp(self) -> Scalp:
@@ -56,15 +56,15 @@ class Wardrobe:
             vertices: (V, 3) the fitted head in image space.
             rng: source of randomness.
         """
-        shown, share = unwrap(photo, vertices, self._atlas)
-        if share < _LEAST_SEEN:
+        shown = unwrap(photo, vertices, self._atlas)
+        if shown.share < _LEAST_SEEN:
             return None
-        hair = shown[self._hair].mean(axis=0) if rng.random() < 0.7 else random_hair_colour(rng)
-        skin = np.median(shown[self._face], axis=0)
+        hair = random_hair_colour(rng) if shown.hair is None else np.clip(shown.hair, 0.02, 0.95)
+        skin = np.median(shown.skin.reshape(-1, 3)[self._face], axis=0)
         # What is dark or light because of the exposure is brought back to tones that skin has.
         exposure = np.clip(skin.mean(), *_BRIGHTNESS) / max(float(skin.mean()), 1e-3)
         around = plain_skin(self._atlas, np.clip(exposure * skin, 0, 1).astype(np.float32), rng)
-        texture = blend(around, np.clip(exposure * shown, 0, 1), self._atlas.face)
+        texture = blend(around, np.clip(exposure * shown.skin, 0, 1), self._atlas.face)
         return self._finish(paint_lashes(self._atlas, texture, rng), np.asarray(hair, np.float32), rng)
 
     def painted(self, rng: np.random.Generator) -> Face:
@@ -73,7 +73,7 @@ class Wardrobe:
         return self._finish(paint_skin(self._atlas, hair, rng), hair, rng)
 
     def _finish(self, texture: Float32, hair: Float32, rng: np.random.Generator) -> Face:
-        skin = np.median(texture[self._face], axis=0).astype(np.float32)
+        skin = np.median(texture.reshape(-1, 3)[self._face], axis=0).astype(np.float32)
         style = random_style(hair, rng)
         texture = self._inner.paint(self._scalp.paint(texture, style, rng), skin, rng)
         return Face(self._atlas.closed(texture), skin, style)

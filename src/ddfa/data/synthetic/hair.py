@@ -1,6 +1,7 @@
 """Hair, hats and scarves: thickness on the scalp, colour on the atlas, and a curtain round the head."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -11,30 +12,30 @@ from ddfa.data.synthetic.noise import blend, smooth_noise, smoothstep
 from ddfa.data.synthetic.parts import Part, sheet
 from ddfa.render.rasterize import vertex_normals
 
+_HATS: Final = 0.14
+
 
 @dataclass(frozen=True)
 class Style:
     """What a head wears on its scalp.
 
     Attributes:
-        colour: (3,) RGB in [0, 1].
+        hair: (3,) colour of the hair, RGB in [0, 1].
+        cloth: (3,) colour of a hat or scarf, which covers by height instead of where hair grows; None for none.
         thickness_mm: on the scalp.
         fringe_mm: how far it reaches down the forehead from the hairline.
         hairline: shift of the hairline, in shares of the way from bare to covered; positive recedes.
-        cloth: whether it is a hat or a scarf, which covers by height instead of where hair grows.
         brim_mm: of a cap; 0 for none.
-        curtain_colour: (3,) RGB in [0, 1].
         curtain_mm: how far it falls below the ears; 0 for short hair.
         opening_deg: half the angle round the face that a curtain leaves free.
     """
 
-    colour: Float32
+    hair: Float32
+    cloth: Float32 | None
     thickness_mm: float
     fringe_mm: float
     hairline: float
-    cloth: bool
     brim_mm: float
-    curtain_colour: Float32
     curtain_mm: float
     opening_deg: float
 
@@ -46,22 +47,19 @@ def random_style(hair_colour: Float32, rng: np.random.Generator) -> Style:
         hair_colour: (3,) RGB in [0, 1].
         rng: source of randomness.
     """
-    colour, cloth = hair_colour, rng.random() < 0.14
-    thickness, fringe, brim = rng.uniform(2, 22), max(0.0, rng.normal(4, 12)), 0.0
-    hairline = rng.uniform(-0.22, 0.12)
-    curtain, opening = 0.0, rng.uniform(62, 105)
+    thickness, fringe = rng.uniform(2, 22), max(0.0, rng.normal(4, 12))
+    hairline, curtain, opening = rng.uniform(-0.24, 0.1), 0.0, rng.uniform(62, 105)
     if rng.random() < 0.33:
         curtain = rng.uniform(10, 190)
     elif rng.random() < 0.08:
-        thickness, hairline = 0.0, 0.6  # bald
-    below = colour
-    if cloth:
-        colour = random_colour(rng)
-        thickness, fringe, hairline = rng.uniform(3, 12), rng.uniform(-5, 22), 0.0
-        brim = rng.uniform(30, 70) if rng.random() < 0.45 else 0.0
-        if rng.random() < 0.25:  # a scarf or hood
-            below, curtain, opening, brim = colour, rng.uniform(90, 200), rng.uniform(42, 60), 0.0
-    return Style(colour, thickness, fringe, hairline, cloth, brim, below, curtain, opening)
+        thickness, fringe, hairline = 0.0, 0.0, 2.0  # bald
+    if rng.random() > _HATS:
+        return Style(hair_colour, None, thickness, fringe, hairline, 0.0, curtain, opening)
+    cloth, thickness, fringe = random_colour(rng), rng.uniform(3, 12), rng.uniform(-5, 22)
+    if rng.random() < 0.25:  # a scarf or hood
+        return Style(cloth, cloth, thickness, fringe, 2.0, 0.0, rng.uniform(90, 200), rng.uniform(42, 60))
+    brim = rng.uniform(30, 70) if rng.random() < 0.45 else 0.0
+    return Style(hair_colour, cloth, thickness, fringe, hairline, brim, curtain, opening)
 
 
 class Scalp:
@@ -82,22 +80,22 @@ class Scalp:
 
     def paint(self, texture: Float32, style: Style, rng: np.random.Generator) -> Float32:
         """The texture (S, S, 3) with hair or cloth on it."""
-        atlas = self._atlas
-        if style.cloth:
-            weave = 1 + 0.06 * smooth_noise(rng, atlas.size, (120, 120)) + 0.08 * smooth_noise(rng, atlas.size, (9, 9))
-            cover = smoothstep(self._height(atlas.position, style), -1.5, 1.5) * atlas.skin
-        else:
-            strands = smooth_noise(rng, atlas.size, (14, 170)) + 0.6 * smooth_noise(rng, atlas.size, (40, 230))
-            weave = np.exp(rng.uniform(0.08, 0.28) * strands)
-            edge = 0.05 * smooth_noise(rng, atlas.size, (60, 160))[..., 0]
-            grown = self._grown(atlas.hair, atlas.position, style) + edge
-            cover = smoothstep(grown, 0.42, 0.58) * atlas.skin
-        return blend(texture, np.clip(style.colour * weave, 0, 1), cover)
+        atlas, size = self._atlas, self._atlas.size
+        strands = smooth_noise(rng, size, (14, 170)) + 0.6 * smooth_noise(rng, size, (40, 230))
+        edge = 0.05 * smooth_noise(rng, size, (60, 160))[..., 0]
+        grown = self._grown(atlas.hair, atlas.position, style) + edge
+        hair = np.clip(style.hair * np.exp(rng.uniform(0.08, 0.28) * strands), 0, 1)
+        texture = blend(texture, hair, smoothstep(grown, 0.42, 0.58) * atlas.skin)
+        if style.cloth is None:
+            return texture
+        weave = 1 + 0.06 * smooth_noise(rng, size, (120, 120)) + 0.08 * smooth_noise(rng, size, (9, 9))
+        cover = smoothstep(self._height(atlas.position, style), -1.5, 1.5) * atlas.skin
+        return blend(texture, np.clip(style.cloth * weave, 0, 1), cover)
 
     def raise_surface(self, shape: Float32, style: Style, rng: np.random.Generator) -> Float32:
         """The head (V, 3) in head space with its scalp lifted to the thickness of the style."""
         mean = self._atlas.head.mean
-        if style.cloth:
+        if style.cloth is not None:
             cover = smoothstep(self._height(mean, style), -1, 6)
         else:
             cover = smoothstep(self._grown(self._atlas.vertex_hair, mean, style), 0.45, 0.95)
@@ -111,8 +109,8 @@ class Scalp:
         parts = []
         if style.curtain_mm > 0:
             parts.append(self._curtain(shape, style, rng))
-        if style.brim_mm > 0:
-            parts.append(self._brim(shape, style))
+        if style.brim_mm > 0 and style.cloth is not None:
+            parts.append(self._brim(shape, style, style.cloth))
         return parts
 
     def _grown(self, hair: Floats, places: Floats, style: Style) -> Float32:
@@ -146,10 +144,10 @@ class Scalp:
         x, z = wide * crown * fall * np.sin(angle), back * crown * fall * np.cos(angle)
         points = np.stack([x, height + 0 * x, z * np.where(z > 0, 0.75, 1.0)], axis=-1)
         strands = np.exp(0.16 * smooth_noise(rng, columns, (3, 100))[:rows])
-        colours = style.curtain_colour * (strands if not style.cloth else 1 + 0.15 * (strands - 1))
+        colours = style.hair * (strands if style.hair is not style.cloth else 1 + 0.15 * (strands - 1))
         return sheet(points[:, ::-1], np.clip(colours, 0, 1))
 
-    def _brim(self, shape: Float32, style: Style) -> Part:
+    def _brim(self, shape: Float32, style: Style, colour: Float32) -> Part:
         skull = shape[self._atlas.head.regions["skin"]]
         edge = max(self._hairline_y - style.fringe_mm, self._brow_y + 5)
         near = skull[(np.abs(skull[:, 1] - edge) < 6) & (skull[:, 2] > 0)]
@@ -159,4 +157,4 @@ class Scalp:
         reach = out * style.brim_mm * np.cos(angle) ** 0.7
         x, z = wide * np.sin(angle) + 0 * out, deep * np.cos(angle) + reach
         y = edge + 2 - 0.18 * reach - 9 * np.sin(angle) ** 2 * out
-        return sheet(np.stack([x, y, z], axis=-1), style.colour * 0.85)
+        return sheet(np.stack([x, y, z], axis=-1), 0.85 * colour)

@@ -61,7 +61,7 @@ class Inner:
 
     def _paint_eyes(self, texture: Float32, rng: np.random.Generator) -> None:
         colour = _IRISES[rng.choice(len(_IRISES), p=_IRIS_ODDS)] * np.exp(rng.normal(0, 0.15))
-        white = np.array([0.92, 0.90, 0.88], np.float32) * rng.uniform(0.8, 1.0)
+        white = np.array([0.92, 0.90, 0.88], np.float32) * rng.uniform(0.65, 0.92)
         white[1:] *= rng.uniform(0.92, 1.0)
         pupil = rng.uniform(0.25, 0.55)
         size = rng.uniform(0.92, 1.06)

@@ -5,6 +5,8 @@ import numpy as np
 
 from ddfa.arrays import Float32, Floats
 
+_LOSS = 1.25  # of standard deviation, when independent values are interpolated
+
 
 def smooth_noise(rng: np.random.Generator, size: int, cells: tuple[float, float], channels: int = 1) -> Float32:
     """A field of random blobs.
@@ -16,11 +18,13 @@ def smooth_noise(rng: np.random.Generator, size: int, cells: tuple[float, float]
         channels: independent fields.
 
     Returns:
-        (size, size, channels) float32 of mean 0 and standard deviation 1.
+        (size, size, channels) float32 of mean 0 and a standard deviation near 1.
     """
     coarse = rng.normal(size=(max(2, round(cells[0])), max(2, round(cells[1])), channels)).astype(np.float32)
-    field = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC).reshape(size, size, channels)
-    return np.asarray((field - field.mean(axis=(0, 1))) / (field.std(axis=(0, 1)) + 1e-6), np.float32)
+    coarse -= coarse.mean(axis=(0, 1))
+    coarse *= np.float32(_LOSS)
+    field = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(field, np.float32).reshape(size, size, channels)
 
 
 def smoothstep(values: Floats, low: float, high: float) -> Float32:

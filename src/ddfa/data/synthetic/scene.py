@@ -13,8 +13,8 @@ from ddfa.data.synthetic.parts import Part
 from ddfa.render.rasterize import BACKGROUND, interpolate, rasterize, vertex_normals
 
 _FINE = 2  # pictures are drawn this much larger and averaged down
-_LEAST_LIGHT: Final = {"teeth": 0.55, "tongue": 0.4, "mouth_inner": 0.22, "eye_left": 0.6, "eye_right": 0.6}
-_EYE_GLOSS, _SKIN_GLOSS = 0.9, 0.16
+_LEAST_LIGHT: Final = {"teeth": 0.42, "tongue": 0.4, "mouth_inner": 0.22, "eye_left": 0.45, "eye_right": 0.45}
+_EYE_GLOSS, _SKIN_GLOSS = 0.5, 0.16
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +72,11 @@ class Painter:
         textured = raster._replace(triangle=np.where(heads, raster.triangle, np.int32(BACKGROUND)))
         places = interpolate(textured, self._atlas.uv_triangles, self._atlas.uv)
         skin = cv2.remap(scene.texture, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
-        colours = np.where(heads[..., None], skin, fields[..., 4:])
-        picture = np.where(raster.mask[..., None], colours * fields[..., :3] + fields[..., 3:4], 0)
-        small = cv2.resize(np.asarray(picture, np.float32), (size, size), interpolation=cv2.INTER_AREA)
+        colours = np.ascontiguousarray(fields[..., 4:])
+        np.copyto(colours, skin, where=heads[..., None])
+        colours *= fields[..., :3]
+        colours += fields[..., 3:4]
+        small = cv2.resize(colours, (size, size), interpolation=cv2.INTER_AREA)
         cover = cv2.resize(raster.mask.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
         return np.asarray(small + scene.ground * (1 - cover[..., None]), np.float32)
 
@@ -89,17 +91,20 @@ class Painter:
 
     def _lit(self, scene: Scene, seen: Float32, triangles: Int32) -> Float32:
         """Per vertex: light (3), gloss (1), and the colour (3) of what has no texture."""
-        normals = vertex_normals(seen * np.array([1, -1, 1], np.float32), triangles)
         count = len(scene.shape)
-        # Sheets are seen from both sides.
-        normals[count:] *= np.where(normals[count:, 2:] < -0.1, -1, 1).astype(np.float32)
+        camera = seen * np.array([1, -1, 1], np.float32)
+        normals = self._atlas.normals(camera[:count])
+        if scene.extras:
+            worn = vertex_normals(camera, triangles[len(self._atlas.head.triangles) :])[count:]
+            # Sheets are seen from both sides.
+            normals = np.concatenate([normals, np.where(worn[:, 2:] < -0.1, -worn, worn)])
         result = np.ones((len(seen), 7), np.float32)
         result[:, :3] = shading(normals, scene.light)
         result[:count, :3] *= self._occlusion[:, None]
         half = scene.main + np.array([0, 0, 1])
         mirror = np.maximum(normals @ (half / np.linalg.norm(half)).astype(np.float32), 0)
         result[:, 3] = 0
-        gloss = self._gloss * mirror[:count] ** 60 + scene.gloss * _SKIN_GLOSS * self._skin * mirror[:count] ** 12
+        gloss = self._gloss * mirror[:count] ** 90 + scene.gloss * _SKIN_GLOSS * self._skin * mirror[:count] ** 12
         result[:count, 3] = gloss * self._occlusion
         if scene.extras:
             result[count:, 4:] = np.concatenate([part.colours for part in scene.extras])

@@ -60,7 +60,7 @@ def paint_skin(atlas: Atlas, hair_colour: Float32, rng: np.random.Generator) -> 
     if rng.random() < 0.3:
         stubble = smooth_noise(rng, size, (170, 170))[..., 0]
         cover = rng.uniform(0.15, 0.9) * np.clip(0.8 + 0.35 * stubble, 0, 1)
-        texture = blend(texture, hair_colour, atlas.beard() * cover)
+        texture = blend(texture, hair_colour, atlas.beard * cover)
     texture = _brows(atlas, texture, hair_colour, rng)
     return paint_lashes(atlas, texture, rng)
 
@@ -73,7 +73,7 @@ def plain_skin(atlas: Atlas, tone: Float32, rng: np.random.Generator) -> Float32
     grain = smooth_noise(rng, size, (220, 220))
     texture = tone * np.exp(0.03 * broad + rng.uniform(0.003, 0.015) * fine + rng.uniform(0.003, 0.02) * grain)
     red = tone * np.array([1.06, 0.80, 0.76], np.float32)
-    return blend(texture, red, rng.uniform(0.1, 0.7) * _flush(atlas))
+    return blend(texture, red, rng.uniform(0.1, 0.7) * atlas.flush)
 
 
 def paint_lashes(atlas: Atlas, texture: Float32, rng: np.random.Generator) -> Float32:
@@ -81,17 +81,6 @@ def paint_lashes(atlas: Atlas, texture: Float32, rng: np.random.Generator) -> Fl
     reach = rng.uniform(0.9, 1.9)
     cover = rng.uniform(0.35, 0.9) * smoothstep(atlas.lid_mm, reach, 0.3 * reach)
     return blend(texture, texture * 0.22, cover)
-
-
-def _flush(atlas: Atlas) -> Float32:
-    """Where blood shows: cheeks, the tip of the nose, ears."""
-    points = atlas.head.landmark_points.mean
-    cheek = np.array([38.0, points[30, 1], 82.0])
-    side = atlas.position * np.array([1, 1, 1], np.float32)
-    side[..., 0] = np.abs(side[..., 0])
-    flush = np.exp(-(np.linalg.norm(side - cheek, axis=-1) ** 2) / (2 * 17.0**2))
-    nose = np.exp(-(np.linalg.norm(atlas.position - points[30], axis=-1) ** 2) / (2 * 10.0**2))
-    return np.asarray(np.clip(flush + 0.7 * nose + 0.6 * atlas.region("ears"), 0, 1), np.float32)
 
 
 def _lips(atlas: Atlas, texture: Float32, tone: Float32, rng: np.random.Generator) -> Float32:

@@ -60,10 +60,12 @@ class Shoulders:
 
     Args:
         head: its one border is the cut through the neck.
+        occlusion: (V,) share of the light that reaches each vertex.
     """
 
-    def __init__(self, head: HeadModel) -> None:
+    def __init__(self, head: HeadModel, occlusion: Float32) -> None:
         self._loop = _border(head)
+        self._occlusion = occlusion[self._loop]
 
     def draw(self, shape: Float32, angles: tuple[float, float, float], skin: Float32, rng: np.random.Generator) -> Part:
         """Shoulders that follow the head only in part.
@@ -88,7 +90,10 @@ class Shoulders:
             moved = (level - _NECK) @ turned.T + _NECK
             rings.append(moved if number else 0.5 * moved + 0.5 * (ring + np.array([0, -15, 0])))
         cut = int(rng.integers(2, 5))  # where the cloth begins
-        neck = sheet(np.stack(rings[: cut + 1]), skin, closed=True)
+        # The light comes back below the shadow of the chin.
+        back = np.clip(np.arange(cut + 1) / 2, 0, 1)[:, None]
+        lit = (1 - back) * self._occlusion + back
+        neck = sheet(np.stack(rings[: cut + 1]), lit[..., None] * skin, closed=True)
         return joined([neck, sheet(np.stack(rings[cut:]), random_colour(rng), closed=True)])
 
 
