@@ -2,6 +2,7 @@ import pytest
 
 from ddfa.bench.curves import RunCurves, draw_curves
 from ddfa.cli import main
+from ddfa.commands.bench import curves
 from ddfa.errors import DataError
 from ddfa.images import read_image
 
@@ -24,9 +25,9 @@ def run(tmp_path):
 
 
 def test_log_is_read_over_crops(run):
-    curves = RunCurves.load(run)
-    assert curves.name == "runs/a" and list(curves.curves) == ["wpdc", "points", "nme", "aperture_error"]
-    crops, nme = curves.curves["nme"]
+    log = RunCurves.load(run)
+    assert log.name == "runs/a" and list(log.curves) == ["wpdc", "points", "nme", "aperture_error"]
+    crops, nme = log.curves["nme"]
     assert crops.tolist() == [10, 20] and nme.tolist() == [4.5, 3.9]
 
 
@@ -39,6 +40,8 @@ def test_a_chart_per_quantity(run, tmp_path):
 
 
 def test_folders_without_a_log(run, tmp_path):
+    with pytest.raises(DataError, match="name run folders"):
+        curves(())
     with pytest.raises(DataError, match="not the folder of a training run"):
         RunCurves.load(tmp_path)
     (run / "log.csv").write_text(LOG.splitlines()[0] + "\n")

@@ -55,6 +55,8 @@ def test_only_photos_kept_aside_count(blinking):
     assert aside.labels.names == tuple(np.array(names)[kept_aside(names, 0.5)])
     with pytest.raises(DataError, match="keeps none of its photos aside"):
         kept_aside_photos(blinking, 1e-9)
+    with pytest.raises(DataError, match="name the data sets"):
+        openings((), Models())
 
 
 def test_a_head_without_face_units_shows_gaps_only():

@@ -262,6 +262,8 @@ def openings(
     Returns:
         Exit code 0.
     """
+    if not data:
+        raise DataError("name the data sets, as made by `ddfa data label`, with --data")
     asides = [kept_aside_photos(folder, held_out) for folder in data]
     reference = joined(
         opinion_of_labels(aside) if mesh_teacher is None else opinion_of_mesh(mesh_teacher, aside, _watch("face mesh"))
@@ -319,6 +321,8 @@ def curves(runs: Annotated[tuple[Path, ...], tyro.conf.Positional], output: Path
     Returns:
         Exit code 0.
     """
+    if not runs:
+        raise DataError("name run folders of `ddfa train`")
     write_image(output, draw_curves([RunCurves.load(run) for run in runs]))
     Console().print(f"wrote {output}")
     return OK
