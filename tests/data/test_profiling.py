@@ -3,7 +3,7 @@ import pytest
 
 from ddfa.data.dataset import LabelledPhotos
 from ddfa.data.profiles import ProfileConfig, make_profiles
-from ddfa.data.profiling import corner, facing, fill_frame, fill_holes, profile, turn
+from ddfa.data.profiling import content, corner, facing, fill_frame, fill_holes, profile, turn
 from ddfa.geometry.pose import decompose, euler_from_matrix, matrix_from_euler
 
 
@@ -68,6 +68,7 @@ def test_black_bars_take_the_colours_beside_them():
     np.testing.assert_array_equal(filled[12:38, 7:], photo[12:38, 7:])
     dark = np.zeros((20, 20, 3), np.uint8)
     np.testing.assert_array_equal(fill_frame(dark), dark)
+    assert content(photo) == (slice(12, 38), slice(7, 60))
     bright = np.full((20, 20, 3), 90, np.uint8)
     np.testing.assert_array_equal(fill_frame(bright), bright)
 

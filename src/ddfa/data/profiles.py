@@ -13,7 +13,7 @@ from ddfa.data.dataset import LabelledPhotos
 from ddfa.data.labels import Labels
 from ddfa.data.lids import Lids
 from ddfa.data.mouths import Mouths
-from ddfa.data.profiling import corner, drawn_triangles, fill_frame, profile, turn
+from ddfa.data.profiling import content, corner, drawn_triangles, fill_frame, profile, turn
 from ddfa.data.shards import Draw, PictureSet, Sample, make_pictures
 from ddfa.geometry.pose import decompose, euler_from_matrix, matrix_from_euler
 from ddfa.geometry.roi import crop_matrix, roi_from_landmarks
@@ -23,6 +23,8 @@ from ddfa.head.model import HeadModel
 _FURTHEST_DEG = 65.0
 # Photos of turned faces show these best: one more weight per so many degrees of yaw.
 _TURNED_DEG = 20.0
+# Photos with less room than this share of the face's width beside it are turned less often, by this factor.
+_TIGHT, _TIGHT_SHARE = 0.05, 0.2
 # Beyond this yaw in the photo the far side is seen too little for another expression to be drawn.
 _EXPRESSION_YAW_DEG = 40.0
 
@@ -154,7 +156,7 @@ class Profiler:
     def _sample(self, rng: np.random.Generator) -> Sample:
         config, labels = self._config, self._data.labels
         frontal = rng.random() < config.frontal
-        index = int(rng.integers(len(labels))) if frontal else int(np.searchsorted(self._odds, rng.random()))
+        index = int(rng.integers(len(labels))) if frontal else self._turnable(rng)
         backdrop = None if frontal else self._backdrop(index, rng)
         pose = labels.pose[index]
         aim = self._near_aim(pose, rng) if frontal else self._aim(pose, rng)
@@ -162,6 +164,19 @@ class Profiler:
         if abs(self._data.yaw_deg[index]) < _EXPRESSION_YAW_DEG:
             expression = self._another(labels.identity[index], labels.expression[index], frontal, rng)
         return self.picture(index, aim, expression, backdrop, rng.uniform(0.2, 0.8))
+
+    def _turnable(self, rng: np.random.Generator) -> int:
+        """A photo to turn: rather of a turned face, and seldom one that ends at the cheeks: it has no ear, no jaw."""
+        while True:
+            index = int(np.searchsorted(self._odds, rng.random()))
+            if rng.random() < _TIGHT_SHARE or not self._is_tight(index):
+                return index
+
+    def _is_tight(self, index: int) -> bool:
+        _, columns = content(self._data.photos.read(self._data.labels.names[index]))
+        x = self._data.landmarks[index, :, 0]
+        room = _TIGHT * float(np.ptp(x))
+        return bool(x.min() - room < columns.start or x.max() + room > columns.stop)
 
     def _another(self, identity: Floats, expression: Floats, frontal: bool, rng: np.random.Generator) -> Floats | None:
         """Another expression (E,) for a face, or None."""

@@ -180,6 +180,20 @@ def background_anchors(vertices: Floats, triangles: Int32, shape: tuple[int, int
     return anchors, away, _grid_triangles(len(rows), len(columns))
 
 
+def content(photo: UInt8) -> tuple[slice, slice]:
+    """Rows and columns of a photo (H, W, 3) uint8 inside the black bars around it, if there are any."""
+    bright = photo.max(axis=2) >= _FRAME_LEVEL
+    # A few pixels of noise do not make a row part of the picture, and the bars' soft edge goes with them.
+    inside = [np.flatnonzero(bright.mean(axis=axis) > 0.05) for axis in (1, 0)]
+    if not all(len(lines) > 4 for lines in inside):
+        return slice(0, bright.shape[0]), slice(0, bright.shape[1])
+    rows, columns = (
+        slice(int(lines[0]) + 2 * (lines[0] > 0), int(lines[-1]) + 1 - 2 * (lines[-1] < side - 1))
+        for lines, side in zip(inside, bright.shape, strict=True)
+    )
+    return rows, columns
+
+
 def fill_frame(photo: UInt8) -> UInt8:
     """The photo with its colours drawn out over the black bars around it, if there are any.
 
@@ -191,20 +205,12 @@ def fill_frame(photo: UInt8) -> UInt8:
     Returns:
         (H, W, 3) uint8.
     """
-    bright = photo.max(axis=2) >= _FRAME_LEVEL
-    # A few pixels of noise do not make a row part of the picture, and the bars' soft edge goes with them.
-    inside = [np.flatnonzero(bright.mean(axis=axis) > 0.05) for axis in (1, 0)]
-    if not all(len(lines) for lines in inside):
+    rows, columns = content(photo)
+    inside = photo[rows, columns]
+    if inside.shape == photo.shape:
         return photo
-    (top, bottom), (left, right) = (
-        (lines[0] + 2 * (lines[0] > 0), side - 1 - lines[-1] + 2 * (lines[-1] < side - 1))
-        for lines, side in zip(inside, bright.shape, strict=True)
-    )
-    height, width = bright.shape
-    content = np.s_[top : height - bottom, left : width - right]
-    if photo[content].shape == photo.shape or photo[content].size == 0:
-        return photo
-    return _extended(photo[content], int(top), int(bottom), int(left), int(right))
+    height, width = photo.shape[:2]
+    return _extended(inside, rows.start, height - rows.stop, columns.start, width - columns.stop)
 
 
 def _extended(photo: UInt8, top: int, bottom: int, left: int, right: int) -> UInt8:
