@@ -127,3 +127,14 @@ def test_frontal_pictures_keep_the_pose_and_change_the_lids(labelled, head, tmp_
     np.testing.assert_array_equal(labels.identity, data.labels.identity[own])
     changed = np.abs(labels.expression - data.labels.expression[own]).max(axis=1) > 0.02
     assert changed.any()
+
+
+def test_mouths_change_alone(labelled, head, tmp_path):
+    settings = {"count": 4, "worst": 0.0, "workers": 1, "picture": 64}
+    labels = make_profiles(ProfileConfig(labelled, tmp_path / "out", frontal=0.0, lids=0.0, mouths=1.0, **settings))
+    data = LabelledPhotos.open(labelled, head)
+    own = [data.labels.names.index(source) for source in labels.sources]
+    difference = labels.expression - data.labels.expression[own]
+    eyes = np.array([name.startswith("eye") for name in head.expression_names])
+    np.testing.assert_array_equal(difference[:, eyes], 0)
+    assert (np.abs(difference[:, ~eyes]).max(axis=1) > 0.02).any()

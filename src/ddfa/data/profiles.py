@@ -131,27 +131,34 @@ class Profiler:
         labels = self._data.labels
         identity, own = labels.identity[index], labels.expression[index]
         photo, pose = self._window(index)
-        shape, seen = self._shape(identity, own), own
+        shape = self._shape(identity, own)
         if expression is not None:
-            photo, shape = self._changed(photo, pose, identity, own, expression, mix)
-            seen = expression
+            photo, shape = self._changed(photo, pose, identity, own, shape, expression, mix)
+        seen = own if expression is None else expression
         transform = self._turned(pose, aim, identity, seen)
         picture = profile(photo, _placed(shape, pose), self._triangles, transform, backdrop)
         source = (labels.sources or labels.names)[index]
         return Sample(picture, _after(transform, pose), identity, seen, float(labels.quality[index]), source)
 
     def _changed(
-        self, photo: UInt8, pose: Float64, identity: Floats, own: Floats, expression: Floats, mix: float
+        self,
+        photo: UInt8,
+        pose: Float64,
+        identity: Floats,
+        own: Floats,
+        before: Float32,
+        expression: Floats,
+        mix: float,
     ) -> tuple[UInt8, Float32]:
         """The photo with another expression than its own, lids first, and the shape it then shows."""
-        before, middle, after = self._head.decode(
-            np.tile(identity, (3, 1)), np.stack([own, np.where(self._of_eyes, expression, own), expression])
-        )
-        photo = self._lids.draw(photo, pose, before, middle, mix)
-        if np.any(after != middle):
-            closed = self._mouths.is_closed(identity, own)
-            photo = self._mouths.draw(photo, pose, middle, after, closed)
-        return photo, after
+        lids = np.where(self._of_eyes, expression, own)
+        after = self._shape(identity, lids)
+        photo = self._lids.draw(photo, pose, before, after, mix)
+        if np.array_equal(lids, expression):
+            return photo, after
+        between, after = after, self._shape(identity, expression)
+        closed = self._mouths.is_closed(identity, own)
+        return self._mouths.draw(photo, pose, between, after, closed), after
 
     def _sample(self, rng: np.random.Generator) -> Sample:
         config, labels = self._config, self._data.labels
