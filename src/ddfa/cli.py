@@ -51,6 +51,7 @@ COMMANDS: Final = (
     Command(("data", "read"), "ddfa.commands.read:read", "labels of the published 3DDFA set or 300W-LP"),
     Command(("data", "profile"), "ddfa.commands.data:profile", "rotate labelled photos to large poses"),
     Command(("data", "render"), "ddfa.commands.data:render", "draw synthetic faces from the open head"),
+    Command(("data", "show"), "ddfa.commands.data:show", "a contact sheet of a data set"),
     Command(("train",), "ddfa.commands.train:train", "train a network on labelled photos"),
     Command(("export",), "ddfa.commands.export:export", "a bundle's network for uint8, in float16 or int8"),
 )

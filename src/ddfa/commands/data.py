@@ -1,4 +1,4 @@
-"""`ddfa data label | profile`: training data from photos."""
+"""`ddfa data label | profile | render | show`: training data."""
 
 from typing import Annotated
 
@@ -13,10 +13,13 @@ from ddfa.data.labelling import LabelConfig
 from ddfa.data.labelling import label as label_photos
 from ddfa.data.profiles import ProfileConfig, make_profiles
 from ddfa.data.renders import RenderConfig, render_faces
+from ddfa.data.show import ShowConfig, contact_sheet
+from ddfa.images import write_image
 
 _Label = Annotated[LabelConfig, tyro.conf.arg(name="")]
 _Profile = Annotated[ProfileConfig, tyro.conf.arg(name="")]
 _Render = Annotated[RenderConfig, tyro.conf.arg(name="")]
+_Show = Annotated[ShowConfig, tyro.conf.arg(name="")]
 
 
 def label(config: _Label) -> int:
@@ -59,6 +62,20 @@ def render(config: _Render) -> int:
     """
     labels = render_faces(config)
     Console().print(f"{len(labels)} pictures in {config.output}")
+    return OK
+
+
+def show(config: _Show) -> int:
+    """Draw a contact sheet of a data set: photos with their labels' landmarks.
+
+    Args:
+        config: which faces.
+
+    Returns:
+        Exit code 0.
+    """
+    write_image(config.output, contact_sheet(config))
+    Console().print(f"{config.by} faces of {config.data} -> {config.output}")
     return OK
 
 
