@@ -20,13 +20,15 @@ from ddfa.data.synthetic.faces import Face, Wardrobe
 from ddfa.data.synthetic.lighting import ambient_occlusion, random_light
 from ddfa.data.synthetic.people import People, random_angles
 from ddfa.data.synthetic.scene import Painter, Scene
+from ddfa.data.synthetic.unwrap import content
 from ddfa.data.synthetic.wear import Shoulders, glasses
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.head.model import HeadModel
 
 _PER_FACE: Final = 4  # pictures of a skin before a ground; each shows another shape, expression, pose and light
-_GREY: Final = 0.02
+_GREY: Final = 0.02  # range of the channels of a skin
+_SHOULDER: Final = 0.7  # brighter places do not reach white at once
 _FLIP_Y: Final = np.diag([1.0, -1.0, 1.0])
 
 
@@ -162,7 +164,9 @@ class FaceRenderer:
         if self._data is None or rng.random() < 0.25:
             return random_backdrop(size, rng)
         index = int(rng.integers(len(self._data.labels)))
-        empty = remove_face(self._photo(index), self._vertices(index), self._head.triangles)
+        photo = self._photo(index)
+        x0, y0, x1, y1 = content(photo)
+        empty = remove_face(photo, self._vertices(index), self._head.triangles)[y0:y1, x0:x1]
         return np.asarray(cv2.resize(empty, (size, size), interpolation=cv2.INTER_LINEAR) / 255, np.float32)
 
     def _photo(self, index: int) -> UInt8:
@@ -183,7 +187,9 @@ class FaceRenderer:
 
 
 def _photographed(picture: Float32, rng: np.random.Generator) -> UInt8:
-    """A drawn picture (S, S, 3) in [0, 1] with the softness and noise of a photo."""
+    """A drawn picture (S, S, 3) with the softness, the noise and the highlights of a photo; white is 1."""
+    over = np.maximum(picture - _SHOULDER, 0) / (1 - _SHOULDER)
+    picture = np.minimum(picture, _SHOULDER) + np.float32(1 - _SHOULDER) * np.tanh(over)
     if rng.random() < 0.7:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 0.9)), np.float32)
     noisy = picture + rng.normal(0, rng.uniform(0, 0.02), picture.shape)

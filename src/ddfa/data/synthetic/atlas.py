@@ -43,7 +43,7 @@ class Atlas:
         ModelError: the head has no texture map, mirror map or regions.
     """
 
-    def __init__(self, head: HeadModel, size: int = 384) -> None:
+    def __init__(self, head: HeadModel, size: int = 320) -> None:
         if head.uv is None or head.uv_triangles is None or head.mirror_vertices is None or "hair" not in head.regions:
             raise ModelError(f"head '{head.name}' cannot be textured: faces are rendered with the open head only")
         self.head, self.size = head, size
@@ -54,6 +54,7 @@ class Atlas:
         self.inside: Bools = self._raster.mask
         self._nearest = _nearest(self.inside)
         self._corners = _corners(head)
+        self._triangle_corners = np.ascontiguousarray(head.triangles.T)
         self._mirror = self._mirror_lookup(head.mirror_vertices)
         self.position = self.spread(head.mean)
         self.skin = self.region("skin") > 0.5
@@ -75,7 +76,8 @@ class Atlas:
 
     def normals(self, shape: Floats) -> Float32:
         """`vertex_normals` of a shape (V, 3) of this head, several times faster."""
-        a, b, c = (np.asarray(shape, np.float32)[self.head.triangles[:, k]].T for k in range(3))
+        axes = np.ascontiguousarray(np.asarray(shape, np.float32).T)
+        a, b, c = (axes.take(corner, axis=1) for corner in self._triangle_corners)
         (ux, uy, uz), (vx, vy, vz) = b - a, c - a
         faces = np.stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx], axis=1)
         summed = self._corners @ faces

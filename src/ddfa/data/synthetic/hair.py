@@ -99,8 +99,9 @@ class Scalp:
             cover = smoothstep(self._height(mean, style), -1, 6)
         else:
             cover = smoothstep(self._grown(self._atlas.vertex_hair, mean, style), 0.45, 0.95)
-            waves = np.sin(mean @ rng.normal(0, 0.05, (3, 4)) + rng.uniform(0, 6.3, 4)).sum(axis=1)
-            cover = cover * (1 + 0.14 * waves)
+            grown = cover > 0
+            waves = np.sin(mean[grown] @ rng.normal(0, 0.05, (3, 4)) + rng.uniform(0, 6.3, 4)).sum(axis=1)
+            cover[grown] *= 1 + 0.14 * waves
         lift = style.thickness_mm * cover * self._skin
         return np.asarray(shape + lift[:, None] * self._normals, np.float32)
 
@@ -127,7 +128,7 @@ class Scalp:
 
     def _curtain(self, shape: Float32, style: Style, rng: np.random.Generator) -> Part:
         scalp = shape[self._atlas.head.regions["hair"]]
-        wide = np.abs(scalp[:, 0]).max() + 0.6 * style.thickness_mm + rng.uniform(1, 7)
+        wide = np.abs(shape[self._skin, 0]).max() + rng.uniform(1, 7)  # ears do not stick out of it
         back = -scalp[:, 2].min() + 0.6 * style.thickness_mm + rng.uniform(-6, 6)
         top, rows, columns = scalp[:, 1].max(), 16, 120
         level = np.linspace(0, 1, rows)[:, None]

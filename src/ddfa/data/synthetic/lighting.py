@@ -70,8 +70,9 @@ def random_light(rng: np.random.Generator) -> tuple[Float64, Float64]:
             _direction(rng.uniform(-180, 180), rng.uniform(-30, 70)),
             rng.uniform(0.1, 0.6) * np.exp(rng.normal(0, 0.12, 3)),
         )
-    facing = shading(np.array([[0.0, 0.0, 1.0]]), light).mean()
-    return light * rng.uniform(0.85, 1.15) / max(float(facing), 0.4), main
+    facing, *sides = shading(np.array([[0, 0, 1], [0.8, 0, 0.6], [-0.8, 0, 0.6], [0, 0.8, 0.6]]), light).mean(axis=1)
+    exposure = min(1 / max(float(facing), 0.4), 1.35 / max(map(float, sides)))
+    return light * rng.uniform(0.85, 1.15) * exposure, main
 
 
 def _direction(azimuth_deg: float, elevation_deg: float) -> Float64:

@@ -67,6 +67,9 @@ class People:
         draw = rng.random()
         if draw < 0.16:
             self._close(expression, rng, both=draw < 0.11)
+        # Lips that close an open jaw would push through each other on a closed one.
+        close, jaw = self._index["mouthClose"], self._index["jawOpen"]
+        expression[close] = min(expression[close], expression[jaw])
         return np.clip(expression, 0, 1).astype(np.float32)
 
     def _found(self, rng: np.random.Generator) -> Float64:

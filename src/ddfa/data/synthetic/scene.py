@@ -10,7 +10,7 @@ from ddfa.arrays import Float32, Float64, Int32
 from ddfa.data.synthetic.atlas import Atlas
 from ddfa.data.synthetic.lighting import shading
 from ddfa.data.synthetic.parts import Part
-from ddfa.render.rasterize import BACKGROUND, interpolate, rasterize, vertex_normals
+from ddfa.render.rasterize import BACKGROUND, Raster, interpolate, rasterize, vertex_normals
 
 _FINE = 2  # pictures are drawn this much larger and averaged down
 _LEAST_LIGHT: Final = {"teeth": 0.42, "tongue": 0.4, "mouth_inner": 0.22, "eye_left": 0.45, "eye_right": 0.45}
@@ -67,16 +67,11 @@ class Painter:
         seen = _FINE * (vertices @ scene.pose[:, :3].T + scene.pose[:, 3]).astype(np.float32)
         seen[:, :2] += (_FINE - 1) / 2  # pixel centres are integers at both sizes
         raster = rasterize(seen, triangles, _FINE * size, _FINE * size)
-        fields = interpolate(raster, triangles, self._lit(scene, seen, triangles))
-        heads = raster.mask & (raster.triangle < len(self._atlas.head.triangles))
-        textured = raster._replace(triangle=np.where(heads, raster.triangle, np.int32(BACKGROUND)))
-        places = interpolate(textured, self._atlas.uv_triangles, self._atlas.uv)
-        skin = cv2.remap(scene.texture, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
-        colours = np.ascontiguousarray(fields[..., 4:])
-        np.copyto(colours, skin, where=heads[..., None])
-        colours *= fields[..., :3]
-        colours += fields[..., 3:4]
-        small = cv2.resize(colours, (size, size), interpolation=cv2.INTER_AREA)
+        light, gloss = self._lit(scene, seen, triangles)
+        picture = self._colours(scene, raster, triangles)
+        picture *= interpolate(raster, triangles, light)
+        picture += interpolate(raster, triangles, gloss[:, None])
+        small = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
         cover = cv2.resize(raster.mask.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
         return np.asarray(small + scene.ground * (1 - cover[..., None]), np.float32)
 
@@ -89,8 +84,20 @@ class Painter:
             start += len(part.vertices)
         return np.concatenate(vertices), np.concatenate(triangles)
 
-    def _lit(self, scene: Scene, seen: Float32, triangles: Int32) -> Float32:
-        """Per vertex: light (3), gloss (1), and the colour (3) of what has no texture."""
+    def _colours(self, scene: Scene, raster: Raster, triangles: Int32) -> Float32:
+        """Reflectance (H, W, 3) at each pixel."""
+        count = len(self._atlas.head.triangles)
+        heads = raster._replace(triangle=np.where(raster.triangle < count, raster.triangle, np.int32(BACKGROUND)))
+        places = interpolate(heads, self._atlas.uv_triangles, self._atlas.uv)
+        colours = cv2.remap(scene.texture, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
+        if scene.extras:
+            worn = raster._replace(triangle=np.where(raster.triangle < count, np.int32(BACKGROUND), raster.triangle))
+            own = np.concatenate([np.zeros_like(scene.shape), *(part.colours for part in scene.extras)])
+            np.copyto(colours, interpolate(worn, triangles, own), where=worn.mask[..., None])
+        return np.asarray(colours, np.float32)
+
+    def _lit(self, scene: Scene, seen: Float32, triangles: Int32) -> tuple[Float32, Float32]:
+        """Per vertex: light (V, 3) that a white surface would send back, and gloss (V,)."""
         count = len(scene.shape)
         camera = seen * np.array([1, -1, 1], np.float32)
         normals = self._atlas.normals(camera[:count])
@@ -98,14 +105,11 @@ class Painter:
             worn = vertex_normals(camera, triangles[len(self._atlas.head.triangles) :])[count:]
             # Sheets are seen from both sides.
             normals = np.concatenate([normals, np.where(worn[:, 2:] < -0.1, -worn, worn)])
-        result = np.ones((len(seen), 7), np.float32)
-        result[:, :3] = shading(normals, scene.light)
-        result[:count, :3] *= self._occlusion[:, None]
+        light = shading(normals, scene.light)
+        light[:count] *= self._occlusion[:, None]
         half = scene.main + np.array([0, 0, 1])
-        mirror = np.maximum(normals @ (half / np.linalg.norm(half)).astype(np.float32), 0)
-        result[:, 3] = 0
-        gloss = self._gloss * mirror[:count] ** 90 + scene.gloss * _SKIN_GLOSS * self._skin * mirror[:count] ** 12
-        result[:count, 3] = gloss * self._occlusion
-        if scene.extras:
-            result[count:, 4:] = np.concatenate([part.colours for part in scene.extras])
-        return result
+        mirror = np.maximum(normals[:count] @ (half / np.linalg.norm(half)).astype(np.float32), 0)
+        gloss = np.zeros(len(seen), np.float32)
+        gloss[:count] = self._gloss * mirror**90 + scene.gloss * _SKIN_GLOSS * self._skin * mirror**12
+        gloss[:count] *= self._occlusion
+        return light, gloss

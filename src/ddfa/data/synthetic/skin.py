@@ -68,7 +68,7 @@ def paint_skin(atlas: Atlas, hair_colour: Float32, rng: np.random.Generator) -> 
 def plain_skin(atlas: Atlas, tone: Float32, rng: np.random.Generator) -> Float32:
     """Skin of a tone (3,), uneven and redder where blood shows: (S, S, 3) float32 RGB."""
     size = atlas.size
-    broad = smooth_noise(rng, size, (7, 7), 3)
+    broad = smooth_noise(rng, size, (7, 7)) + 0.35 * smooth_noise(rng, size, (7, 7), 3)
     fine = smooth_noise(rng, size, (90, 90))
     grain = smooth_noise(rng, size, (220, 220))
     texture = tone * np.exp(0.03 * broad + rng.uniform(0.003, 0.015) * fine + rng.uniform(0.003, 0.02) * grain)

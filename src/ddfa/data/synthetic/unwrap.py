@@ -93,7 +93,7 @@ def _seen(photo: UInt8, vertices: Floats, fields: Float32, atlas: Atlas) -> Floa
     front = cv2.remap(depth, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=np.inf)
     # Within a pixel a slanted surface spans some depth.
     seen = smoothstep(facing, 0.2, 0.6) * (z > front - 0.8 - 0.8 / np.maximum(facing, 0.2))
-    x0, y0, x1, y1 = _content(photo)
+    x0, y0, x1, y1 = content(photo)
     seen = seen * ((x > x0 + 3) & (x < x1 - 4) & (y > y0 + 3) & (y < y1 - 4))
     seen = seen * atlas.skin * (atlas.lid_mm > _LID_MM) * (atlas.mouth_mm > _MOUTH_MM)
     return np.asarray(cv2.GaussianBlur(seen.astype(np.float32), (0, 0), atlas.size / 250) * (seen > 0), np.float32)
@@ -120,7 +120,7 @@ def _hair_colour(texture: Float32, covered: Float32, atlas: Atlas) -> Float32 | 
     return np.median(texture.reshape(-1, 3)[top], axis=0) if len(top) > _LEAST_HAIR else None
 
 
-def _content(photo: UInt8) -> tuple[int, int, int, int]:
+def content(photo: UInt8) -> tuple[int, int, int, int]:
     """The part of the photo inside a black frame: x0, y0, x1, y1."""
     light: Bools = photo.max(axis=2) > _BORDER
     columns, rows = np.flatnonzero(light.mean(axis=0) > 0.05), np.flatnonzero(light.mean(axis=1) > 0.05)
