@@ -1,6 +1,6 @@
 """Fit a head model to 3D points seen in photos: batched, regularised least squares."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class FitOptions:
 
     iterations: int = 6
     noise_mm: float = 1.0
-    independent_points: int = 150
+    independent_points: float = 150
     expression_std: float = 0.4
     box_steps: int = 40
 
@@ -49,6 +49,10 @@ class Hints:
     expression: Floats
     expression_std: Floats
 
+    def select(self, where: Bools) -> "Hints":
+        """The hints for the heads at `where` (n,)."""
+        return replace(self, targets=self.targets[where], expression=self.expression[where])
+
 
 @dataclass(frozen=True, eq=False)
 class Fit:
@@ -65,6 +69,10 @@ class Fit:
     identity: Float32
     expression: Float32
     residual: Float32
+
+    def select(self, where: Bools) -> "Fit":
+        """The fits at `where` (n,)."""
+        return Fit(*(array[where] for array in vars(self).values()))
 
     def replaced(self, where: Bools, other: "Fit") -> "Fit":
         """These fits, those at `where` (n,) replaced by the other ones."""

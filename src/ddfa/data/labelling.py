@@ -1,7 +1,7 @@
-"""`ddfa data label`: photos and a teacher bundle become labels for a head model."""
+"""`ddfa data label`: photos and one or more teacher bundles become labels for a head model."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +15,9 @@ from ddfa.align import FaceAligner
 from ddfa.arrays import Bools, Float32, Floats, Int32, UInt8
 from ddfa.data.dataset import LABEL_FILE, PHOTO_LINK
 from ddfa.data.fit import Fit, FitOptions, fit
+from ddfa.data.human import fit_annotated, read_landmarks
 from ddfa.data.labels import Labels
+from ddfa.data.manifest import write_manifest
 from ddfa.data.mesh_hints import mesh_hints
 from ddfa.data.mesh_points import LIDS_AND_LIPS
 from ddfa.data.mesh_teacher import MeshTeacher, MeshView
@@ -33,6 +35,7 @@ from ddfa.regress.session import Regressor
 
 # The 68 landmarks are what benchmarks and most users look at.
 _LANDMARK_SHARE = 0.4
+REJECTED_FILE = "rejected.txt"
 
 
 @dataclass(frozen=True)
@@ -41,23 +44,28 @@ class LabelConfig:
 
     Attributes:
         photos: folder or uncompressed tar of photos.
-        teacher: bundle of the network to learn from, such as an imported 3DDFA_V2.
+        teacher: bundles of the networks to learn from, such as imported 3DDFA_V2 ones; all count alike.
         output: the data set folder; a run that was stopped goes on where it was.
         mesh_teacher: a `face_landmarker.task`, second teacher for eyelids, gaze and lips (see docs/training.md).
+        landmarks: human 68-point annotations of the photos, a folder or tar of `.pts`, or an `.npz`; photos without are
+            labelled by the teachers alone.
         centred: set for face crops: the RoI is the centred square of this share of the picture's width. By default
             faces are detected, and the largest one is labelled.
-        vertices: vertices of the teacher to fit, besides its 68 landmarks.
+        vertices: vertices of each teacher's head to fit, besides its 68 landmarks.
+        max_error: a photo is rejected where views, teachers and fit differ by more, as a share of the face's size.
         chunk: photos fitted together.
         workers: processes; 0 means one per core.
         limit: label only the first so many photos; 0 means all.
     """
 
     photos: Path
-    teacher: Path
+    teacher: tuple[Path, ...]
     output: Path
     mesh_teacher: Path | None = None
+    landmarks: Path | None = None
     centred: float | None = None
     vertices: int = 1200
+    max_error: float = 0.1
     chunk: int = 256
     workers: int = 0
     limit: int = 0
@@ -65,10 +73,11 @@ class LabelConfig:
 
 @dataclass(frozen=True, eq=False)
 class TeacherMap:
-    """Which points of our head the teacher's points are.
+    """Which points of our head a teacher's points are.
 
     Attributes:
-        teacher: K points of the teacher's head: some vertices, then its 68 landmarks.
+        teacher: K points of the teacher's head: some vertices, then its 68 landmarks.  Where maps are joined, those of
+            the first teacher.
         own: 2K points of our head: where those lie, then where their mirror images lie. They stand off our skin by
             what our identity modes leave of the teacher's neutral face, so that a face neutral to the teacher is
             fitted without expression.
@@ -98,8 +107,9 @@ def teacher_map(head: HeadModel, teacher: HeadModel, vertices: int, seed: int = 
     if head.mirror_vertices is None:
         raise DataError(f"head '{head.name}' has no mirror map: label for the open head")
     found = _identity(head) if teacher.name == head.name else register(head, teacher)
-    valid = np.flatnonzero(found.valid)
-    chosen = np.sort(np.random.default_rng(seed).choice(valid, min(vertices, len(valid)), replace=False))
+    # Drawn from all vertices: one that is valid by a hair changes its own place only, not the whole choice.
+    drawn = np.random.default_rng(seed).permutation(len(found.valid))
+    chosen = np.sort(drawn[found.valid[drawn]][:vertices])
     corners = np.concatenate([found.corners[chosen], head.landmark_vertices])
     barycentric = np.concatenate([found.weights[chosen], head.landmark_weights])
     own = _on_surface(head, np.concatenate([corners, head.mirror_vertices[corners]]), np.tile(barycentric, (2, 1)))
@@ -115,6 +125,28 @@ def teacher_map(head: HeadModel, teacher: HeadModel, vertices: int, seed: int = 
     )
     fine = np.r_[lids[corners[: len(chosen)]].any(axis=1), np.isin(np.arange(68), LIDS_AND_LIPS)]
     return TeacherMap(seen, own, np.tile(each, 2).astype(np.float32), np.tile(fine, 2))
+
+
+def joined(maps: Sequence[TeacherMap]) -> TeacherMap:
+    """The map for teachers of several heads whose points stand one after the other, equally trusted."""
+    halves = [_halves(one) for one in maps]
+    order = [half for side in zip(*halves, strict=True) for half in side]  # all plain points, then all mirrored ones
+    own = LinearPoints(
+        np.concatenate([points.mean for points, *_ in order]),
+        np.concatenate([points.bases for points, *_ in order], axis=1),
+        maps[0].own.identities,
+    )
+    weights = np.concatenate([weights for _, weights, _ in order]) / len(maps)
+    return TeacherMap(maps[0].teacher, own, weights.astype(np.float32), np.concatenate([fine for *_, fine in order]))
+
+
+def _halves(mapping: TeacherMap) -> list[tuple[LinearPoints, Float32, Bools]]:
+    """The plain and the mirrored points of our head with their weights and whether they lie on lids and lips."""
+    own, middle = mapping.own, len(mapping.weights) // 2
+    return [
+        (LinearPoints(own.mean[k], own.bases[:, k], own.identities), mapping.weights[k], mapping.lids_and_lips[k])
+        for k in (slice(middle), slice(middle, None))
+    ]
 
 
 def neutral_offset(own: LinearPoints, teacher: LinearPoints, identity_std: Floats) -> Float32:
@@ -140,7 +172,8 @@ def neutral_offset(own: LinearPoints, teacher: LinearPoints, identity_std: Float
 def label(config: LabelConfig) -> Labels:
     """Label photos; writes the data set folder.
 
-    A photo that cannot be read, or shows no face, is left out and counted in `rejected.txt`.
+    A photo that cannot be read, shows no face, or is seen too differently by the teachers is left out and listed in
+    `rejected.txt` with the reason, after a tab.
 
     Args:
         config: what and how.
@@ -150,31 +183,39 @@ def label(config: LabelConfig) -> Labels:
 
     Raises:
         DataError: there are no photos, or not one of them could be labelled.
-        ModelError: the teacher cannot be used.
+        ModelError: a teacher cannot be used.
         OutputError: the folder cannot be written.
     """
+    if not config.teacher:
+        raise DataError("no teacher: name one or more bundles after --teacher")
     photos = Photos(config.photos)
     names = photos.names[: config.limit or None]
-    kept = ("photos", "teacher", "mesh_teacher", "centred", "vertices", "chunk", "limit")
-    parts = begin_parts(config.output, {name: getattr(config, name) for name in kept})
+    kept = ("photos", "teacher", "mesh_teacher", "landmarks", "centred", "vertices", "max_error", "chunk", "limit")
+    settings = {name: getattr(config, name) for name in kept} | {"teacher": " ".join(map(str, config.teacher))}
+    parts = begin_parts(config.output, settings)
     chunks = [names[start : start + config.chunk] for start in range(0, len(names), config.chunk)]
     todo = [k for k in range(len(chunks)) if not _part(parts, k).is_file()]
     if todo:
         head = HeadModel.load()
-        _mesh_teacher(config, head)  # a bad file stops us here, with a clear error
-        mapping = teacher_map(head, HeadModel.load(Bundle.load(config.teacher).head_path), config.vertices)
+        _mesh_teacher(config, head)  # bad files stop us here, with a clear error
+        _annotations(config, photos)
+        maps = _teacher_maps(config, head)
         workers = config.workers or os.cpu_count() or 1
-        with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(config, head, mapping)) as pool:
+        with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(config, head, maps)) as pool:
             done = pool.map(_label_chunk, todo, [chunks[k] for k in todo])
             for _ in track(done, "label", total=len(todo)):
                 pass
     labels = _join([Labels.load(_part(parts, k)) for k in range(len(chunks))])
-    rejected = sorted(set(names) - set(labels.names))
+    rejected = [line for k in range(len(chunks)) for line in _rejects(parts, k).read_text("utf-8").splitlines()]
+    write_atomically(config.output / REJECTED_FILE, "".join(f"{line}\n" for line in rejected).encode())
     if not len(labels):
-        raise DataError(f"no face found in any of the {len(names)} photos of {config.photos}: see --centred")
-    write_atomically(config.output / "rejected.txt", "".join(f"{name}\n" for name in rejected).encode())
+        raise DataError(
+            f"none of the {len(names)} photos of {config.photos} could be labelled, the first one is "
+            f"{rejected[0].replace(chr(9), ': ')} (see {config.output / REJECTED_FILE} and --centred)"
+        )
     write_atomically(config.output / PHOTO_LINK, f"{config.photos.resolve()}\n".encode())
     labels.save(config.output / LABEL_FILE)
+    write_manifest(config.output, "ddfa data label", labels, settings, counts={"rejected": len(rejected)})
     return labels
 
 
@@ -184,6 +225,7 @@ def fit_observations(
     seen: Float32,
     options: FitOptions | None = None,
     mesh: MeshView | None = None,
+    human: Floats | None = None,
 ) -> Fit:
     """Fit our head to what teachers saw.
 
@@ -194,20 +236,32 @@ def fit_observations(
         options: trust in the points against the prior.
         mesh: of the same photos.  Where it can be trusted it decides on eyelids, gaze and lips; the other photos are
             fitted without it.
+        human: (n, 68, 2) annotations of the same photos, image px, NaN for photos without.
     """
     centred = seen.copy()
     centred[..., 2] -= centred[..., 2].mean(axis=2, keepdims=True)  # views have no common depth origin
     targets = centred.reshape(len(seen), -1, 3)
     options = options or FitOptions()
-    first = fit(mapping.own, targets, mapping.weights, head.identity_std, options)
-    if mesh is None:
-        return first
-    hints, trusted = mesh_hints(head, first, mesh, options.expression_std)
-    if not trusted.any():
-        return first
+    found = fit(mapping.own, targets, mapping.weights, head.identity_std, options)
+    trusted, hints = np.zeros(len(seen), bool), None
     weights = np.where(mapping.lids_and_lips, 0, mapping.weights)
-    second = fit(mapping.own, targets[trusted], weights, head.identity_std, options, hints)
-    return first.replaced(trusted, second)
+    if mesh is not None:
+        hints, trusted = mesh_hints(head, found, mesh, options.expression_std)
+    if hints is not None and trusted.any():
+        second = fit(mapping.own, targets[trusted], weights, head.identity_std, options, hints)
+        found = found.replaced(trusted, second)
+    if human is None:
+        return found
+    annotated = np.isfinite(human).all(axis=(1, 2))
+    for group, more in ((annotated & trusted, hints), (annotated & ~trusted, None)):
+        if group.any():
+            if more is not None:
+                more = more.select(group[trusted])
+            third = fit_annotated(
+                mapping.own, targets[group], weights, head, found.select(group), human[group], options, more
+            )
+            found = found.replaced(group, third)
+    return found
 
 
 def _identity(head: HeadModel) -> Correspondence:
@@ -235,6 +289,19 @@ def _part(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.npz"
 
 
+def _rejects(folder: Path, number: int) -> Path:
+    return folder / f"{number:06d}.rejected.txt"
+
+
+def _teacher_maps(config: LabelConfig, head: HeadModel) -> dict[str, TeacherMap]:
+    """The map of each head that teachers have, by its name."""
+    heads: dict[str, HeadModel] = {}
+    for path in config.teacher:
+        teacher = HeadModel.load(Bundle.load(path).head_path)
+        heads.setdefault(teacher.name, teacher)
+    return {name: teacher_map(head, teacher, config.vertices) for name, teacher in heads.items()}
+
+
 def _join(parts: list[Labels]) -> Labels:
     names = tuple(name for part in parts for name in part.names)
     arrays = [np.concatenate([getattr(p, f) for p in parts]) for f in ("pose", "identity", "expression", "quality")]
@@ -247,23 +314,37 @@ class _Worker:
     photos: Photos
     head: HeadModel
     mapping: TeacherMap
-    teacher: Teacher
+    teachers: dict[str, list[Teacher]]
     mesh_teacher: MeshTeacher | None
+    human: dict[str, Float32]
 
     @cached_property
     def aligner(self) -> FaceAligner:
-        """The teacher as an aligner, for photos that are not face crops."""
-        return FaceAligner(self.teacher.regressor.bundle, threads=1)
+        """The first teacher as an aligner, for photos that are not face crops."""
+        first = next(iter(self.teachers.values()))[0]
+        return FaceAligner(first.regressor.bundle, threads=1)
 
 
 _WORKER: list[_Worker] = []
 
 
-def _start_worker(config: LabelConfig, head: HeadModel, mapping: TeacherMap) -> None:
+def _start_worker(config: LabelConfig, head: HeadModel, maps: dict[str, TeacherMap]) -> None:
     cv2.setNumThreads(0)
-    regressor = Regressor(Bundle.load(config.teacher), threads=1)
-    teacher, mesh_teacher = Teacher(regressor, mapping.teacher), _mesh_teacher(config, head)
-    _WORKER[:] = [_Worker(config, Photos(config.photos), head, mapping, teacher, mesh_teacher)]
+    teachers: dict[str, list[Teacher]] = {name: [] for name in maps}
+    for path in config.teacher:
+        regressor = Regressor(Bundle.load(path), threads=1)
+        name = HeadModel.load(regressor.bundle.head_path).name
+        teachers[name].append(Teacher(regressor, maps[name].teacher))
+    mapping, mesh_teacher = joined(list(maps.values())), _mesh_teacher(config, head)
+    photos = Photos(config.photos)
+    human = _annotations(config, photos)
+    _WORKER[:] = [_Worker(config, photos, head, mapping, teachers, mesh_teacher, human)]
+
+
+def _annotations(config: LabelConfig, photos: Photos) -> dict[str, Float32]:
+    if config.landmarks is None:
+        return {}
+    return dict(zip(photos.names, read_landmarks(config.landmarks, photos.names), strict=True))
 
 
 def _mesh_teacher(config: LabelConfig, head: HeadModel) -> MeshTeacher | None:
@@ -272,24 +353,66 @@ def _mesh_teacher(config: LabelConfig, head: HeadModel) -> MeshTeacher | None:
     return MeshTeacher(config.mesh_teacher, head.expression_mirror)
 
 
+def observe(teachers: Sequence[Sequence[Teacher]], photos: list[UInt8], rois: Floats) -> tuple[Float32, Float32]:
+    """What several teachers see; those of one head are averaged, those of several heads stand one after the other.
+
+    Args:
+        teachers: by their heads, in the order of the maps that are `joined`.
+        photos: n pictures (H, W, 3) uint8 RGB.
+        rois: (n, 4) squares in image px.
+
+    Returns:
+        (n, 2, K, 3) float32 as `Teacher.observe` gives it, depth from the mean of the 68 landmarks, and (n,) float32,
+        how far views and teachers disagree as a share of the face's size.
+    """
+    groups, spreads, landmarks = list[Float32](), list[Float32](), list[Float32]()
+    for group in teachers:
+        views, own = zip(*(teacher.observe(photos, rois) for teacher in group), strict=True)
+        # All heads have the landmarks, so these give a common origin of depth.
+        level = [view - [0, 0, 1] * view[:, :, -68:].mean(axis=2, keepdims=True) for view in views]
+        groups.append(np.mean(level, axis=0))
+        spreads += own
+        landmarks += [view[:, :, -68:, :2] for view in views]
+    each = np.stack(landmarks)
+    middle = each.mean(axis=0)
+    size = np.sqrt(np.prod(np.ptp(middle[:, 0], axis=1), axis=-1))
+    apart = np.linalg.norm(each - middle, axis=-1).mean(axis=(0, 2, 3)) / size
+    seen = np.concatenate(groups, axis=2).astype(np.float32)
+    return seen, np.hypot(np.max(spreads, axis=0), apart).astype(np.float32)
+
+
 def _label_chunk(number: int, names: tuple[str, ...]) -> None:
-    """Label some photos and write them as one part."""
+    """Label some photos and write them as one part, beside the list of those rejected."""
     (worker,) = _WORKER
-    readable = list(_with_roi(worker, names))
-    seen, spread = np.zeros((0, 2, len(worker.mapping.teacher.mean), 3), np.float32), np.zeros(0, np.float32)
-    meshes = []
+    located = {name: _with_roi(worker, name) for name in names}
+    rejected = {name: found for name, found in located.items() if isinstance(found, str)}
+    readable = [(name, *found) for name, found in located.items() if not isinstance(found, str)]
+    seen = np.zeros((0, 2, len(worker.mapping.weights) // 2, 3), np.float32)
+    spread, meshes = np.zeros(0, np.float32), []
     for start in range(0, len(readable), 32):
         batch = readable[start : start + 32]
         photos = [photo for _, photo, _ in batch]
-        points, own = worker.teacher.observe(photos, np.stack([roi for *_, roi in batch]))
+        points, own = observe(list(worker.teachers.values()), photos, np.stack([roi for *_, roi in batch]))
         seen, spread = np.concatenate([seen, points]), np.concatenate([spread, own])
         if worker.mesh_teacher is not None:
             meshes.append(worker.mesh_teacher.observe(photos, points[:, 0, -68:, :2]))
-    found = fit_observations(worker.mapping, worker.head, seen, mesh=MeshView.joined(meshes) if meshes else None)
-    quality = np.hypot(spread, fit_error(found, worker.mapping))
     kept = tuple(name for name, *_ in readable)
-    part = Labels(kept, found.pose, found.identity, found.expression, quality, worker.head.name)
-    part.save(_part(worker.config.output / PARTS, number))
+    mesh = MeshView.joined(meshes) if meshes else None
+    human = np.stack([worker.human[name] for name in kept]) if worker.human and kept else None
+    found = fit_observations(worker.mapping, worker.head, seen, mesh=mesh, human=human)
+    quality = np.hypot(spread, fit_error(found, worker.mapping))
+    labels = Labels(kept, found.pose, found.identity, found.expression, quality, worker.head.name)
+    good = quality <= worker.config.max_error
+    reason = "views, teachers and fit differ by {:.0f} % of the face's size"
+    rejected |= {
+        name: reason.format(100 * error)
+        for name, error in zip(kept, quality, strict=True)
+        if error > worker.config.max_error
+    }
+    parts = worker.config.output / PARTS
+    lines = [f"{name}\t{rejected[name]}\n" for name in names if name in rejected]
+    write_atomically(_rejects(parts, number), "".join(lines).encode())
+    labels.select(good).save(_part(parts, number))  # last: it says that the part is whole
 
 
 def fit_error(found: Fit, mapping: TeacherMap) -> Float32:
@@ -299,16 +422,14 @@ def fit_error(found: Fit, mapping: TeacherMap) -> Float32:
     return np.asarray(distance / size, np.float32)
 
 
-def _with_roi(worker: _Worker, names: tuple[str, ...]) -> Iterator[tuple[str, UInt8, Floats]]:
-    """Photos that can be read and show a face, with the RoI of the largest."""
-    for name in names:
-        try:
-            photo = worker.photos.read(name)
-            roi = _roi(worker, photo)
-        except DDFAError:
-            continue
-        if roi is not None:
-            yield name, photo, roi
+def _with_roi(worker: _Worker, name: str) -> tuple[UInt8, Floats] | str:
+    """A photo with the RoI of its largest face, or why there is none."""
+    try:
+        photo = worker.photos.read(name)
+        roi = _roi(worker, photo)
+    except DDFAError as error:
+        return str(error)
+    return "no face" if roi is None else (photo, roi)
 
 
 def _roi(worker: _Worker, photo: UInt8) -> Float32 | None:

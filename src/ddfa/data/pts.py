@@ -26,14 +26,21 @@ def read_pts(path: Path) -> Float32:
         DataError: the file is missing or damaged.
     """
     try:
-        head, _, rest = path.read_text(encoding="utf-8-sig").partition("{")
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from None
+    return parse_pts(content, str(path))
+
+
+def parse_pts(content: bytes, name: str) -> Float32:
+    """The points of a `.pts` file, see `read_pts`; `name` stands in errors."""
+    try:
+        head, _, rest = content.decode("utf-8-sig").partition("{")
         words = head.replace(":", " ").split()
         count = int(words[words.index("n_points") + 1])
         points = np.array(rest.partition("}")[0].split(), np.float32).reshape(count, 2)
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, IndexError) as error:
-        raise DataError(f"{path} is no .pts file ({error}): it needs n_points and that many lines x y") from None
+        raise DataError(f"{name} is no .pts file ({error}): it needs n_points and that many lines x y") from None
     if not np.isfinite(points).all():
-        raise DataError(f"{path} holds points that are not finite: remove it")
+        raise DataError(f"{name} holds points that are not finite: remove it")
     return points - np.float32(1)

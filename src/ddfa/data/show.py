@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import tyro
 
 from ddfa.arrays import Float32, Float64, UInt8
 from ddfa.data.dataset import LabelledPhotos
@@ -38,7 +39,7 @@ class ShowConfig:
         seed: of the random choice.
     """
 
-    data: Path
+    data: tyro.conf.Positional[Path]
     output: Path = Path("sheet.png")
     by: str = "random"
     count: int = 40
@@ -93,7 +94,7 @@ def ranked_by(labels: Labels, head: HeadModel, by: str, seed: int = 0) -> Float6
             raise DataError(f"head '{head.name}' has no mirror map: --by asymmetry needs the open head")
         looks = [name.startswith("eyeLook") for name in head.expression_names]  # eyes looking aside are no grimace
         difference = np.abs(labels.expression - labels.expression[:, head.expression_mirror])
-        return np.where(looks, 0, difference).max(axis=1).astype(np.float64)
+        return np.asarray(np.where(looks, 0, difference).max(axis=1), np.float64)
     if by in ("yaw", "pitch"):
         angles = euler_from_matrix(decompose(np.diag([1.0, -1.0, 1.0]) @ labels.pose).rotation)
         return np.asarray(np.abs(angles[:, 0 if by == "yaw" else 1]), np.float64)
