@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +8,9 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 import onnxruntime as ort  # noqa: E402
 
 from ddfa.align import FaceAligner  # noqa: E402
+from ddfa.data.landmarks import MIRRORED  # noqa: E402
 from ddfa.errors import DataError, ModelError  # noqa: E402
+from ddfa.head.model import HeadModel  # noqa: E402
 from ddfa.regress.bundle import Bundle, write_bundle  # noqa: E402
 from ddfa.regress.convention import PixelConvention  # noqa: E402
 from ddfa.regress.layout import ParamLayout  # noqa: E402
@@ -105,3 +108,38 @@ def test_faces_are_cut_out_of_photos(photos, tmp_path):
     shutil.copy(photos / "astronaut.jpg", tmp_path)
     bundle = find_bundle(None)
     assert exporting.faces_of(Photos(tmp_path), bundle).shape == (1, bundle.input_size, bundle.input_size, 3)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_mirrored_networks_give_the_mean_of_both_views(bundle, crops, photos, tmp_path, precision):
+    made, _ = export(ExportConfig(str(bundle.folder), tmp_path / "out", "uint8", precision, photos, mirrored=True))
+    assert made.architecture.startswith(f"{bundle.architecture}-mirrored")
+    head, size = HeadModel.load(), bundle.input_size
+
+    def seen(params):
+        pose, identity, expression = bundle.layout.split(params)
+        points = head.decode_landmarks(identity, expression)
+        return points @ pose[..., :3].transpose(0, 2, 1) + pose[:, None, :, 3]
+
+    plain = Regressor(bundle)
+    flipped = plain.params_from_crops(np.ascontiguousarray(crops[:, :, ::-1]))
+    pose, identity, expression = (np.array(part) for part in bundle.layout.split(flipped))
+    pose[:, 0] *= -1
+    pose[:, :, 0] *= -1
+    pose[:, 0, 3] += size - 1
+    undone = np.concatenate(
+        [pose.reshape(-1, 12), identity * head.identity_mirror, expression[:, head.expression_mirror]], axis=1
+    )
+    back = seen(flipped)[:, MIRRORED] * [-1, 1, 1] + [size - 1, 0, 0]
+    np.testing.assert_allclose(seen(undone), back, atol=1e-2)  # the head is mirrored, not the picture alone
+    expected = bundle.whitening.whiten((plain.params_from_crops(crops) + undone) / 2)
+    both = bundle.whitening.whiten(Regressor(made).params_from_crops(crops))
+    np.testing.assert_allclose(both, expected, atol={"float32": 1e-4, "float16": 0.02}[precision])
+
+
+def test_published_crops_cannot_be_mirrored(bundle, tmp_path):
+    published = write_bundle(
+        replace(bundle, convention=PixelConvention.V2), tmp_path / "v2", {"model.onnx": bundle.model_path}
+    )
+    with pytest.raises(ModelError, match="only bundles of the open head"):
+        export(ExportConfig(str(published.folder), tmp_path / "out", mirrored=True))

@@ -17,6 +17,7 @@ from ddfa.regress.bundle import MODEL_FILE, Bundle, write_bundle
 from ddfa.regress.crop import cut_crops
 from ddfa.regress.registry import find_bundle
 from ddfa.regress.session import Regressor, network_inputs
+from ddfa.train.mirroring import average_mirror
 from ddfa.train.variants import Precision, convert, take_crops
 
 # How far landmarks may move, mean over all crops, as a share of the crop's side.
@@ -34,6 +35,8 @@ class ExportConfig:
         input: "float" takes normalised images (n, 3, S, S), "uint8" crops (n, S, S, 3) as they are, RGB.
         precision: arithmetic of the network.
         calibration: folder or tar of photos with faces; int8 needs them, the others are only measured on them.
+        mirrored: give the mean of what the network sees in the crop and in its mirror image: more accurate, at twice
+            the cost.
     """
 
     bundle: Annotated[str, tyro.conf.Positional]
@@ -41,6 +44,7 @@ class ExportConfig:
     input: Literal["float", "uint8"] = "float"
     precision: Precision = "float32"
     calibration: Path | None = None
+    mirrored: bool = False
 
 
 def export(config: ExportConfig) -> tuple[Bundle, float]:
@@ -50,7 +54,7 @@ def export(config: ExportConfig) -> tuple[Bundle, float]:
         config: which bundle, which form.
 
     Returns:
-        The new bundle, and how far its landmarks lie from the old one's: mean over all crops, crop px.
+        The new bundle, and how far its landmarks lie from those of the float32 network: mean over all crops, crop px.
 
     Raises:
         ModelError: the bundle cannot be used, or the new network strays too far from the old one.
@@ -61,15 +65,19 @@ def export(config: ExportConfig) -> tuple[Bundle, float]:
     calibration, unseen = _crops(config, source)
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / MODEL_FILE
+        original = source.model_path
+        if config.mirrored:
+            original = Path(folder) / "mirrored.onnx"
+            average_mirror(source, original)
         inputs = network_inputs(calibration, source.channel_order)
-        convert(source.model_path, model, config.precision, inputs)
+        convert(original, model, config.precision, inputs)
         changed = replace(source, architecture=_described(source.architecture, config))
-        if config.precision != "float32":
+        if config.precision != "float32" or config.mirrored:
             changed = replace(changed, accuracy={})  # those are the original's figures
         if config.input == "uint8":
             take_crops(model, source.input_size, source.channel_order)
             changed = replace(changed, channel_order="RGB")
-        distance = _distance(source, changed, model, unseen)
+        distance = _distance(source, original, changed, model, unseen)
         limit = TOLERANCE[config.precision] * source.input_size
         if not distance <= limit:
             raise ModelError(
@@ -82,7 +90,7 @@ def export(config: ExportConfig) -> tuple[Bundle, float]:
 
 def _described(architecture: str, config: ExportConfig) -> str:
     marks = [mark for mark, plain in ((config.precision, "float32"), (config.input, "float")) if mark != plain]
-    return "-".join([architecture, *marks])
+    return "-".join([architecture, *(["mirrored"] if config.mirrored else []), *marks])
 
 
 def _crops(config: ExportConfig, bundle: Bundle) -> tuple[UInt8, UInt8]:
@@ -111,10 +119,10 @@ def faces_of(photos: Photos, bundle: Bundle) -> UInt8:
     return np.array(crops, np.uint8)
 
 
-def _distance(old: Bundle, new: Bundle, model: Path, crops: UInt8) -> float:
-    """Mean distance of the landmarks of two networks in the crop, px."""
+def _distance(old: Bundle, original: Path, new: Bundle, model: Path, crops: UInt8) -> float:
+    """Mean distance of the landmarks of two networks in the crop, px; each takes what its bundle says."""
     head = HeadModel.load(old.head_path)
-    before = _landmarks(old, head, Regressor(old).params_from_crops(crops))
+    before = _landmarks(old, head, Regressor(old, model_path=original).params_from_crops(crops))
     after = _landmarks(new, head, Regressor(new, model_path=model).params_from_crops(crops))
     return float(np.linalg.norm(before - after, axis=-1).mean())
 
