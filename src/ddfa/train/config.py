@@ -62,7 +62,7 @@ class TrainConfig:
         expressive: extra weight of photos with shut eyes or another strong expression; validation weighs none.
         held_out: share of the photos kept for validation, always the same ones.
         random_points: vertices besides the 68 landmarks in WPDC, VDC and the dense term.
-        init: checkpoint whose fitting tensors start the run.
+        init: checkpoint whose fitting tensors start the run; that of a narrower MobileNet-V1 is widened.
         resume: go on from the run folder's last checkpoint.
         workers: processes that prepare crops.
         threads: CPU threads of the network.

@@ -17,7 +17,8 @@ from ddfa.head.model import HeadModel
 from ddfa.regress.layout import ParamLayout
 from ddfa.regress.whitening import Whitening
 from ddfa.train.config import TrainConfig
-from ddfa.train.networks import Network, create
+from ddfa.train.networks import MobileNetV1, Network, create
+from ddfa.train.widening import widened
 
 CHECKPOINT = "checkpoint.pt"
 LANDMARKS = 68
@@ -132,6 +133,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 def start_from(network: Network, saved: dict[str, Any], whitening: Whitening) -> None:
     """Copy every tensor of a checkpoint's averaged network, or of a published one, that fits by name and shape.
 
+    A narrower MobileNet-V1 is widened first, so that the run starts with what it can do.
+
     Args:
         network: receives them.
         saved: the checkpoint.
@@ -143,6 +146,9 @@ def start_from(network: Network, saved: dict[str, Any], whitening: Whitening) ->
     state = saved.get("average") or saved.get("state_dict", saved)
     state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     own = network.state_dict()
+    stem = state.get("conv1.weight")
+    if isinstance(network, MobileNetV1) and stem is not None and len(stem) < len(own["conv1.weight"]):
+        state = widened(state, network)
     fitting = {name: t for name, t in state.items() if name in own and own[name].shape == t.shape}
     if not fitting:
         raise DataError("the checkpoint to start from shares no layer with this network: check the architecture")
