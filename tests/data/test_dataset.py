@@ -102,6 +102,12 @@ def test_shares_must_match_the_sets(labelled, head):
         CropStream([LabelledPhotos.open(labelled, head)], (1.0, 2.0), head)
 
 
+def test_a_set_with_all_photos_kept_aside_is_refused(labelled, head):
+    data = LabelledPhotos.open(labelled, head)
+    with pytest.raises(DataError, match=r"no photo of .*photos is left to train on.*--held-out"):
+        CropStream([data, data.split(1.0)[0]], (1.0, 1.0), head)
+
+
 def test_photos_are_read_from_folder_and_tar(labelled, tmp_path):
     import tarfile
 

@@ -1,3 +1,4 @@
+import json
 import pickle
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from ddfa.cli import main
 from ddfa.data.augment import Augmentation
 from ddfa.data.dataset import CropStream, LabelledPhotos
 from ddfa.data.labels import Labels
+from ddfa.data.manifest import MANIFEST_FILE
 from ddfa.data.published import ReadConfig, read_published, source_photo
 from ddfa.errors import DataError, ModelError
 from ddfa.faces import Faces
@@ -83,6 +85,14 @@ def test_labels_of_the_training_set_are_what_a_v1_network_says(crops, v1):
         v1.decode_landmarks(params[1:2, 12:52], params[1:2, 52:])[0, 8], 1
     )
     np.testing.assert_allclose(data.landmarks[1, 8, :2], [x - 1, 120 - y], atol=1e-2)
+
+
+def test_the_manifest_names_what_was_read(crops):
+    config, _ = crops
+    read_published(config)
+    manifest = json.loads((config.output / MANIFEST_FILE).read_text())
+    assert (manifest["made_by"], manifest["pictures"], manifest["head"]) == ("ddfa data read", 3, "bfm-v1")
+    assert manifest["settings"]["params"] == str(config.params) and "output" not in manifest["settings"]
 
 
 def test_the_training_set_can_be_trained_on(crops, v1):

@@ -6,8 +6,9 @@ import pytest
 
 from ddfa.data.dataset import LABEL_FILE, PHOTO_FILE
 from ddfa.data.labels import Labels
+from ddfa.data.manifest import MANIFEST_FILE
 from ddfa.data.photos import Photos
-from ddfa.data.shards import MANIFEST_FILE, PictureSet, Sample, make_pictures
+from ddfa.data.shards import PictureSet, Sample, make_pictures
 from ddfa.errors import DataError
 
 
@@ -33,6 +34,7 @@ def test_pictures_labels_and_manifest_are_written(tmp_path):
     assert Photos(tmp_path / PHOTO_FILE).read(labels.names[4]).mean() == pytest.approx(80, abs=1)
     manifest = json.loads((tmp_path / MANIFEST_FILE).read_text())
     assert manifest["pictures"] == 5 and manifest["settings"] == {"value": "80"}
+    assert manifest["made_by"] == "ddfa data test" and manifest["seed"] == 0
 
 
 def test_a_run_goes_on_and_another_seed_needs_another_folder(tmp_path):

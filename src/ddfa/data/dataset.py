@@ -140,6 +140,12 @@ class CropStream:
     def __post_init__(self) -> None:
         if len(self.sets) != len(self.shares):
             raise DataError(f"{len(self.sets)} data sets need as many shares, not {len(self.shares)}")
+        for data in self.sets:
+            if not len(data.labels):
+                raise DataError(
+                    f"no photo of {data.photos.path} is left to train on, all are kept aside for validation: label "
+                    "more photos, or lower --held-out"
+                )
         self._odds = np.cumsum(self.shares) / np.sum(self.shares)
         weights = [self._weights(data) for data in self.sets]
         self._draw = [np.cumsum(w) / np.sum(w) for w in weights]

@@ -49,6 +49,12 @@ class Hints:
     expression: Floats
     expression_std: Floats
 
+    @staticmethod
+    def prior(points: LinearPoints, expression: Floats, expression_std: Floats) -> "Hints":
+        """No differences, only a prior of the expression, for a head of which `points` are any points."""
+        none = LinearPoints(points.mean[:0], points.bases[:, :0], points.identities)
+        return Hints(none, np.zeros((len(expression), 0, 2)), np.zeros(0), expression, expression_std)
+
     def select(self, where: Bools) -> "Hints":
         """The hints for the heads at `where` (n,)."""
         return replace(self, targets=self.targets[where], expression=self.expression[where])

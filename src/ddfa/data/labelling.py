@@ -1,7 +1,7 @@
 """`ddfa data label`: photos and one or more teacher bundles become labels for a head model."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +24,7 @@ from ddfa.data.mesh_teacher import MeshTeacher, MeshView
 from ddfa.data.parts import PARTS, begin_parts
 from ddfa.data.photos import Photos
 from ddfa.data.registration import Correspondence, register
-from ddfa.data.teacher import Teacher
+from ddfa.data.teacher import DEFAULT_VIEWS, Teacher, View
 from ddfa.errors import DataError, DDFAError
 from ddfa.files import write_atomically
 from ddfa.geometry.roi import roi_from_landmarks
@@ -36,6 +36,7 @@ from ddfa.regress.session import Regressor
 # The 68 landmarks are what benchmarks and most users look at.
 _LANDMARK_SHARE = 0.4
 REJECTED_FILE = "rejected.txt"
+VERTICES = 1200
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class LabelConfig:
     mesh_teacher: Path | None = None
     landmarks: Path | None = None
     centred: float | None = None
-    vertices: int = 1200
+    vertices: int = VERTICES
     max_error: float = 0.1
     chunk: int = 256
     workers: int = 0
@@ -140,6 +141,41 @@ def joined(maps: Sequence[TeacherMap]) -> TeacherMap:
     return TeacherMap(maps[0].teacher, own, weights.astype(np.float32), np.concatenate([fine for *_, fine in order]))
 
 
+def teacher_maps(bundles: Sequence[Path], head: HeadModel, vertices: int = VERTICES) -> dict[str, TeacherMap]:
+    """The map of each head that teachers have, by its name.
+
+    Args:
+        bundles: of the teachers.
+        head: our head.
+        vertices: see `teacher_map`.
+
+    Raises:
+        DataError: our head has no mirror map.
+        ModelError: a bundle is damaged, or the heads cannot be registered.
+    """
+    heads: dict[str, HeadModel] = {}
+    for path in bundles:
+        teacher = HeadModel.load(Bundle.load(path).head_path)
+        heads.setdefault(teacher.name, teacher)
+    return {name: teacher_map(head, teacher, vertices) for name, teacher in heads.items()}
+
+
+def open_teachers(
+    bundles: Sequence[Path], maps: Mapping[str, TeacherMap], views: tuple[View, ...] = DEFAULT_VIEWS
+) -> dict[str, list[Teacher]]:
+    """The networks of bundles, by the heads of `teacher_maps`; each runs on one thread.
+
+    Raises:
+        ModelError: a bundle is damaged.
+    """
+    teachers: dict[str, list[Teacher]] = {name: [] for name in maps}
+    for path in bundles:
+        regressor = Regressor(Bundle.load(path), threads=1)
+        name = HeadModel.load(regressor.bundle.head_path).name
+        teachers[name].append(Teacher(regressor, maps[name].teacher, views))
+    return teachers
+
+
 def _halves(mapping: TeacherMap) -> list[tuple[LinearPoints, Float32, Bools]]:
     """The plain and the mirrored points of our head with their weights and whether they lie on lids and lips."""
     own, middle = mapping.own, len(mapping.weights) // 2
@@ -199,7 +235,7 @@ def label(config: LabelConfig) -> Labels:
         head = HeadModel.load()
         _mesh_teacher(config, head)  # bad files stop us here, with a clear error
         _annotations(config, photos)
-        maps = _teacher_maps(config, head)
+        maps = teacher_maps(config.teacher, head, config.vertices)
         workers = config.workers or os.cpu_count() or 1
         with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(config, head, maps)) as pool:
             done = pool.map(_label_chunk, todo, [chunks[k] for k in todo])
@@ -293,15 +329,6 @@ def _rejects(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.rejected.txt"
 
 
-def _teacher_maps(config: LabelConfig, head: HeadModel) -> dict[str, TeacherMap]:
-    """The map of each head that teachers have, by its name."""
-    heads: dict[str, HeadModel] = {}
-    for path in config.teacher:
-        teacher = HeadModel.load(Bundle.load(path).head_path)
-        heads.setdefault(teacher.name, teacher)
-    return {name: teacher_map(head, teacher, config.vertices) for name, teacher in heads.items()}
-
-
 def _join(parts: list[Labels]) -> Labels:
     names = tuple(name for part in parts for name in part.names)
     arrays = [np.concatenate([getattr(p, f) for p in parts]) for f in ("pose", "identity", "expression", "quality")]
@@ -330,11 +357,7 @@ _WORKER: list[_Worker] = []
 
 def _start_worker(config: LabelConfig, head: HeadModel, maps: dict[str, TeacherMap]) -> None:
     cv2.setNumThreads(0)
-    teachers: dict[str, list[Teacher]] = {name: [] for name in maps}
-    for path in config.teacher:
-        regressor = Regressor(Bundle.load(path), threads=1)
-        name = HeadModel.load(regressor.bundle.head_path).name
-        teachers[name].append(Teacher(regressor, maps[name].teacher))
+    teachers = open_teachers(config.teacher, maps)
     mapping, mesh_teacher = joined(list(maps.values())), _mesh_teacher(config, head)
     photos = Photos(config.photos)
     human = _annotations(config, photos)

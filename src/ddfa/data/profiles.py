@@ -10,11 +10,14 @@ import numpy as np
 
 from ddfa.arrays import Float32, Float64, Floats, UInt8
 from ddfa.data.dataset import LabelledPhotos
+from ddfa.data.labelling import TeacherMap, joined, open_teachers, teacher_maps
 from ddfa.data.labels import Labels
 from ddfa.data.lids import Lids
 from ddfa.data.mouths import Mouths
 from ddfa.data.profiling import content, corner, drawn_triangles, fill_frame, profile, turn
+from ddfa.data.reseen import VIEWS, SecondLook
 from ddfa.data.shards import Draw, PictureSet, Sample, make_pictures
+from ddfa.errors import DataError
 from ddfa.geometry.pose import decompose, euler_from_matrix, matrix_from_euler
 from ddfa.geometry.roi import crop_matrix, roi_from_landmarks
 from ddfa.head.model import HeadModel
@@ -47,6 +50,8 @@ class ProfileConfig:
         picture: side of the pictures in px.
         margin: side of the picture over the side of the face's RoI.
         worst: share of the labels with the worst quality to leave out.
+        teacher: bundles of networks; each label is drawn towards what these see in the turned picture itself.
+        trust: how far, from 0 (not at all) to 1 (to where the teachers see the face).
         workers: processes; 0 means one per core.
         seed: of the choices.
     """
@@ -64,6 +69,8 @@ class ProfileConfig:
     picture: int = 160
     margin: float = 1.35
     worst: float = 0.04
+    teacher: tuple[Path, ...] = ()
+    trust: float = 0.6
     workers: int = 0
     seed: int = 0
 
@@ -78,15 +85,21 @@ def make_profiles(config: ProfileConfig) -> Labels:
         The labels of the new pictures.
 
     Raises:
-        DataError: the data set cannot be used.
+        DataError: the data set cannot be used, or `trust` is no share.
+        ModelError: a teacher cannot be used.
         OutputError: the folder cannot be written.
     """
-    settings = {
-        name: value for name, value in asdict(config).items() if name not in ("output", "count", "seed", "workers")
-    }
-    head = LabelledPhotos.open(config.data, HeadModel.load()).labels.head  # a bad data set is an error before any work
-    made = PictureSet("ddfa data profile", config.output, config.count, config.seed, head, settings)
-    return make_pictures(made, partial(_open_draw, config), config.workers)
+    if not 0 <= config.trust <= 1:
+        raise DataError(f"--trust {config.trust:g} is no share: choose a number from 0 to 1")
+    apart = {"output", "count", "seed", "workers", "teacher", "trust"}
+    settings = {name: value for name, value in asdict(config).items() if name not in apart}
+    if config.teacher:
+        settings |= {"teacher": " ".join(map(str, config.teacher)), "trust": config.trust}
+    head = HeadModel.load()
+    LabelledPhotos.open(config.data, head)  # a bad data set is an error before any work
+    maps = teacher_maps(config.teacher, head)
+    made = PictureSet("ddfa data profile", config.output, config.count, config.seed, head.name, settings)
+    return make_pictures(made, partial(_open_draw, config, maps), config.workers)
 
 
 class Profiler:
@@ -270,6 +283,11 @@ def _euler(pose: Floats) -> Float64:
     return np.asarray(euler_from_matrix(decompose(camera[None]).rotation)[0])
 
 
-def _open_draw(config: ProfileConfig) -> Draw:
+def _open_draw(config: ProfileConfig, maps: dict[str, TeacherMap]) -> Draw:
     head = HeadModel.load()
-    return Profiler(LabelledPhotos.open(config.data, head, config.worst), head, config).draw
+    profiler = Profiler(LabelledPhotos.open(config.data, head, config.worst), head, config)
+    if not maps:
+        return profiler.draw
+    teachers = list(open_teachers(config.teacher, maps, VIEWS).values())
+    look = SecondLook(head, joined(list(maps.values())), teachers, config.trust)
+    return lambda rng, count: look.correct(list(profiler.draw(rng, count)))

@@ -9,7 +9,7 @@ Both hold coefficients of the Basel Face Model; the bases of V1 and V2 share the
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -20,6 +20,7 @@ from ddfa.arrays import Float32
 from ddfa.data.dataset import LABEL_FILE, PHOTO_LINK
 from ddfa.data.face_mat import read_face_mat
 from ddfa.data.labels import Labels
+from ddfa.data.manifest import write_manifest
 from ddfa.data.photos import Photos
 from ddfa.errors import DataError
 from ddfa.files import make_folder, write_atomically
@@ -83,6 +84,8 @@ def read_published(config: ReadConfig) -> Labels:
     make_folder(config.output)
     write_atomically(config.output / PHOTO_LINK, f"{config.photos.resolve()}\n".encode())
     labels.save(config.output / LABEL_FILE)
+    settings = {name: value for name, value in asdict(config).items() if name != "output" and value is not None}
+    write_manifest(config.output, "ddfa data read", labels, settings)
     return labels
 
 

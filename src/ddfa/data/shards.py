@@ -1,7 +1,6 @@
 """Made pictures on disk: drawn in chunks by all cores, joined to a data set; a run that was stopped goes on."""
 
 import io
-import json
 import os
 import tarfile
 from collections.abc import Callable, Iterable, Mapping
@@ -14,15 +13,13 @@ import cv2
 import numpy as np
 from rich.progress import track
 
-from ddfa import __version__
 from ddfa.arrays import Floats, UInt8
 from ddfa.data.dataset import LABEL_FILE, PHOTO_FILE
 from ddfa.data.labels import Labels
+from ddfa.data.manifest import write_manifest
 from ddfa.data.parts import begin_parts
 from ddfa.errors import OutputError
-from ddfa.files import write_atomically
 
-MANIFEST_FILE = "manifest.json"
 _CHUNK = 200
 _JPEG_QUALITY = 92
 
@@ -101,7 +98,7 @@ def make_pictures(made: PictureSet, open_draw: Callable[[], Draw], workers: int 
             pass
     labels = _join(made, parts)
     labels.save(made.output / LABEL_FILE)
-    _write_manifest(made)
+    write_manifest(made.output, made.command, labels, made.settings, made.seed)
     return labels
 
 
@@ -117,7 +114,7 @@ def _make_part(job: tuple[Path, int, int, int]) -> None:
     """Draw one chunk and write it: encoded pictures beside their labels."""
     path, seed, start, count = job
     samples = list(_DRAW[0](np.random.default_rng([seed, start]), count))
-    encoded = [_encode(sample.picture) for sample in samples]
+    encoded = [encode(sample.picture) for sample in samples]
     temporary = path.with_suffix(".tmp.npz")
     np.savez(
         temporary,
@@ -132,7 +129,8 @@ def _make_part(job: tuple[Path, int, int, int]) -> None:
     os.replace(temporary, path)
 
 
-def _encode(picture: UInt8) -> UInt8:
+def encode(picture: UInt8) -> UInt8:
+    """A picture (H, W, 3) uint8 RGB as the data set stores it: the bytes (n,) of a JPEG."""
     encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
     return np.asarray(encoded.ravel(), np.uint8)
 
@@ -158,16 +156,3 @@ def _join(made: PictureSet, parts: list[Path]) -> Labels:
     joined = {name: np.concatenate(collected) for name, collected in arrays.items()}
     sources = tuple(source or name for source, name in zip(joined.pop("sources").tolist(), names, strict=True))
     return Labels(names=tuple(names), head=made.head, sources=sources, **joined)
-
-
-def _write_manifest(made: PictureSet) -> None:
-    """Say beside the pictures what they are and how to make them again."""
-    content = {
-        "made_by": made.command,
-        "version": __version__,
-        "pictures": made.count,
-        "head": made.head,
-        "seed": made.seed,
-        "settings": {key: str(value) for key, value in made.settings.items()},
-    }
-    write_atomically(made.output / MANIFEST_FILE, (json.dumps(content, indent=2) + "\n").encode())
