@@ -1,6 +1,6 @@
 # What the recipes share; sourced by them.
 #
-#   DATA     data set folders, separated by spaces (required)
+#   DATA     data set folders, separated by spaces (required); training/data.sh makes them
 #   EVAL     annotated photos for the result row, an .npz or a folder (required)
 #   SAMPLES  crops to see in all; one number for all recipes makes them comparable       (default 2000000)
 #   RUNS     where the run folders go                                                    (default runs)
@@ -32,7 +32,8 @@ stage() {
     "${MACHINE[@]}" "$@" "${resume[@]}"
 }
 
-# row NAME: the result row of a run.
+# row NAME: the result row of a run, and its curves.
 row() {
+  ddfa bench curves "$RUNS/$1" --output "$RUNS/$1/curves.png"
   ddfa bench landmarks "$RUNS/$1/bundle" --data "$EVAL" --output "$RUNS/$1/result"
 }

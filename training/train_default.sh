@@ -6,5 +6,5 @@ stage default.1 30 --resolution 64 --loss.wpdc 1 --loss.landmark 2 --loss.points
 stage default.2 30 --resolution 96 --init "$RUNS/default.1/checkpoint.pt" --rate 1.5e-3 \
   --loss.wpdc 1 --loss.landmark 2 --loss.aperture 2 --loss.points 0.5 "$@"
 stage default 40 --init "$RUNS/default.2/checkpoint.pt" --rate 1.2e-3 \
-  --loss.wpdc 1 --loss.vdc 0.01 --loss.landmark 3 --loss.aperture 3 --loss.points 0.3 "$@"
+  --loss.wpdc 1 --loss.vdc 0.01 --loss.landmark 3 --loss.aperture 4 --loss.points 0.3 --expressive 2 "$@"
 row default
