@@ -1,11 +1,13 @@
 """Find the iBUG-68 landmarks on the open head, from a published model that has them.
 
-    python tools/fit_landmarks.py --published bfm_noneck_v3.pkl [--params params.npy]
+    python tools/fit_landmarks.py --teacher mb1 [mb05] [--photos photos.tar --centred 0.74
+        --mesh-teacher face_landmarker.task --limit 10000]
 
-Lids and lips are placed on their topological edges, the other points where the published ones fall on our registered
-skin.  With the published model's parameters for many photos, our head is fitted to its faces and the landmarks are
-moved to where its 68 points lie on average.  Writes tools/headbuild/landmarks.json (points on our own surface,
-left-right symmetric), which tools/build_head.py reads; run that again afterwards.
+The teachers are imported 3DDFA_V2 bundles, all with one head model.  Lids and lips are placed on their topological
+edges, the other points where those of the teachers' mean head fall on our registered skin.  With photos (face crops,
+named as for `ddfa data label`), our head is fitted to what the teachers see in them, and its present landmarks but the
+lower and the inner lips move to where they are seen on average.  Writes tools/headbuild/landmarks.json (points on our
+own surface, left-right symmetric), which tools/build_head.py reads; run that again afterwards.
 """
 
 import argparse
@@ -16,13 +18,21 @@ from pathlib import Path
 import numpy as np
 
 from ddfa.data import registration
-from ddfa.data.fit import fit, to_head
-from ddfa.data.landmarks import place_landmarks, refine_landmarks, rings_from
-from ddfa.head.linear import LinearPoints
+from ddfa.data.fit import Fit
+from ddfa.data.labelling import TeacherMap, fit_observations, observe, teacher_map
+from ddfa.data.landmarks import MIRRORED, place_landmarks, refine_landmarks, rings_from
+from ddfa.data.mesh_teacher import MeshTeacher
+from ddfa.data.photos import Photos
+from ddfa.data.teacher import Teacher
+from ddfa.errors import DDFAError
 from ddfa.head.model import HeadModel
+from ddfa.regress.bundle import Bundle
+from ddfa.regress.session import Regressor
 
 OUTPUT = Path(__file__).parent / "headbuild" / "landmarks.json"
 NOSE_TIP = 30
+REFINED = range(55)  # not the lower and the inner lips, whose edges the mesh knows
+VERTICES, BATCH = 1200, 32  # of the teachers' head that are fitted; photos seen together
 # Chains of landmarks along an edge, from corner to corner: (pocket, side of the head, ring, upper?, landmarks).
 # Rings count dense rows of vertices from the pocket outwards.
 CHAINS = (
@@ -40,17 +50,28 @@ CHAINS = (
 def main() -> None:
     """Find the points and write them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--published", type=Path, required=True, help="a 3DDFA_V2 bfm_noneck_v3.pkl")
-    parser.add_argument("--params", type=Path, help="(n, 62) parameters that the published network gave for photos")
+    parser.add_argument("--teacher", type=Path, nargs="+", required=True, help="bundles imported from 3DDFA_V2")
+    parser.add_argument("--photos", type=Path, help="folder or uncompressed tar of face crops, to refine on")
+    parser.add_argument("--mesh-teacher", type=Path, help="a face_landmarker.task, for eyelids and lips")
+    parser.add_argument("--centred", type=float, default=1.0, help="width of the RoI as a share of the photo's")
+    parser.add_argument("--limit", type=int, default=0, help="use only the first so many photos; 0 means all")
     parser.add_argument("-o", "--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
-    head, published = HeadModel.load(), HeadModel.load(options.published)
-    vertices, weights = find_landmarks(head, published)
-    if options.params:
-        head = dataclasses.replace(head, landmark_vertices=vertices, landmark_weights=weights.astype(np.float32))
-        vertices, weights = refine_on_photos(head, published, np.load(options.params))
+    try:
+        vertices, weights = landmarks(options)
+    except DDFAError as error:
+        parser.exit(1, f"{error}\n")
     points = {"vertices": vertices.tolist(), "weights": np.round(weights.astype(float), 5).tolist()}
     options.output.write_text(json.dumps(points).replace("]], ", "]],\n") + "\n")
+
+
+def landmarks(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
+    """Corners (68, 3) and weights (68, 3) of the landmarks: found anew, or with photos those of the head refined."""
+    head = HeadModel.load()
+    published = HeadModel.load(Bundle.load(options.teacher[0]).head_path)
+    if options.photos is None:
+        return find_landmarks(head, published)
+    return refine_on_photos(head, published, options)
 
 
 def find_landmarks(head: HeadModel, published: HeadModel) -> tuple[np.ndarray, np.ndarray]:
@@ -76,34 +97,46 @@ def find_landmarks(head: HeadModel, published: HeadModel) -> tuple[np.ndarray, n
     return place_landmarks(head, vertices, np.einsum("kcd,kc->kd", head.mean[vertices], weights))
 
 
-def refine_on_photos(head: HeadModel, published: HeadModel, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fit our head to the published model's faces; move all landmarks but the inner lips to where its points lie."""
-    found = registration.register(head, published)
-    chosen = np.flatnonzero(found.valid)[::20]
-    corners, weights = found.corners[chosen], found.weights[chosen]
-    own = LinearPoints(
-        np.einsum("kcd,kc->kd", head.mean[corners], weights),
-        np.einsum("mkcd,kc->mkd", head.points.bases[:, corners], weights),
-        head.points.identities,
-    )
-    identity, expression = np.split(params[:, 12:], [len(published.identity_std)], axis=1)
-    linear = params[:, :12].reshape(-1, 3, 4)[:, :, :3] * np.array([1, -1, 1])[:, None]  # y down
-
-    def seen(points: np.ndarray) -> np.ndarray:
-        return np.einsum("nij,nkj->nki", linear, points)
-
-    fits = fit(
-        own, seen(published.subset(chosen).decode(identity, expression)), np.ones(len(chosen)), head.identity_std
-    )
-    points = to_head(fits.pose, seen(published.decode_landmarks(identity, expression)))
-    moved = refine_landmarks(head, fits.identity, fits.expression, points, range(60))
-    for name, (vertices, shares) in (("before", (head.landmark_vertices, head.landmark_weights)), ("after", moved)):
-        there = dataclasses.replace(head, landmark_vertices=vertices, landmark_weights=shares)
-        residual = points - there.decode_landmarks(fits.identity, fits.expression)
-        print(
-            f"{name}: the 68 points of {len(params)} photos are {np.linalg.norm(residual, axis=2).mean():.2f} mm away"
-        )
+def refine_on_photos(
+    head: HeadModel, published: HeadModel, options: argparse.Namespace
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit our head to what the teachers see in photos; move the landmarks to where they are seen on average."""
+    mapping = teacher_map(head, published, VERTICES)
+    teachers = [Teacher(Regressor(Bundle.load(path), threads=1), mapping.teacher) for path in options.teacher]
+    mesh_teacher = options.mesh_teacher and MeshTeacher(options.mesh_teacher, head.expression_mirror)
+    photos = Photos(options.photos)
+    names = photos.names[: options.limit or None]
+    identities, expressions, seen = [], [], []
+    for start in range(0, len(names), BATCH):
+        batch = [photos.read(name) for name in names[start : start + BATCH]]
+        views, _ = observe([teachers], batch, np.stack([_central_square(p, options.centred) for p in batch]))
+        mesh = mesh_teacher and mesh_teacher.observe(batch, views[:, 0, -68:, :2])
+        found = fit_observations(mapping, head, views, mesh=mesh)
+        identities.append(found.identity)
+        expressions.append(found.expression)
+        seen.append(_seen_landmarks(mapping, found))
+    identity, expression, points = map(np.concatenate, (identities, expressions, seen))
+    moved = refine_landmarks(head, identity, expression, points, REFINED)
+    for name, there in (("before", head), ("after", _with_landmarks(head, *moved))):
+        distance = np.linalg.norm(points - there.decode_landmarks(identity, expression), axis=2).mean()
+        print(f"{name}: the 68 points of {len(points)} photos are {distance:.2f} mm away")
     return moved
+
+
+def _with_landmarks(head: HeadModel, vertices: np.ndarray, weights: np.ndarray) -> HeadModel:
+    return dataclasses.replace(head, landmark_vertices=vertices, landmark_weights=weights.astype(np.float32))
+
+
+def _central_square(photo: np.ndarray, share: float) -> np.ndarray:
+    middle, half = (np.array(photo.shape[1::-1]) - 1) / 2, share * photo.shape[1] / 2
+    return np.concatenate([middle - half, middle + half])
+
+
+def _seen_landmarks(mapping: TeacherMap, found: Fit) -> np.ndarray:
+    """Where the teachers see the landmarks, (n, 68, 3) in head space, mean of plain and mirrored views."""
+    points = found.residual + mapping.own.decode(found.identity, found.expression)
+    plain, mirrored = (half[:, -68:] for half in np.split(points, 2, axis=1))
+    return (plain + mirrored[:, MIRRORED]) / 2
 
 
 def _nose_tip(head: HeadModel) -> int:
