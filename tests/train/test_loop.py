@@ -197,3 +197,10 @@ def test_whitening_at_another_resolution_keeps_pixel_centres():
     half = at_resolution(Whitening(mean, np.ones(14, np.float32)), 60)
     assert half.mean[3] == 0.5 * (mean[3] + 0.5) - 0.5 and half.mean[7] == 0.5 * (mean[7] + 0.5) - 0.5
     assert half.mean[0] == 0 and half.mean[5] == 2.5 and half.mean[12] == 12 and half.std[3] == 0.5
+
+
+def test_the_average_of_a_short_run_forgets_where_it_began():
+    average, start, now = state._average(500), torch.zeros(3), torch.ones(3)
+    for step in range(1, 101):
+        average([start], [now], torch.tensor(step))
+    assert start.min() > 0.99

@@ -55,7 +55,7 @@ class TrainConfig:
         milestones: epochs after which the rate falls to a fifth.
         decay: weight decay.
         clip: largest norm of the gradient.
-        average: half-life of the weight average in steps.
+        average: half-life of the weight average in steps; shorter at the start of a run.
         precision: of the network's forward and backward pass; the loss is always computed in float32.
         compile: let torch compile the network.
         worst: share of the labels with the worst quality to leave out.

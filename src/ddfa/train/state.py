@@ -1,13 +1,14 @@
 """The state of a run: what a checkpoint holds, and where it comes from."""
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ddfa.arrays import Float32
@@ -83,13 +84,23 @@ def start(config: TrainConfig, head: HeadModel, stream: CropStream, device: torc
             start_from(network, load_checkpoint(config.init), whitening)
     network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    update = get_ema_multi_avg_fn(0.5 ** (1.0 / config.average))  # type: ignore[no-untyped-call]
-    average = AveragedModel(network, multi_avg_fn=update, use_buffers=True)
+    average = AveragedModel(network, multi_avg_fn=_average(config.average), use_buffers=True)
     scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
     run = Run(config, head, whitening, network, average, _optimizer(config, network), scaler)
     if saved is not None:
         _restore(run, saved)
     return run
+
+
+def _average(half_life: int) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
+    """Exponential average with a half-life in steps, shorter in the first steps: it must forget where a run began."""
+    decay = 0.5 ** (1.0 / half_life)
+
+    def update(average: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
+        steps = int(count)
+        get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))(average, current, count)  # type: ignore[no-untyped-call]
+
+    return update
 
 
 def measure_whitening(params: Float32) -> Whitening:
