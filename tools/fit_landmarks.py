@@ -25,6 +25,7 @@ from ddfa.data.mesh_teacher import MeshTeacher
 from ddfa.data.photos import Photos
 from ddfa.data.teacher import Teacher
 from ddfa.errors import DDFAError
+from ddfa.geometry.roi import central_square
 from ddfa.head.model import HeadModel
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.session import Regressor
@@ -109,7 +110,8 @@ def refine_on_photos(
     identities, expressions, seen = [], [], []
     for start in range(0, len(names), BATCH):
         batch = [photos.read(name) for name in names[start : start + BATCH]]
-        views, _ = observe([teachers], batch, np.stack([_central_square(p, options.centred) for p in batch]))
+        rois = np.stack([central_square(photo.shape[1], photo.shape[0], options.centred) for photo in batch])
+        views, _ = observe([teachers], batch, rois)
         mesh = mesh_teacher and mesh_teacher.observe(batch, views[:, 0, -68:, :2])
         found = fit_observations(mapping, head, views, mesh=mesh)
         identities.append(found.identity)
@@ -125,11 +127,6 @@ def refine_on_photos(
 
 def _with_landmarks(head: HeadModel, vertices: np.ndarray, weights: np.ndarray) -> HeadModel:
     return dataclasses.replace(head, landmark_vertices=vertices, landmark_weights=weights.astype(np.float32))
-
-
-def _central_square(photo: np.ndarray, share: float) -> np.ndarray:
-    middle, half = (np.array(photo.shape[1::-1]) - 1) / 2, share * photo.shape[1] / 2
-    return np.concatenate([middle - half, middle + half])
 
 
 def _seen_landmarks(mapping: TeacherMap, found: Fit) -> np.ndarray:

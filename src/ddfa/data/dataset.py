@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from ddfa.arrays import Float32, Float64, Floats, UInt8
 from ddfa.data.augment import Augmentation, degrade, random_crop_affine, warp
-from ddfa.data.labels import Labels, label_in_crop
+from ddfa.data.labels import Labels, image_euler, label_in_crop
 from ddfa.data.photos import Photos
 from ddfa.errors import DataError
-from ddfa.geometry.pose import decompose, euler_from_matrix
 from ddfa.head.model import HeadModel
 
 LABEL_FILE = "labels.npz"
@@ -58,8 +57,7 @@ class LabelledPhotos:
             raise DataError(f"{folder} is labelled with head '{labels.head}', not '{head.name}': label it again")
         if worst > 0:
             labels = labels.select(labels.quality <= np.quantile(labels.quality, 1 - worst))
-        flip = np.diag([1.0, -1.0, 1.0])
-        yaw = euler_from_matrix(decompose(flip @ labels.pose).rotation)[:, 0]
+        yaw = image_euler(labels.pose)[:, 0]
         return LabelledPhotos(Photos(photo_path(folder)), labels, labels.landmarks(head), yaw)
 
     def select(self, index: NDArray[Any]) -> "LabelledPhotos":

@@ -27,7 +27,7 @@ from ddfa.data.registration import Correspondence, register
 from ddfa.data.teacher import DEFAULT_VIEWS, Teacher, View
 from ddfa.errors import DataError, DDFAError
 from ddfa.files import write_atomically
-from ddfa.geometry.roi import roi_from_landmarks
+from ddfa.geometry.roi import central_square, roi_from_landmarks
 from ddfa.head.linear import LinearPoints
 from ddfa.head.model import HeadModel
 from ddfa.regress.bundle import Bundle
@@ -456,11 +456,9 @@ def _with_roi(worker: _Worker, name: str) -> tuple[UInt8, Floats] | str:
 
 
 def _roi(worker: _Worker, photo: UInt8) -> Float32 | None:
-    height, width = photo.shape[:2]
     if worker.config.centred is not None:
-        half = worker.config.centred * width / 2
-        x, y = (width - 1) / 2, (height - 1) / 2
-        return np.array([x - half, y - half, x + half, y + half], np.float32)
+        height, width = photo.shape[:2]
+        return central_square(width, height, worker.config.centred)
     faces = worker.aligner(photo, refine=True)
     if not len(faces):
         return None

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ddfa.arrays import Float32, Floats
+from ddfa.arrays import Float32, Float64, Floats
 from ddfa.errors import DataError
 from ddfa.files import make_folder, write_atomically
+from ddfa.geometry.pose import decompose, euler_from_matrix
 from ddfa.head.model import HeadModel
 
 FORMAT = 1
@@ -106,6 +107,12 @@ class Labels:
                 return Labels(names, pose, identity, expression, file["quality"], str(file["head"]), sources)
         except (OSError, EOFError, ValueError, KeyError) as error:
             raise DataError(f"{path} is not a label file ({error}): make it with `ddfa data label`") from error
+
+
+def image_euler(pose: Floats) -> Float64:
+    """Yaw, pitch and roll in degrees, (n, 3), of poses (n, 3, 4) from head space to image space (y down)."""
+    camera = np.diag([1.0, -1.0, 1.0]) @ pose
+    return euler_from_matrix(decompose(camera).rotation)
 
 
 def label_in_crop(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfa.arrays import Bools, Float32, Float64, Floats, Int32, UInt8
-from ddfa.data.profiling import drawn_triangles, facing
+from ddfa.data.profiling import drawn_triangles, facing, sample_photo
 from ddfa.head.model import HeadModel
 from ddfa.render.rasterize import Raster, interpolate, rasterize
 
@@ -180,8 +180,8 @@ def _draw_eye(
     above, below = _skin(eye, before, after)
     looks = [(place @ pose[:2, :3].T + pose[:2, 3]).astype(np.float32) for place in (above, below)]
     seen = interpolate(raster, triangles, np.column_stack([*looks, mix * eye.lid, moved]), background=0.0)
-    colour = _sample(photo, seen[..., :2])
-    colour += seen[..., 4:5] * (_sample(photo, seen[..., 2:4]) - colour)
+    colour = sample_photo(photo, seen[..., :2])
+    colour += seen[..., 4:5] * (sample_photo(photo, seen[..., 2:4]) - colour)
     closing = np.clip((before - after)[eye.edge, 1].max() / 6.0, 0, 1)
     if closing > 0:
         lashes = 0.75 * closing * _lash_line(fine[eye.edge], raster, abs(_FINE * pose[1, 1]) * _LASHES_MM)
@@ -252,9 +252,3 @@ def _lash_line(points: Float32, raster: Raster, thickness: float) -> Float32:
         first, last = ((int(ends[k + i, 0]), int(ends[k + i, 1])) for i in (0, 1))
         cv2.line(line, first, last, 255, max(1, round(thickness)), cv2.LINE_AA, 4)
     return np.asarray(line / np.float32(255), np.float32)
-
-
-def _sample(photo: UInt8, places: Float32) -> Float32:
-    """Colours (h, w, 3) float32 of the photo at places (h, w, 2)."""
-    x, y = np.ascontiguousarray(places[..., 0]), np.ascontiguousarray(places[..., 1])
-    return np.asarray(cv2.remap(photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, Floats, Int32, UInt8
-from ddfa.data.profiling import background_anchors, drawn_triangles, facing
+from ddfa.data.profiling import background_anchors, drawn_triangles, facing, sample_photo
 from ddfa.head.model import HeadModel
 from ddfa.render.rasterize import interpolate, rasterize, shade, vertex_normals
 
@@ -102,8 +102,7 @@ class Mouths:
             painted[: len(target), 2:5] = self._painted(photo, source, after)
             painted[: len(target), 5] = self._inside
         seen = interpolate(raster, mesh, painted)
-        x, y = np.ascontiguousarray(seen[..., 0]), np.ascontiguousarray(seen[..., 1])
-        colour = np.asarray(cv2.remap(photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+        colour = sample_photo(photo, seen[..., :2])
         colour += seen[..., 5:] * (seen[..., 2:5] - colour)
         changed = np.maximum(_travel(seen[..., :2]), seen[..., 5])
         weight = np.where(raster.mask, changed, 0).astype(np.float32)[..., None]

@@ -11,14 +11,14 @@ import numpy as np
 from ddfa.arrays import Float32, Float64, Floats, UInt8
 from ddfa.data.dataset import LabelledPhotos
 from ddfa.data.labelling import TeacherMap, joined, open_teachers, teacher_maps
-from ddfa.data.labels import Labels
+from ddfa.data.labels import Labels, image_euler
 from ddfa.data.lids import Lids
 from ddfa.data.mouths import Mouths
 from ddfa.data.profiling import content, corner, drawn_triangles, fill_frame, profile, turn
 from ddfa.data.reseen import VIEWS, SecondLook
 from ddfa.data.shards import Draw, PictureSet, Sample, make_pictures
 from ddfa.errors import DataError
-from ddfa.geometry.pose import decompose, euler_from_matrix, matrix_from_euler
+from ddfa.geometry.pose import matrix_from_euler
 from ddfa.geometry.roi import crop_matrix, roi_from_landmarks
 from ddfa.head.model import HeadModel
 
@@ -235,13 +235,13 @@ class Profiler:
 
     def _near_aim(self, pose: Floats, rng: np.random.Generator) -> tuple[float, float]:
         """Yaw and pitch in degrees near those of the photo."""
-        yaw, pitch, _ = _euler(pose)
+        yaw, pitch, _ = image_euler(pose[None])[0]
         return yaw + rng.uniform(-10, 10), pitch + rng.uniform(-10, 10)
 
     def _aim(self, pose: Floats, rng: np.random.Generator) -> tuple[float, float]:
         """Yaw and pitch in degrees to turn to: further the way the face looks already."""
         config = self._config
-        yaw, pitch, _ = _euler(pose)
+        yaw, pitch, _ = image_euler(pose[None])[0]
         if rng.random() < config.nods:
             return yaw + rng.uniform(-25, 25), rng.choice([-1.0, 1.0]) * rng.uniform(15, 45)
         side = np.sign(yaw) if abs(yaw) > 8 else rng.choice([-1.0, 1.0])
@@ -253,7 +253,7 @@ class Profiler:
     def _turned(self, pose: Float64, aim: tuple[float, float], identity: Floats, expression: Floats) -> Float64:
         """The map (3, 4) of image space that turns the head and puts its RoI back in the middle."""
         size = self._config.picture
-        yaw, pitch, _ = _euler(pose)
+        yaw, pitch, _ = image_euler(pose[None])[0]
         before, after = matrix_from_euler(np.array([[yaw, pitch, 0.0], [aim[0], aim[1], 0.0]]))
         rotated = turn(after @ before.T, pose[:, 3])
         points = self._head.decode_landmarks(identity[None], expression[None])
@@ -275,12 +275,6 @@ def _after(transform: Float64, pose: Float64) -> Float64:
 def _placed(points: Float32, pose: Float64) -> Float32:
     """Points (..., 3) of head space in image space."""
     return np.asarray(points @ pose[:, :3].T + pose[:, 3], np.float32)
-
-
-def _euler(pose: Floats) -> Float64:
-    """Yaw, pitch, roll of a pose (3, 4) in image space (y down)."""
-    camera = np.diag([1.0, -1.0, 1.0]) @ pose
-    return np.asarray(euler_from_matrix(decompose(camera[None]).rotation)[0])
 
 
 def _open_draw(config: ProfileConfig, maps: dict[str, TeacherMap]) -> Draw:

@@ -239,6 +239,12 @@ def corner(photo: UInt8, rng: np.random.Generator) -> UInt8:
     return np.asarray(cv2.resize(np.ascontiguousarray(cut), (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
+def sample_photo(photo: UInt8, places: Float32) -> Float32:
+    """Colours (h, w, 3) float32 of the photo at places (h, w, 2)."""
+    x, y = np.ascontiguousarray(places[..., 0]), np.ascontiguousarray(places[..., 1])
+    return np.asarray(cv2.remap(photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
 def fill_holes(picture: UInt8, covered: Bools) -> UInt8:
     """Fill uncovered pixels from their surroundings by push-pull pyramids.
 

@@ -9,9 +9,8 @@ import tyro
 
 from ddfa.arrays import Float32, Float64, UInt8
 from ddfa.data.dataset import LabelledPhotos
-from ddfa.data.labels import Labels
+from ddfa.data.labels import Labels, image_euler
 from ddfa.errors import DataError
-from ddfa.geometry.pose import decompose, euler_from_matrix
 from ddfa.geometry.roi import crop_matrix, roi_from_landmarks
 from ddfa.head.model import HeadModel
 from ddfa.render.overlay import draw_landmarks, draw_mesh
@@ -96,8 +95,7 @@ def ranked_by(labels: Labels, head: HeadModel, by: str, seed: int = 0) -> Float6
         difference = np.abs(labels.expression - labels.expression[:, head.expression_mirror])
         return np.asarray(np.where(looks, 0, difference).max(axis=1), np.float64)
     if by in ("yaw", "pitch"):
-        angles = euler_from_matrix(decompose(np.diag([1.0, -1.0, 1.0]) @ labels.pose).rotation)
-        return np.asarray(np.abs(angles[:, 0 if by == "yaw" else 1]), np.float64)
+        return np.asarray(np.abs(image_euler(labels.pose)[:, 0 if by == "yaw" else 1]), np.float64)
     raise DataError(f"--by does not know '{by}': choose from {', '.join(_ORDERS + head.expression_names)}")
 
 

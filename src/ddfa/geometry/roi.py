@@ -51,6 +51,12 @@ def roi_from_landmarks(landmarks: Floats) -> Float32:
     return _squares(centre[:, 0], centre[:, 1], np.sqrt(2.0) * (high - low).max(axis=1))
 
 
+def central_square(width: int, height: int, share: float) -> Float32:
+    """The square in the middle of a face crop, its side a share of the crop's width: (4,) float32 x0 y0 x1 y1, px."""
+    half, x, y = share * width / 2, (width - 1) / 2, (height - 1) / 2
+    return np.array([x - half, y - half, x + half, y + half], np.float32)
+
+
 def crop_matrix(roi: Floats, size: int) -> Float64:
     """Affine maps from image to crop pixels, for `cv2.warpAffine` and for points.
 
