@@ -49,7 +49,7 @@ clean:
 	$(PIP) --editable .
 	@touch $@
 
-# torch, onnx and trimesh for training, the optional detector, and the test tools.
+# What training, video and the optional formats need, and the test tools.
 .venv/dev.stamp: .venv/base.stamp
-	$(PIP) --editable '.[train,dlib,dev]'
+	$(PIP) --editable '.[train,video,usd,c2pa,dlib,dev]'
 	@touch $@

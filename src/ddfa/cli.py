@@ -15,7 +15,8 @@ from ddfa.commands.exits import FAILED, INTERRUPTED, OK
 from ddfa.errors import DDFAError
 
 _TRAIN: Final = ("torch", "onnx", "openvino", "yaml", "tensorboard")
-_EXTRAS: Final = dict.fromkeys(_TRAIN, "train") | {"dlib": "dlib"}
+_VIDEO: Final = dict.fromkeys(("av", "pyarrow"), "video")
+_EXTRAS: Final = dict.fromkeys(_TRAIN, "train") | _VIDEO | {"dlib": "dlib", "pxr": "usd", "c2pa": "c2pa"}
 
 
 class Command(NamedTuple):

@@ -1,0 +1,1 @@
+"""3D face replacement: one person's face on another's, by way of the mesh."""
