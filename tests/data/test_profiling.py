@@ -3,8 +3,9 @@ import pytest
 
 from ddfa.data.dataset import LabelledPhotos
 from ddfa.data.profiles import ProfileConfig, make_profiles
-from ddfa.data.profiling import content, corner, facing, fill_frame, fill_holes, profile, turn
+from ddfa.data.profiling import content, corner, facing, fill_frame, profile, turn
 from ddfa.geometry.pose import decompose, euler_from_matrix, matrix_from_euler
+from ddfa.render.blending import fill_holes
 
 
 def dome(size=81, radius=30.0):

@@ -5,13 +5,13 @@ from hypothesis import strategies as st
 
 from ddfa.data.dataset import LabelledPhotos
 from ddfa.data.renders import RenderConfig, render_faces
-from ddfa.data.synthetic.atlas import Atlas
-from ddfa.data.synthetic.lighting import estimate_light, harmonics, light_from, shading
 from ddfa.data.synthetic.people import People
 from ddfa.data.synthetic.unwrap import unwrap
 from ddfa.errors import DataError, ModelError
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.head.model import HeadModel
+from ddfa.render.atlas import Atlas
+from ddfa.render.lighting import estimate_light, harmonics, light_from, shading
 
 
 @pytest.fixture(scope="module")

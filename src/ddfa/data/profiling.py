@@ -8,8 +8,9 @@ and the label is transformed exactly.
 import cv2
 import numpy as np
 
-from ddfa.arrays import Bools, Float32, Float64, Floats, Int32, UInt8
+from ddfa.arrays import Float32, Float64, Floats, Int32, UInt8
 from ddfa.head.model import HeadModel
+from ddfa.render.blending import fill_holes
 from ddfa.render.rasterize import Raster, interpolate, rasterize
 
 # Background anchors lie this many px apart, at a face of some hundred px.
@@ -243,35 +244,6 @@ def sample_photo(photo: UInt8, places: Float32) -> Float32:
     """Colours (h, w, 3) float32 of the photo at places (h, w, 2)."""
     x, y = np.ascontiguousarray(places[..., 0]), np.ascontiguousarray(places[..., 1])
     return np.asarray(cv2.remap(photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
-
-
-def fill_holes(picture: UInt8, covered: Bools) -> UInt8:
-    """Fill uncovered pixels from their surroundings by push-pull pyramids.
-
-    Args:
-        picture: (H, W, 3) uint8.
-        covered: (H, W) bool, True where the picture is valid.
-
-    Returns:
-        (H, W, 3) uint8; covered pixels are unchanged.
-    """
-    if covered.all() or not covered.any():
-        return picture
-    weight = covered.astype(np.float32)[..., None]
-    levels: list[tuple[Floats, Floats]] = [((picture * weight).astype(np.float32), weight)]
-    while min(levels[-1][0].shape[:2]) > 2:
-        colour, mass = (np.asarray(cv2.pyrDown(layer), np.float32) for layer in levels[-1])
-        levels.append((colour, mass.reshape(*mass.shape[:2], 1)))
-    colour, mass = levels[-1]
-    filled = colour / np.maximum(mass, 1e-6)
-    for colour, mass in reversed(levels[:-1]):
-        height, width = colour.shape[:2]
-        coarse = np.asarray(cv2.resize(cv2.pyrUp(filled)[:height, :width], (width, height)), np.float32)
-        fine = colour / np.maximum(mass, 1e-6)
-        share = np.clip(mass, 0, 1)
-        filled = share * fine + (1 - share) * coarse
-    result = np.where(covered[..., None], picture, np.clip(filled, 0, 255))
-    return np.asarray(result, np.uint8)
 
 
 def turn(rotation: Floats, centre: Floats, scale: float = 1.0) -> Float64:

@@ -14,10 +14,9 @@ from ddfa.data.dataset import LabelledPhotos
 from ddfa.data.labels import Labels
 from ddfa.data.profiling import remove_face
 from ddfa.data.shards import Draw, PictureSet, Sample, make_pictures
-from ddfa.data.synthetic.atlas import Atlas
 from ddfa.data.synthetic.backdrops import cover_with_hand, cover_with_thing, random_backdrop
 from ddfa.data.synthetic.faces import Face, Wardrobe
-from ddfa.data.synthetic.lighting import ambient_occlusion, random_light
+from ddfa.data.synthetic.lighting import random_light
 from ddfa.data.synthetic.people import People, random_angles
 from ddfa.data.synthetic.scene import Painter, Scene
 from ddfa.data.synthetic.unwrap import content
@@ -25,6 +24,8 @@ from ddfa.data.synthetic.wear import Shoulders, glasses
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.head.model import HeadModel
+from ddfa.render.atlas import Atlas
+from ddfa.render.lighting import ambient_occlusion
 
 _PER_FACE: Final = 4  # pictures of a skin before a ground; each shows another shape, expression, pose and light
 _GREY: Final = 0.02  # range of the channels of a skin

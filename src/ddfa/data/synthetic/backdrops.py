@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, Floats
-from ddfa.data.synthetic.noise import blend, smooth_noise
+from ddfa.data.synthetic.noise import smooth_noise
+from ddfa.render.blending import blend
 
 _FINGERS: Final = 4
 

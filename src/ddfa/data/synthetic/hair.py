@@ -6,10 +6,11 @@ from typing import Final
 import numpy as np
 
 from ddfa.arrays import Float32, Floats
-from ddfa.data.synthetic.atlas import Atlas
 from ddfa.data.synthetic.backdrops import random_colour
-from ddfa.data.synthetic.noise import blend, smooth_noise, smoothstep
+from ddfa.data.synthetic.noise import smooth_noise
 from ddfa.data.synthetic.parts import Part, sheet
+from ddfa.render.atlas import Atlas
+from ddfa.render.blending import blend, smoothstep
 from ddfa.render.rasterize import vertex_normals
 
 _HATS: Final = 0.14

@@ -5,8 +5,9 @@ from typing import Final
 import numpy as np
 
 from ddfa.arrays import Float32, Float64
-from ddfa.data.synthetic.atlas import Atlas
-from ddfa.data.synthetic.noise import blend, smooth_noise, smoothstep
+from ddfa.data.synthetic.noise import smooth_noise
+from ddfa.render.atlas import Atlas
+from ddfa.render.blending import blend, smoothstep
 
 _IRISES: Final = np.array(
     [

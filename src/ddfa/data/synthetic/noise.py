@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from ddfa.arrays import Float32, Floats
+from ddfa.arrays import Float32
 
 _LOSS = 1.25  # of standard deviation, when independent values are interpolated
 
@@ -25,15 +25,3 @@ def smooth_noise(rng: np.random.Generator, size: int, cells: tuple[float, float]
     coarse *= np.float32(_LOSS)
     field = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
     return np.asarray(field, np.float32).reshape(size, size, channels)
-
-
-def smoothstep(values: Floats, low: float, high: float) -> Float32:
-    """0 below `low`, 1 above `high`, smooth between; `low > high` falls instead."""
-    t = np.clip((np.asarray(values, np.float32) - low) / (high - low), 0.0, 1.0)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
-
-
-def blend(under: Floats, over: Floats, share: Floats) -> Float32:
-    """`over` laid on `under` (..., 3) with opacity `share` (...) in [0, 1]."""
-    opacity = np.asarray(share, np.float32)[..., None]
-    return np.asarray(under + (over - under) * opacity, np.float32)

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, Float64, Int32
-from ddfa.data.synthetic.atlas import Atlas
-from ddfa.data.synthetic.lighting import shading
 from ddfa.data.synthetic.parts import Part
+from ddfa.render.atlas import Atlas
+from ddfa.render.lighting import shading
 from ddfa.render.rasterize import BACKGROUND, Raster, interpolate, rasterize, vertex_normals
 
 _FINE = 2  # pictures are drawn this much larger and averaged down

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32
-from ddfa.data.synthetic.atlas import Atlas
-from ddfa.data.synthetic.noise import blend, smooth_noise, smoothstep
+from ddfa.data.synthetic.noise import smooth_noise
+from ddfa.render.atlas import Atlas
+from ddfa.render.blending import blend, smoothstep
 
 # Tones from light to dark: the middle of the range that human skin covers, RGB in [0, 1].
 _TONES: Final = np.array(

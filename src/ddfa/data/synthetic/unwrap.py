@@ -6,10 +6,9 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, Floats, UInt8
-from ddfa.data.profiling import fill_holes
-from ddfa.data.synthetic.atlas import Atlas
-from ddfa.data.synthetic.lighting import estimate_light, harmonics
-from ddfa.data.synthetic.noise import smoothstep
+from ddfa.render.atlas import Atlas
+from ddfa.render.blending import fill_holes, smoothstep
+from ddfa.render.lighting import estimate_light, harmonics
 from ddfa.render.rasterize import rasterize
 
 # A fit is never exact: this near to the edges of lids and lips the photo may show the eye or the teeth.

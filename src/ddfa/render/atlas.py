@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, Floats, Int32
-from ddfa.data.synthetic.noise import smoothstep
 from ddfa.errors import ModelError
 from ddfa.head.model import HeadModel
+from ddfa.render.blending import smoothstep
 from ddfa.render.rasterize import interpolate, rasterize
 
 _BROWS: Final = (range(17, 22), range(22, 27))
