@@ -27,7 +27,9 @@ class Augmentation:
         mirror: share of mirrored crops.
         colour: share with changed brightness, contrast, gamma and white balance.
         grey: share without colour.
+        shade: share with light that falls off across the crop.
         blur: share blurred, by lens or by motion.
+        sharpen: share sharpened, as cameras and coarse sampling do.
         shrink: share drawn down to a low resolution and up again.
         jpeg: share with JPEG artefacts.
         noise: share with sensor noise.
@@ -42,7 +44,9 @@ class Augmentation:
     mirror: float = 0.5
     colour: float = 0.6
     grey: float = 0.08
+    shade: float = 0.2
     blur: float = 0.15
+    sharpen: float = 0.25
     shrink: float = 0.15
     jpeg: float = 0.15
     noise: float = 0.1
@@ -107,15 +111,19 @@ def _reduced(photo: ImageArray, affine: FloatArray, factor: int) -> tuple[ImageA
 
 def degrade(crop: ImageArray, options: Augmentation, rng: np.random.Generator) -> ImageArray:
     """Change colours, sharpness and noise of a crop and put things in front of it; (S, S, 3) uint8 in and out."""
-    draws = rng.random(7)
+    draws = rng.random(9)
     if draws[0] < options.occlude:
         crop = _occlude(crop, rng)
     if draws[1] < options.colour:
         crop = _recolour(crop, rng)
     if draws[2] < options.grey:
         crop = cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)  # type: ignore[assignment]
+    if draws[7] < options.shade:
+        crop = _shade(crop, rng)
     if draws[3] < options.blur:
         crop = _blur(crop, rng)
+    elif draws[8] < options.sharpen:
+        crop = _sharpen(crop, rng)
     if draws[4] < options.shrink:
         crop = _shrink(crop, rng)
     if draws[5] < options.noise:
@@ -133,6 +141,23 @@ def _recolour(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
     gain = rng.uniform(0.6, 1.4) * rng.uniform(0.85, 1.15, 3)
     table = np.clip(gain * ramp ** rng.uniform(0.65, 1.6) + rng.uniform(-0.12, 0.12), 0, 1)
     return np.asarray(cv2.LUT(crop, (255 * table).astype(np.uint8)[None]), np.uint8)
+
+
+def _shade(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
+    """Darken one side of the crop more than the other, along a smooth or a sharp edge."""
+    size = crop.shape[0]
+    angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.05, 1.0) * size
+    along = np.arange(size) - rng.uniform(0.2, 0.8) * size
+    distance = np.cos(angle) * along[None] + np.sin(angle) * along[:, None]
+    light = 1 - rng.uniform(0.2, 0.7) / (1 + np.exp(-4 * distance / reach))
+    return np.clip(crop * light[..., None], 0, 255).astype(np.uint8)
+
+
+def _sharpen(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
+    """Unsharp masking: photos of faces that were larger before keep finer contrast than small ones drawn up."""
+    blurred = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.6, 1.4) * crop.shape[0] / 120)
+    amount = rng.uniform(0.3, 1.5)
+    return np.asarray(cv2.addWeighted(crop, 1 + amount, blurred, -amount, 0), np.uint8)
 
 
 def _blur(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
