@@ -62,3 +62,9 @@ def test_fused_branches_compute_the_same():
 def test_unknown_architecture():
     with pytest.raises(ModelError, match=r"no architecture 'vgg': choose one of mobilenet_v1_025"):
         create("vgg.open", 144)
+
+
+def test_channels_of_the_width_between_are_multiples_of_sixteen():
+    convolutions = [m for m in create("mobilenet_v1_070", 144).modules() if isinstance(m, torch.nn.Conv2d)]
+    assert all(m.out_channels % 16 == 0 for m in convolutions)
+    assert 2 * count_macs(create("mobilenet_v1_070", 144)) < 180e6  # with its mirror image

@@ -5,7 +5,7 @@ from ddfa.train.networks import create  # noqa: E402
 from ddfa.train.widening import widened  # noqa: E402
 
 
-@pytest.mark.parametrize("wider", ["mobilenet_v1_050", "mobilenet_v1_075"])
+@pytest.mark.parametrize("wider", ["mobilenet_v1_050", "mobilenet_v1_070", "mobilenet_v1_075"])
 def test_a_widened_network_computes_the_same_and_its_copies_part(wider):
     torch.manual_seed(0)
     narrow, wide = create("mobilenet_v1_025", 20, 68), create(wider, 20, 68)

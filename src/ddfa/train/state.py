@@ -157,8 +157,8 @@ def start_from(network: Network, saved: dict[str, Any], whitening: Whitening) ->
     state = saved.get("average") or saved.get("state_dict", saved)
     state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     own = network.state_dict()
-    stem = state.get("conv1.weight")
-    if isinstance(network, MobileNetV1) and stem is not None and len(stem) < len(own["conv1.weight"]):
+    last = "dw6.conv_sep.weight"
+    if isinstance(network, MobileNetV1) and last in state and len(state[last]) < len(own[last]):
         state = widened(state, network)
     fitting = {name: t for name, t in state.items() if name in own and own[name].shape == t.shape}
     if not fitting:

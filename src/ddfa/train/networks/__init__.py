@@ -16,7 +16,7 @@ from ddfa.train.networks.repnet import RepNet
 ARCHITECTURES: Final[dict[str, Callable[..., Network]]] = {
     "mobilenet_v1_025": partial(MobileNetV1, width=0.25),
     "mobilenet_v1_050": partial(MobileNetV1, width=0.5),
-    "mobilenet_v1_070": partial(MobileNetV1, width=0.7),
+    "mobilenet_v1_070": partial(MobileNetV1, width=0.7, multiple=16),
     "mobilenet_v1_075": partial(MobileNetV1, width=0.75),
     "mobilenet_v1_100": partial(MobileNetV1, width=1.0),
     "mobilenet_v1_200": partial(MobileNetV1, width=2.0),
