@@ -150,7 +150,7 @@ def _shade(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
     along = np.arange(size) - rng.uniform(0.2, 0.8) * size
     distance = np.cos(angle) * along[None] + np.sin(angle) * along[:, None]
     light = 1 - rng.uniform(0.2, 0.7) / (1 + np.exp(-4 * distance / reach))
-    return np.clip(crop * light[..., None], 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(crop * light[..., None], 0, 255), np.uint8)
 
 
 def _sharpen(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
