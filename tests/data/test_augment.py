@@ -8,6 +8,9 @@ from ddfa.data.augment import Augmentation, degrade, random_crop_affine, warp
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000))
+KINDS = ("colour", "grey", "shade", "blur", "sharpen", "shrink", "jpeg", "noise", "occlude")
+
+
 def test_crops_are_similarities_that_keep_the_face_inside(seed):
     rng = np.random.default_rng(seed)
     landmarks = rng.uniform(20, 90, (68, 2))
@@ -30,11 +33,11 @@ def test_without_variation_the_crop_is_the_landmark_roi():
     assert np.ptp(crop, axis=0).max() == pytest.approx(120 / np.sqrt(2))
 
 
-@pytest.mark.parametrize("kind", ["colour", "grey", "blur", "shrink", "jpeg", "noise", "occlude"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_each_degradation_changes_the_crop(kind):
     rng = np.random.default_rng(1)
     crop = np.kron(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8), np.ones((12, 12, 1), np.uint8))
-    off = dict.fromkeys(("colour", "grey", "blur", "shrink", "jpeg", "noise", "occlude"), 0.0)
+    off = dict.fromkeys(KINDS, 0.0)
     same = degrade(crop, Augmentation(**off), np.random.default_rng(2))
     np.testing.assert_array_equal(same, crop)
     changed = degrade(crop, Augmentation(**(off | {kind: 1.0})), np.random.default_rng(2))
