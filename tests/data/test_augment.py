@@ -5,12 +5,11 @@ from hypothesis import strategies as st
 
 from ddfa.data.augment import Augmentation, degrade, random_crop_affine, warp
 
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 10_000))
 KINDS = ("colour", "grey", "shade", "blur", "sharpen", "shrink", "jpeg", "noise", "occlude")
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
 def test_crops_are_similarities_that_keep_the_face_inside(seed):
     rng = np.random.default_rng(seed)
     landmarks = rng.uniform(20, 90, (68, 2))
