@@ -9,6 +9,10 @@ class ImageError(DDFAError):
     """An image cannot be read or has the wrong shape or type."""
 
 
+class VideoError(DDFAError):
+    """A video, a folder of pictures or a camera cannot be read."""
+
+
 class ModelError(DDFAError):
     """A head model, a model bundle or one of their files is missing, damaged or does not fit."""
 

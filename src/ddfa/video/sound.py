@@ -1,0 +1,99 @@
+"""Sound of one file carried over to another, packet by packet."""
+
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import av
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
+
+AudioPacket: TypeAlias = "Packet[AudioStream]"
+
+# What players expect in a container; other codecs are encoded anew with its first.
+_COPIED: Final = {
+    "mp4": ("aac", "mp3", "ac3", "opus"),
+    "mov": ("aac", "mp3", "ac3", "pcm_s16le"),
+    "matroska": ("aac", "mp3", "ac3", "opus", "vorbis", "flac", "pcm_s16le"),
+    "webm": ("libopus", "opus", "vorbis"),
+}
+_ENCODERS: Final = {"webm": "libopus"}
+_MICROSECONDS: Final = 1_000_000
+
+
+class Sound:
+    """The first sound stream of a file on its way into another, copied where the container allows it.
+
+    Args:
+        source: the file with the sound.
+        output: where it goes; its other streams are added already, nothing is muxed yet.
+        container: FFmpeg's name of the output's format.
+    """
+
+    def __init__(self, source: Path, output: OutputContainer, container: str) -> None:
+        self._input = av.open(str(source))
+        self._start = (self._input.start_time or 0) / _MICROSECONDS
+        self._output = output
+        self._stream = self._input.streams.audio[0]
+        self._packets = self._input.demux(self._stream)
+        self._resampler: AudioResampler | None = None
+        self._waiting: AudioPacket | None = None  # read, but not due yet
+        self._ended = False
+        if self._stream.codec_context.name in _COPIED[container]:
+            self._out: AudioStream = output.add_stream_from_template(self._stream)
+        else:
+            self._out = self._add_encoder(_ENCODERS.get(container, "aac"))
+
+    def advance(self, until: float) -> None:
+        """Carry over what sounds before a time.
+
+        Args:
+            until: seconds since the source began.
+        """
+        while not self._ended:
+            try:
+                packet = next(self._packets) if self._waiting is None else self._waiting
+                self._waiting = None
+                if packet.dts is None or packet.pts is None:  # the demuxer's last word
+                    continue
+                if float(packet.pts * packet.time_base) - self._start >= until:
+                    self._waiting = packet
+                    return
+                self._carry(packet)
+            except StopIteration:
+                self._ended = True
+            except av.InvalidDataError:  # a damaged bit of sound must not cost the picture
+                continue
+
+    def finish(self) -> None:
+        """Write what the encoder still holds, and close the source."""
+        if self._resampler is not None:
+            for frame in self._resampler.resample(None):
+                self._output.mux(self._out.encode(frame))
+            self._output.mux(self._out.encode(None))
+        self._input.close()
+
+    def _add_encoder(self, codec: str) -> AudioStream:
+        rate = 48000 if codec == "libopus" else self._stream.rate
+        stream = self._output.add_stream(codec, rate=rate)
+        if not isinstance(stream, AudioStream):
+            raise ValueError(f"{codec} makes no sound")
+        context = stream.codec_context
+        context.layout = "mono" if self._stream.channels == 1 else "stereo"
+        context.open()
+        self._resampler = AudioResampler(context.format, context.layout, rate, context.frame_size or None)
+        return stream
+
+    def _carry(self, packet: AudioPacket) -> None:
+        if self._resampler is None:
+            shift = round(self._start / float(packet.time_base))
+            packet.pts, packet.dts = (packet.pts or 0) - shift, (packet.dts or 0) - shift
+            packet.stream = self._out
+            self._output.mux(packet)
+            return
+        for decoded in packet.decode():
+            if decoded.pts is not None and decoded.time_base is not None:
+                decoded.pts -= round(self._start / float(decoded.time_base))
+            for frame in self._resampler.resample(decoded):
+                self._output.mux(self._out.encode(frame))
