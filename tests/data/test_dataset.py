@@ -97,6 +97,22 @@ def test_strong_expressions_are_drawn_more_often(labelled, head):
     assert drawn[4.0] == pytest.approx(5 / 7, abs=0.08)
 
 
+def test_turned_photos_get_a_share_and_made_pictures_do_not(labelled, head):
+    photos = LabelledPhotos.open(labelled, head)
+    photos = replace(photos, yaw_deg=np.array([0.0, -40.0, 24.0]))
+    made = replace(photos, labels=replace(photos.labels, sources=photos.labels.names), yaw_deg=np.full(3, 60.0))
+    plain = CropStream([photos, made], (1.0, 3.0), head)
+    stream = CropStream([photos, made], (1.0, 3.0), head, turned_share=0.5, turned_from=25)
+    drawn = {}
+    for name, source in (("plain", plain), ("shared", stream)):
+        rng = np.random.default_rng(0)
+        drawn[name] = np.mean([source.draw(rng)[:2] == (0, 1) for _ in range(400)])
+    assert drawn["shared"] == pytest.approx(0.5 + 0.5 * drawn["plain"], abs=0.07)
+    assert drawn["plain"] < 0.25
+    with pytest.raises(DataError, match="lower --turned-from"):
+        CropStream([made], (1.0,), head, turned_share=0.1)
+
+
 def test_shares_must_match_the_sets(labelled, head):
     with pytest.raises(DataError, match="as many shares"):
         CropStream([LabelledPhotos.open(labelled, head)], (1.0, 2.0), head)

@@ -122,6 +122,9 @@ class CropStream:
         options: strength of the augmentation.
         turned: extra weight of a photo per 45° of yaw: turned faces are rare among photos.
         expressive: extra weight of a photo with shut eyes or another strong expression: these are rare as well.
+        turned_share: share of the crops that come from photos turned by more than `turned_from`, of whichever set, each
+            equally often; made pictures do not count.
+        turned_from: degrees of yaw.
         memory: pictures already decoded, by set and index.
     """
 
@@ -133,6 +136,8 @@ class CropStream:
     options: Augmentation = field(default_factory=Augmentation)
     turned: float = 2.0
     expressive: float = 0.0
+    turned_share: float = 0.0
+    turned_from: float = 25.0
     memory: dict[tuple[int, int], UInt8] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -147,6 +152,16 @@ class CropStream:
         self._odds = np.cumsum(self.shares) / np.sum(self.shares)
         weights = [self._weights(data) for data in self.sets]
         self._draw = [np.cumsum(w) / np.sum(w) for w in weights]
+        self._far = [
+            (number, int(index))
+            for number, data in enumerate(self.sets)
+            if not data.labels.sources  # photos, not pictures made from them
+            for index in np.flatnonzero(np.abs(data.yaw_deg) > self.turned_from)
+        ]
+        if self.turned_share > 0 and not self._far:
+            raise DataError(
+                f"no photo shows a face turned by more than {self.turned_from:g} degrees: lower --turned-from"
+            )
 
     def _weights(self, data: LabelledPhotos) -> Float64:
         """How often each photo (n,) is drawn, relative to a frontal, relaxed face."""
@@ -168,12 +183,19 @@ class CropStream:
 
     def draw(self, rng: np.random.Generator) -> tuple[int, int, Float64, bool]:
         """A random photo and a random crop of it: set, index, (2, 3) affine, mirrored."""
-        number = min(int(np.searchsorted(self._odds, rng.random())), len(self.sets) - 1)
-        odds = self._draw[number]
-        index = min(int(np.searchsorted(odds, rng.random())), len(odds) - 1)
+        number, index = self._photo(rng)
         landmarks = self.sets[number].landmarks[index]
         affine, mirrored = random_crop_affine(landmarks, self.size, self.options, rng)
         return number, index, affine, mirrored
+
+    def _photo(self, rng: np.random.Generator) -> tuple[int, int]:
+        """A random photo: set and index."""
+        # Without a share of its own nothing is drawn here, and a run of an older version is repeated bit for bit.
+        if self.turned_share > 0 and rng.random() < self.turned_share:
+            return self._far[rng.integers(len(self._far))]
+        number = min(int(np.searchsorted(self._odds, rng.random())), len(self.sets) - 1)
+        odds = self._draw[number]
+        return number, min(int(np.searchsorted(odds, rng.random())), len(odds) - 1)
 
     def sample_labels(self, count: int, seed: int) -> Float32:
         """Parameters (count, P) as training will meet them, to measure their whitening; no picture is read."""

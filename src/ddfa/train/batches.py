@@ -43,7 +43,14 @@ def open_data(config: TrainConfig, head: HeadModel) -> tuple[CropStream, HeldOut
     shares = config.shares or (1.0,) * len(parts)
     sets = [own for own, _ in parts]
     stream = CropStream(
-        sets, shares, head, resolution=config.resolution, options=config.augment, expressive=config.expressive
+        sets,
+        shares,
+        head,
+        resolution=config.resolution,
+        options=config.augment,
+        expressive=config.expressive,
+        turned_share=config.turned_share,
+        turned_from=config.turned_from,
     )
     stream.preload()
     aside = [(data, share) for (_, data), share in zip(parts, shares, strict=True) if len(data.labels)]

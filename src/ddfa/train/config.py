@@ -60,6 +60,9 @@ class TrainConfig:
         compile: let torch compile the network.
         worst: share of the labels with the worst quality to leave out.
         expressive: extra weight of photos with shut eyes or another strong expression; validation weighs none.
+        turned_share: share of the crops drawn from photos, of any set made by `ddfa data label`, whose faces are turned
+            by more than `turned_from`; the others are drawn as ever.
+        turned_from: degrees of yaw.
         held_out: share of the photos kept for validation, always the same ones.
         random_points: vertices besides the 68 landmarks in WPDC, VDC and the dense term.
         init: checkpoint whose fitting tensors start the run; that of a narrower MobileNet-V1 is widened.
@@ -98,6 +101,8 @@ class TrainConfig:
     compile: bool = False
     worst: float = 0.04
     expressive: float = 1.0
+    turned_share: float = 0.0
+    turned_from: float = 25.0
     held_out: float = 0.02
     random_points: int = 132
     init: Path | None = None
