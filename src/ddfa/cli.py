@@ -47,6 +47,7 @@ COMMANDS: Final = (
     Command(("bench", "blink"), "ddfa.commands.bench:blink", "an expression against reference scores"),
     Command(("bench", "openings"), "ddfa.commands.bench:openings", "eyes and mouth on photos kept aside from training"),
     Command(("bench", "jitter"), "ddfa.commands.bench:jitter", "how quietly landmarks lie in a video"),
+    Command(("bench", "speed"), "ddfa.commands.speed:speed", "how fast networks and stages are, side by side"),
     Command(("bench", "curves"), "ddfa.commands.bench:curves", "training curves of runs as a picture"),
     Command(("data", "label"), "ddfa.commands.data:label", "label photos with a teacher"),
     Command(("data", "read"), "ddfa.commands.read:read", "labels of the published 3DDFA set or 300W-LP"),

@@ -96,7 +96,7 @@ class Protocol(Models):
 
     def predict(self, data: AnnotatedSet) -> list[Predictions]:
         """Run all models over a set."""
-        return [predict(a, data, detected=self.detected, watch=_watch(a.bundle.name)) for a in self.aligners()]
+        return [predict(a, data, detected=self.detected, watch=watching(a.bundle.name)) for a in self.aligners()]
 
     def report(self, error: str, data: str, faces: int, scores: Sequence[Scores], **settings: Any) -> Report:
         """Put scores together; `error` names them with their unit."""
@@ -134,7 +134,7 @@ def landmarks(
     settings = {"points": 51 if inner else 68, "normaliser": normaliser}
     report = run.report(error, annotated.name, len(annotated), scores, **settings)
     if by_tone:
-        groups = tone_groups(annotated, _watch("skin"))
+        groups = tone_groups(annotated, watching("skin"))
         parts = [part for pair in zip(predictions, scores, strict=True) for part in scores_by_tone(*pair, groups)]
         tones = Report.of_scores(f"{error} by how light skin appears in the photo (faces)", error, parts, {})
         report = report.with_further(tones.sheet, by_tone=tones.record)
@@ -230,9 +230,9 @@ def blink(
     if (given is None) == (mesh_teacher is None):
         raise DataError("where do the reference scores come from? give --scores or --mesh-teacher")
     data = AnnotatedSet(photos.stem, pictures, names, None, np.full((len(names), 3), np.nan, np.float32))
-    found = [predict(aligner, data, detected=True, watch=_watch(aligner.bundle.name)) for aligner in run.aligners()]
+    found = [predict(aligner, data, detected=True, watch=watching(aligner.bundle.name)) for aligner in run.aligners()]
     if given is None and mesh_teacher is not None:
-        given = mesh_scores(mesh_teacher, expression, pictures, found[0], _watch("face mesh"))
+        given = mesh_scores(mesh_teacher, expression, pictures, found[0], watching("face mesh"))
         if run.output is not None:
             given.save(make_folder(run.output) / "scores.csv")
     results = [result for one in found for result in agreements(one, given, positive)] if given else []
@@ -266,12 +266,14 @@ def openings(
         raise DataError("name the data sets, as made by `ddfa data label`, with --data")
     asides = [kept_aside_photos(folder, held_out) for folder in data]
     reference = joined(
-        opinion_of_labels(aside) if mesh_teacher is None else opinion_of_mesh(mesh_teacher, aside, _watch("face mesh"))
+        opinion_of_labels(aside)
+        if mesh_teacher is None
+        else opinion_of_mesh(mesh_teacher, aside, watching("face mesh"))
         for aside in asides
     )
 
     def opinion(aligner: FaceAligner) -> Opinion:
-        watch = _watch(aligner.bundle.name)
+        watch = watching(aligner.bundle.name)
         found = [predict(aligner, annotated(aside), detected=detected, watch=watch) for aside in asides]
         return joined(opinion_of_model(*pair) for pair in zip(found, asides, strict=True))
 
@@ -333,10 +335,11 @@ def _predict_published(run: Protocol, data: PublishedSet, photos: Path | None) -
         return run.predict(data.uncropped(Photos(photos)))
     if run.detected:
         raise DataError("the ready crops leave nothing to detect: name the uncropped photos with --photos")
-    return [data.predict(aligner, _watch(aligner.bundle.name)) for aligner in run.aligners()]
+    return [data.predict(aligner, watching(aligner.bundle.name)) for aligner in run.aligners()]
 
 
-def _watch(what: str) -> Watch:
+def watching(what: str) -> Watch:
+    """Progress on stderr under a name."""
     return partial(track, description=what, console=_progress(), transient=True)
 
 

@@ -1,0 +1,81 @@
+"""Timing side by side: what is compared runs in turns, so that other work on the machine slows all alike."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ddfa.arrays import Float64
+from ddfa.bench.predict import Watch
+
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True, eq=False)
+class Timing:
+    """How long one thing took, round by round.
+
+    Attributes:
+        name: what was timed.
+        items: things (faces, pictures) that one call treats.
+        seconds: (rounds,) wall time of one call.
+    """
+
+    name: str
+    items: int
+    seconds: Float64
+
+    @property
+    def milliseconds(self) -> float:
+        """Median wall time per item."""
+        return float(1e3 * np.median(self.seconds) / self.items)
+
+    @property
+    def per_second(self) -> float:
+        """Items per second at the median."""
+        return 1e3 / self.milliseconds
+
+    def speedup_over(self, other: "Timing") -> float:
+        """How many times faster than `other`: the median over rounds, whose neighbours saw the same machine."""
+        return float(np.median((other.seconds / other.items) / (self.seconds / self.items)))
+
+
+def side_by_side(
+    works: Mapping[str, tuple[int, Work]], rounds: int, least_s: float = 0.02, watch: Watch = iter
+) -> list[Timing]:
+    """Time several things in turns.
+
+    Args:
+        works: name -> how many items one call treats, and the call.
+        rounds: how often each is timed.
+        least_s: a round repeats quick calls until so many seconds have passed.
+        watch: shows progress.
+
+    Returns:
+        One timing each, in their order.
+    """
+    for _, work in works.values():
+        work()  # memory is allocated, kernels are compiled
+    repeats = [_repeats(work, least_s) for _, work in works.values()]
+    seconds = np.zeros((len(works), rounds))
+    for k in watch(range(rounds)):
+        for row, (_, work) in enumerate(works.values()):
+            seconds[row, k] = _timed(work, repeats[row])
+    return [Timing(name, items, row) for (name, (items, _)), row in zip(works.items(), seconds, strict=True)]
+
+
+def by_name(timings: Sequence[Timing]) -> dict[str, Timing]:
+    """The timings under their names."""
+    return {timing.name: timing for timing in timings}
+
+
+def _repeats(work: Work, least_s: float) -> int:
+    return max(1, int(np.ceil(least_s / max(_timed(work, 1), 1e-7))))
+
+
+def _timed(work: Work, repeats: int) -> float:
+    began = time.perf_counter()
+    for _ in range(repeats):
+        work()
+    return (time.perf_counter() - began) / repeats
