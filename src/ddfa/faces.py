@@ -146,5 +146,4 @@ class Faces:
         """Decode points and carry them through the camera into the image."""
         parts = self._parts
         decoded = points.decode(parts.identity, parts.expression)
-        crop = decoded @ parts.pose[:, :, :3].transpose(0, 2, 1) + parts.pose[:, None, :, 3]
-        return self.convention.to_image(crop, self.roi, self.crop_size)
+        return self.convention.place(decoded, parts.pose, self.roi, self.crop_size)

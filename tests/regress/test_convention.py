@@ -43,3 +43,14 @@ def test_v2_is_v1_minus_one_crop_pixel(roi, seed):
 def test_open_identity_roi():
     image = PixelConvention.OPEN.to_image(np.array([[[0.0, 119.0, 5.0]]]), np.array([[-0.5, -0.5, 119.5, 119.5]]), 120)
     np.testing.assert_allclose(image[0, 0], [0, 0, 5])
+
+
+@given(rois, st.integers(0, 1000), st.sampled_from(PixelConvention))
+def test_place_is_the_pose_and_then_to_image(roi, seed, convention):
+    rng = np.random.default_rng(seed)
+    points = rng.normal(0, 60, (1, 30, 3)).astype(np.float32)
+    pose = rng.normal(0, 0.5, (1, 3, 4))
+    pose[..., 3] = rng.normal(60, 20, 3)
+    crop = points @ pose[..., :3].transpose(0, 2, 1) + pose[:, None, :, 3]
+    slow = convention.to_image(crop, roi, 120)
+    np.testing.assert_allclose(convention.place(points, pose, roi, 120), slow, atol=2e-6 * np.abs(slow).max() + 1e-4)

@@ -50,6 +50,28 @@ class PixelConvention(Enum):
             image[..., 2] -= image[..., 2].min(axis=1, keepdims=True)
         return image.astype(np.float32)
 
+    def place(self, points: Float32, pose: Floats, roi: Floats, size: int) -> Float32:
+        """Carry head points through pose and crop into the image: `to_image` of P [points; 1], in one pass.
+
+        Args:
+            points: (n, K, 3) float32, head space.
+            pose: (n, 3, 4) P = [scale * R | t], from head space to crop px, y up.
+            roi: (n, 4) x0, y0, x1, y1 image px.
+            size: crop side S in px.
+
+        Returns:
+            (n, K, 3) float32 image px, y down, z towards the viewer.
+        """
+        factor, corner = self._factors(roi, size)
+        matrix = np.asarray(pose, np.float64)
+        linear = matrix[:, :, :3].transpose(0, 2, 1) * (_FLIP_Y * factor)
+        shift = (matrix[:, None, :, 3] * _FLIP_Y + self._offset(size)) * factor + corner
+        image: Float32 = np.matmul(points, linear.astype(np.float32))
+        image += shift.astype(np.float32)
+        if self is PixelConvention.V2:
+            image[..., 2] -= image[..., 2].min(axis=1, keepdims=True)
+        return image
+
     def to_crop(self, points: Floats, roi: Floats, size: int) -> Float32:
         """Map image points into the crop frame: the inverse of `to_image` (under V2 up to the lost z origin).
 
