@@ -14,7 +14,8 @@ from ddfa.data.lids import Lids
 from ddfa.data.photos import Photos
 from ddfa.data.profiles import ProfileConfig, Profiler
 from ddfa.files import make_folder
-from ddfa.render.overlay import draw_landmarks, draw_overlay
+from ddfa.render.landmarks import draw_landmarks
+from ddfa.render.overlay import draw_overlay
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 900

@@ -1,12 +1,19 @@
 """Overlays: at the right place, whatever the picture's size; how they look is for people to judge."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from ddfa.errors import OutputError
 from ddfa.head.model import HeadModel
 from ddfa.render.canvas import draw_dot, draw_lines, resized, scaled
-from ddfa.render.overlay import LANDMARK_GROUPS, OVERLAY_SIDES, OverlayStyle, draw_overlay, pose_box_corners
+from ddfa.render.landmarks import LANDMARK_GROUPS, hidden_landmarks
+from ddfa.render.overlay import OVERLAY_SIDES, draw_overlay
+from ddfa.render.posebox import pose_box_corners
 from ddfa.render.published import draw_landmark_figure, draw_pose_boxes
+from ddfa.render.styles import OVERLAY_STYLES, OverlayStyle, parse_style
+from ddfa.render.wireframe import drawn_edges
 
 from ..face_factory import place_faces
 
@@ -50,7 +57,8 @@ def test_mesh_lies_on_the_face(open_head: HeadModel, size: tuple[int, int]) -> N
 def test_landmarks_are_drawn_where_they_are(open_head: HeadModel) -> None:
     faces = place_faces(open_head, [(20, 0, 0)])
     picture = draw_overlay(GREY, faces, OverlayStyle(mesh=0, pose=False))
-    for x, y in scaled(faces.landmarks68[0], max(picture.shape) / 320)[:, :2]:
+    hidden = hidden_landmarks(faces.landmarks68[0], faces.vertices[0], open_head)
+    for x, y in scaled(faces.landmarks68[0], max(picture.shape) / 320)[~hidden, :2]:
         assert picture[round(y), round(x)].min() > 200, "a white dot"
 
 
@@ -94,3 +102,74 @@ def test_dots_and_lines_may_lie_anywhere() -> None:
     draw_lines(canvas, [np.array([[-1e9, 5], [1e9, 5]], np.float32)], False, (255, 0, 0), 1)
     assert canvas[9, 9].tolist() == [255, 255, 255] and canvas[0, 0].tolist() == [0, 0, 0]
     assert canvas[5, 4, 0] > 200
+
+
+@pytest.mark.parametrize("name", OVERLAY_STYLES)
+def test_every_style_draws_on_the_face_alone(open_head: HeadModel, name: str) -> None:
+    image = np.full((480, 640, 3), 128, np.uint8)
+    faces = place_faces(open_head, [(30, 10, 5)], image_size=(640, 480), side=300)
+    picture = draw_overlay(image, faces, parse_style(name), sides=None)
+    assert picture.shape == image.shape
+    x0, y0, x1, y1 = changed(image, picture)
+    low, high = faces.landmarks68[0, :, :2].min(axis=0), faces.landmarks68[0, :, :2].max(axis=0)
+    assert x0 < low[0] + 25 and x1 > high[0] - 25 and x0 > low[0] - 150 and x1 < high[0] + 150
+    assert y0 < low[1] + 15 and y1 > high[1] - 15 and y0 > low[1] - 150 and y1 < high[1] + 150
+
+
+def test_styles_combine() -> None:
+    assert parse_style(" Mesh + landmarks+pose") == OverlayStyle()
+    assert parse_style("depth") | parse_style("landmarks") == parse_style("depth+landmarks")
+    for text in ("", "mesh+", "clay"):
+        with pytest.raises(OutputError, match="landmarks, mesh, wireframe"):
+            parse_style(text)
+
+
+def test_far_side_is_hidden(open_head: HeadModel) -> None:
+    """Yaw > 0 turns to the image's left, which hides the subject's right side: the first points of jaw and brows."""
+    faces = place_faces(open_head, [(0, 0, 0), (60, 0, 0), (-60, 0, 0)], side=200)
+    front, left, right = (hidden_landmarks(faces.landmarks68[k], faces.vertices[k], open_head) for k in range(3))
+    assert not front[17:].any() and front[:17].sum() <= 2
+    assert left[1:6].all() and not left[[12, 14, 30, 45, 54]].any()
+    mirror = [*range(16, -1, -1)]
+    np.testing.assert_array_equal(left[:17], right[mirror])
+
+
+def test_nearer_face_covers_the_farther(open_head: HeadModel) -> None:
+    """Where two faces overlap, the picture is as if the larger one alone were there, whatever their order."""
+    image = np.full((480, 640, 3), 128, np.uint8)
+    near = place_faces(open_head, image_size=(640, 480), side=400)
+    far = place_faces(open_head, image_size=(640, 480), side=200)
+    both = replace(
+        near,
+        **{
+            name: np.concatenate([getattr(near, name), getattr(far, name)])
+            for name in ("boxes", "scores", "params", "roi")
+        },
+    )
+    style = parse_style("depth")
+    alone, together = (draw_overlay(image, faces, style, sides=None) for faces in (near, both))
+    np.testing.assert_array_equal(draw_overlay(image, both[::-1], style, sides=None), together)
+    middle = np.rint(near.landmarks68[0, 27:31, :2]).astype(int)
+    np.testing.assert_array_equal(together[middle[:, 1], middle[:, 0]], alone[middle[:, 1], middle[:, 0]])
+
+
+def test_wireframe_draws_the_quads_of_the_open_head(toy_head, open_head: HeadModel) -> None:
+    edges = drawn_edges(open_head)
+    skin = open_head.regions["skin"][open_head.triangles].all(axis=1)
+    assert edges[skin].mean() == pytest.approx(4 / 12, abs=0.01), "8 half edges of 2 x 4 triangles"
+    across = np.sort(np.stack([np.roll(open_head.triangles, -1, axis=1), np.roll(open_head.triangles, 1, axis=1)], -1))
+    flags: dict[tuple[int, ...], set[bool]] = {}
+    for pair, drawn in zip(across[skin].reshape(-1, 2).tolist(), edges[skin].ravel().tolist(), strict=True):
+        flags.setdefault(tuple(pair), set()).add(drawn)
+    assert all(len(seen) == 1 for seen in flags.values()), "both triangles of an edge agree"
+    assert drawn_edges(toy_head).all()
+
+
+def test_small_faces_keep_their_photo(open_head: HeadModel) -> None:
+    """Landmarks of a face of 40 px leave most of it visible."""
+    image = np.full((480, 640, 3), 128, np.uint8)
+    faces = place_faces(open_head, image_size=(640, 480), side=60)
+    picture = draw_overlay(image, faces, parse_style("landmarks"), sides=None)
+    x0, y0, x1, y1 = changed(image, picture)
+    touched = (np.abs(picture[y0:y1, x0:x1].astype(int) - 128).max(axis=2) > 40).mean()
+    assert 0.03 < touched < 0.35

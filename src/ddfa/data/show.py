@@ -13,7 +13,8 @@ from ddfa.data.labels import Labels, image_euler
 from ddfa.errors import DataError
 from ddfa.geometry.roi import crop_matrix, roi_from_landmarks
 from ddfa.head.model import HeadModel
-from ddfa.render.overlay import draw_landmarks, draw_mesh
+from ddfa.render.landmarks import draw_landmarks
+from ddfa.render.overlay import draw_mesh
 
 _ORDERS = ("random", "yaw", "pitch", "quality", "asymmetry")
 _MARGIN = 1.15  # side of a tile over the side of the face's RoI

@@ -8,7 +8,8 @@ import numpy as np
 from ddfa.arrays import UInt8
 from ddfa.faces import Faces
 from ddfa.render.canvas import draw_dot, draw_lines, resized, scaled
-from ddfa.render.overlay import LANDMARK_GROUPS, pose_box_corners
+from ddfa.render.landmarks import LANDMARK_GROUPS
+from ddfa.render.posebox import pose_box_corners
 
 # The published figure is 12 inches at 200 dpi; its lines are 1.5 points wide and its markers 4 points, 72 to the inch.
 _FIGURE_WIDTH: Final = 2400
