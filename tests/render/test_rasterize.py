@@ -11,7 +11,10 @@ from ddfa.render import rasterize as rasterize_module
 from ddfa.render.rasterize import (
     interpolate,
     rasterize,
+    rasterize_batch,
     rasterize_reference,
+    rasterize_scene,
+    scene_mesh,
     shade,
     vertex_normals,
 )
@@ -33,10 +36,13 @@ def random_mesh(seed: int, triangles: int, spread: float, integer: bool):
     spread=st.sampled_from([0.0, 5.0, 60.0]),
     integer=st.booleans(),
     size=st.sampled_from([(1, 1), (13, 17), (20, 8)]),
+    cull=st.booleans(),
+    threads=st.sampled_from([1, 3]),
 )
-def test_kernel_equals_its_twin(seed, triangles, spread, integer, size):
+def test_kernel_equals_its_twin(seed, triangles, spread, integer, size, cull, threads):
     vertices, mesh = random_mesh(seed, triangles, spread, integer)
-    fast, slow = rasterize(vertices, mesh, *size), rasterize_reference(vertices, mesh, *size)
+    fast = rasterize(vertices, mesh, *size, cull=cull, threads=threads)
+    slow = rasterize_reference(vertices, mesh, *size, cull=cull)
     np.testing.assert_array_equal(fast.triangle, slow.triangle)
     np.testing.assert_array_equal(fast.depth, slow.depth)
     np.testing.assert_allclose(fast.barycentric, slow.barycentric, atol=1e-6)
@@ -46,24 +52,87 @@ def test_nearer_triangle_wins_and_pixel_centres_are_integers():
     vertices = np.array([[0, 0, 0], [4, 0, 0], [0, 4, 0], [0, 0, 1], [1, 0, 1], [0, 1, 1]], np.float32)
     raster = rasterize(vertices, np.array([[0, 1, 2], [3, 4, 5]], np.int32), 5, 5)
     expected = np.full((5, 5), -1)
-    for y in range(5):
-        expected[y, : 5 - y] = 0
-    expected[0, :2] = expected[1, 0] = 1
+    for y in range(4):
+        expected[y, : 4 - y] = 0  # a left or top edge belongs to the triangle, others do not
+    expected[0, 0] = 1
     np.testing.assert_array_equal(raster.triangle, expected)
     assert raster.depth[0, 0] == 1 and raster.depth[0, 3] == 0
     assert np.isneginf(raster.depth[4, 4]) and not raster.mask[4, 4]
 
 
-def test_shared_edges_leave_no_holes():
+def times_covered(vertices, mesh, *size):
+    """How many of the triangles cover each pixel, each drawn alone."""
+    return sum(rasterize(vertices, triangle[None], *size).mask.astype(int) for triangle in mesh)
+
+
+@settings(max_examples=40)
+@given(
+    seed=st.integers(0, 2**31),
+    places=st.sampled_from(["anywhere", "whole pixels", "halves", "sub-pixels"]),
+    far=st.sampled_from([0.0, 9000.0]),
+)
+def test_shared_edges_are_covered_exactly_once(seed, places, far):
+    """A fan around a point tiles a square whose corners lie far outside, on whole pixels or anywhere."""
+    rng = np.random.default_rng(seed)
+    angles = np.sort(rng.uniform(0, 2 * np.pi, 9))
+    rim = np.stack([np.cos(angles), np.sin(angles)], axis=1) * (60 + far)
+    points = np.concatenate([rng.uniform(4, 12, (1, 2)), rim + 8])
+    grain = {"anywhere": None, "whole pixels": 1, "halves": 2, "sub-pixels": 256}[places]
+    points = points if grain is None else np.rint(points * grain) / grain
+    vertices = np.column_stack([points, np.zeros(10)]).astype(np.float32)
+    mesh = np.array([[0, 1 + k, 1 + (k + 1) % 9] for k in range(9)], np.int32)
+    wide = np.diff(angles, append=angles[0] + 2 * np.pi).max()
+    covered = times_covered(vertices, mesh, 16, 16)
+    if wide < np.pi - 0.5:  # else the fan does not reach around its centre
+        assert (covered == 1).all()
+    assert covered.max(initial=0) <= (1 if wide < np.pi else 2)
+
+
+def test_a_grid_leaves_no_holes_and_covers_nothing_twice():
     rng = np.random.default_rng(0)
     grid = np.stack(np.meshgrid(np.linspace(-1, 32, 20), np.linspace(-1, 32, 20)), -1)
-    inner = grid[1:-1, 1:-1]
-    inner += rng.uniform(-0.4, 0.4, inner.shape)
+    grid[1:-1, 1:-1] += rng.uniform(-0.4, 0.4, (18, 18, 2))
     vertices = np.concatenate([grid.reshape(-1, 2), np.zeros((400, 1))], 1).astype(np.float32)
     corner = np.arange(400).reshape(20, 20)
     a, b, c, d = (x.ravel() for x in (corner[:-1, :-1], corner[:-1, 1:], corner[1:, :-1], corner[1:, 1:]))
     mesh = np.concatenate([np.stack([a, b, c], 1), np.stack([b, d, c], 1)]).astype(np.int32)
-    assert rasterize(vertices, mesh, 32, 32).mask.all()
+    assert (times_covered(vertices, mesh, 32, 32) == 1).all()
+
+
+@pytest.mark.parametrize("mesh", [[0, 0, 1], [0, 1, 2], [2, 2, 2]])
+def test_degenerate_triangles_cover_nothing(mesh):
+    vertices = np.array([[0, 0, 0], [3, 3, 1], [6, 6, 2]], np.float32)
+    assert not rasterize(vertices, np.array([mesh], np.int32), 8, 8).mask.any()
+
+
+@pytest.mark.parametrize("far", [1e5, 1e9, 1e20, 3e38])
+def test_huge_coordinates(far):
+    vertices = np.array([[-far, -far, 1], [far, -far, 1], [0, far, 1], [far, far, 5], [far, far / 2, 5]], np.float32)
+    raster = rasterize(vertices, np.array([[0, 1, 2], [3, 4, 3]], np.int32), 6, 7)
+    assert (raster.triangle == 0).all()
+    np.testing.assert_allclose(raster.depth, 1, rtol=1e-6)
+
+
+def test_culling_keeps_what_faces_the_viewer():
+    vertices = np.array([[0, 0, 0], [8, 0, 0], [0, 8, 0]], np.float32)
+    outside = np.array([[0, 2, 1]], np.int32)  # counter-clockwise where y points up
+    assert rasterize(vertices, outside, 8, 8, cull=True).mask.any()
+    assert not rasterize(vertices, outside[:, ::-1], 8, 8, cull=True).mask.any()
+
+
+def test_scene_has_one_depth_buffer_and_a_batch_one_each():
+    triangle, shape = np.array([[0, 1, 2]], np.int32), np.array([[0, 0, 0], [8, 0, 0], [0, 8, 0]], np.float32)
+    meshes = np.stack([shape, 0.5 * shape + np.array([0, 0, 5]), shape + np.array([20, 0, 0])]).astype(np.float32)
+    scene = rasterize_scene(meshes, triangle, 9, 9)
+    assert scene.triangle[0, 0] == 1 and scene.triangle[0, 6] == 0 and set(np.unique(scene.triangle)) == {-1, 0, 1}
+    vertices, joined = scene_mesh(meshes, triangle)
+    depth = interpolate(scene, joined, vertices[:, 2:], -np.inf)[..., 0]
+    np.testing.assert_allclose(depth, scene.depth, atol=1e-6)
+    batch = rasterize_batch(meshes, triangle, 9, 9)
+    for k, mesh in enumerate(meshes):
+        for alone, together in zip(rasterize(mesh, triangle, 9, 9), batch, strict=True):
+            np.testing.assert_array_equal(alone, together[k])
+    assert rasterize_batch(meshes[:0], triangle, 9, 9).depth.shape == (0, 9, 9)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -1,30 +1,38 @@
 """Z-buffer rasteriser: which triangle each pixel sees, and where inside it.
 
-Convention: vertices are already in image space (x right, y down, z towards the
-viewer, pixels; pixel centres at integers), so there is no camera here and
-barycentric coordinates are exact (no perspective division).  Both windings are
-drawn; the larger z wins, and of two equal z the triangle that comes first.
+Convention: vertices are already in image space (x right, y down, z towards the viewer, pixels; pixel centres at
+integers), so there is no camera here and barycentric coordinates are exact (no perspective division). The larger z
+wins, and of two equal z the triangle that comes first.
+
+Fill rule: x and y are first rounded to 1/256 px, as on graphics cards. A pixel belongs to a triangle if its centre lies
+inside, or on a left edge or a horizontal top edge: triangles that share an edge never leave a hole along it and never
+cover a pixel twice. With coordinates up to 16,384 px this is exact: counted in 1/65,536 px², every area is a whole
+number below 2^53, and where a row crosses an edge is either a whole number or at least 2^-31 px from one, which is
+much more than the rounding error. Beyond, pixels within rounding of an edge may fall to either side.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 
-from ddfa.arrays import Bools, Float32, Floats, Int32
+from ddfa.arrays import Bools, Float32, Float64, Floats, Int32
 
 BACKGROUND = -1
-# Rounding may put a pixel centre on a shared edge outside both triangles: let them overlap by a hair.
-TOLERANCE = -1e-7
+_SUBPIXELS = 256
+# Smaller than any distance between a crossing and the next whole number, larger than the error of a crossing.
+_HAIR = 2.0**-34
 
 
 class Raster(NamedTuple):
-    """What each pixel sees.
+    """What each pixel sees; of `rasterize_batch`, every array has a first axis of meshes.
 
     Attributes:
         triangle: (H, W) int32, index of the visible triangle, -1 where there is none.
-        barycentric: (H, W, 3) float32, weights of its three vertices; 0 on background.
+        barycentric: (H, W, 3) float32, weights of its three vertices, in [0, 1]; 0 on background.
         depth: (H, W) float32, interpolated z; -inf on background.
     """
 
@@ -38,7 +46,9 @@ class Raster(NamedTuple):
         return np.asarray(self.triangle >= 0)
 
 
-def rasterize(vertices: Float32, triangles: Int32, height: int, width: int) -> Raster:
+def rasterize(
+    vertices: Float32, triangles: Int32, height: int, width: int, *, cull: bool = False, threads: int = 1
+) -> Raster:
     """Rasterise a triangle mesh with a z-buffer.
 
     Args:
@@ -47,40 +57,90 @@ def rasterize(vertices: Float32, triangles: Int32, height: int, width: int) -> R
         triangles: (T, 3) int, vertex indices.
         height: rows of the picture.
         width: columns of the picture.
+        cull: leave out triangles whose inside the viewer sees: those clockwise in a y-up space.
+        threads: how many share the rows; worth it from a million pixels on.
 
     Returns:
         The visible triangle, barycentric weights and depth of every pixel.
     """
     raster = _empty(height, width)
-    _fill(
-        np.ascontiguousarray(vertices, np.float32),
-        np.ascontiguousarray(triangles, np.int32),
-        raster.triangle,
-        raster.barycentric,
-        raster.depth,
-    )
+    points, corners = _snapped(vertices), np.ascontiguousarray(triangles, np.int32)
+    bands = np.linspace(0, height, max(1, threads) + 1).astype(int)
+    if threads <= 1:
+        _fill(points, corners, cull, 0, height, *raster)
+        return raster
+    with ThreadPoolExecutor(threads) as pool:
+        jobs = [pool.submit(_fill, points, corners, cull, first, stop, *raster) for first, stop in pairwise(bands)]
+        for job in jobs:
+            job.result()
     return raster
 
 
-def rasterize_reference(vertices: Float32, triangles: Int32, height: int, width: int) -> Raster:
-    """The slow, readable twin of `rasterize`: same arguments, same answer."""
+def rasterize_scene(vertices: Float32, triangles: Int32, height: int, width: int, *, cull: bool = False) -> Raster:
+    """Rasterise several meshes of one topology into one depth buffer.
+
+    Args:
+        vertices: (n, V, 3) float, image space px.
+        triangles: (T, 3) int, of each mesh.
+        height: rows of the picture.
+        width: columns of the picture.
+        cull: see `rasterize`.
+
+    Returns:
+        What every pixel sees; triangle t of mesh k has the index k T + t, as in the arrays of `scene_mesh`.
+    """
+    return rasterize(*scene_mesh(vertices, triangles), height, width, cull=cull)
+
+
+def scene_mesh(vertices: Floats, triangles: Int32) -> tuple[Float32, Int32]:
+    """Join n meshes (n, V, 3) of one topology (T, 3) to one: (n V, 3) float32 and (n T, 3) int32."""
+    count, size = vertices.shape[:2]
+    offsets = size * np.arange(count, dtype=np.int32)[:, None, None]
+    joined = (np.asarray(triangles, np.int32)[None] + offsets).reshape(-1, 3)
+    return np.asarray(vertices, np.float32).reshape(-1, vertices.shape[2]), joined
+
+
+def rasterize_batch(vertices: Float32, triangles: Int32, height: int, width: int, *, cull: bool = False) -> Raster:
+    """Rasterise several meshes of one topology, each into a picture of its own.
+
+    Args:
+        vertices: (n, V, 3) float, image space px.
+        triangles: (T, 3) int, of each mesh.
+        height: rows of a picture.
+        width: columns of a picture.
+        cull: see `rasterize`.
+
+    Returns:
+        Arrays with a first axis of n.
+    """
+    count = len(vertices)
+    flat, shape = _empty(count * height, width), (count, height, width)
+    batch = Raster(flat.triangle.reshape(shape), flat.barycentric.reshape(*shape, 3), flat.depth.reshape(shape))
+    for points, *arrays in zip(vertices, *batch, strict=True):
+        _fill(_snapped(points), np.ascontiguousarray(triangles, np.int32), cull, 0, height, *arrays)
+    return batch
+
+
+def rasterize_reference(vertices: Float32, triangles: Int32, height: int, width: int, *, cull: bool = False) -> Raster:
+    """The slow, readable twin of `rasterize`: same arguments, same answer, by the signs of exact edge functions."""
     raster = _empty(height, width)
-    points = np.asarray(vertices, np.float32).astype(np.float64)
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float64)
-    for index, (a, b, c) in enumerate(points[np.asarray(triangles)]):
-        area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-        if area == 0 or not np.isfinite([a, b, c]).all():
+    for index, (a, b, c) in enumerate(_snapped(vertices)[np.asarray(triangles)]):
+        area = _cross(b - a, c - a)
+        if not np.isfinite(area) or area == 0 or (cull and area > 0):
             continue
-        weight_b = (columns - a[0]) * (c[1] - a[1]) - (rows - a[1]) * (c[0] - a[0])
-        weight_c = (b[0] - a[0]) * (rows - a[1]) - (b[1] - a[1]) * (columns - a[0])
-        weight_b, weight_c = weight_b / area, weight_c / area
-        weights = np.stack([1.0 - weight_b - weight_c, weight_b, weight_c], axis=-1)
-        depth = weights[..., 0] * a[2] + weights[..., 1] * b[2] + weights[..., 2] * c[2]
-        depth = depth.astype(np.float32)
-        # The pixel box keeps slivers from leaking past their ends by rounding.
-        box = (columns >= min(a[0], b[0], c[0])) & (columns <= max(a[0], b[0], c[0]))
-        box &= (rows >= min(a[1], b[1], c[1])) & (rows <= max(a[1], b[1], c[1]))
-        seen = box & (weights >= TOLERANCE).all(axis=-1) & (depth > raster.depth)
+        to_pixel = columns - a[0], rows - a[1]
+        weight_b, weight_c = _cross(to_pixel, c - a) * (1 / area), _cross(b - a, to_pixel) * (1 / area)
+        inside = np.ones((height, width), bool)
+        for start, end in ((a, b), (b, c), (c, a)) if area > 0 else ((b, a), (c, b), (a, c)):
+            # In pixels, y down, the triangle lies to the right of its edges.
+            side = _cross(end - start, (columns - start[0], rows - start[1]))
+            left, top = end[1] < start[1], end[1] == start[1] and end[0] > start[0]
+            inside &= (side >= 0) if left or top else (side > 0)
+        weights = np.stack([np.maximum(1 - weight_b - weight_c, 0), weight_b, weight_c], axis=-1)
+        slope = (b[2] - a[2]) * (c - a)[1::-1] - (c[2] - a[2]) * (b - a)[1::-1]
+        depth = a[2] + to_pixel[1] * (-slope[1] / area) + to_pixel[0] * (slope[0] / area)
+        seen = inside & (depth.astype(np.float32) > raster.depth)
         raster.triangle[seen] = index
         raster.barycentric[seen] = weights[seen]
         raster.depth[seen] = depth[seen]
@@ -152,57 +212,100 @@ def _empty(height: int, width: int) -> Raster:
     )
 
 
+def _snapped(vertices: Floats) -> Float64:
+    """Round x and y to sub-pixels, (V, 3) float64; a vertex that is not finite is NaN as a whole."""
+    points = np.empty((len(vertices), 3))
+    _snap(np.ascontiguousarray(vertices, np.float32), points)
+    return points
+
+
+def _cross(u: Any, v: Any) -> Any:
+    return u[0] * v[1] - u[1] * v[0]
+
+
 def _compiled(kernel: Callable[..., None]) -> Callable[..., None]:
     """Compile a kernel; the result is kept on disk, unless no folder for it can be written (as in some containers)."""
     try:
-        return numba.njit(cache=True, nogil=True)(kernel)
+        return numba.njit(cache=True, nogil=True, error_model="numpy")(kernel)
     except RuntimeError:
-        return numba.njit(nogil=True)(kernel)
+        return numba.njit(nogil=True, error_model="numpy")(kernel)
+
+
+@_compiled
+def _snap(vertices: Float32, points: Float64) -> None:
+    for v in range(len(vertices)):
+        x, y, z = np.float64(vertices[v, 0]), np.float64(vertices[v, 1]), np.float64(vertices[v, 2])
+        if not np.isfinite(x + y + z):
+            x = y = z = np.float64(np.nan)
+        points[v, 0], points[v, 1], points[v, 2] = (
+            np.rint(x * _SUBPIXELS) / _SUBPIXELS,
+            np.rint(y * _SUBPIXELS) / _SUBPIXELS,
+            z,
+        )
 
 
 @_compiled
 def _fill(
-    vertices: Float32,
+    points: Float64,
     triangles: Int32,
+    cull: bool,
+    first_row: int,
+    stop_row: int,
     index: Int32,
     barycentric: Float32,
     depth: Float32,
 ) -> None:
-    height, width = index.shape
+    width = index.shape[1]
     for t in range(triangles.shape[0]):
         i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        # float64: sub-pixel triangles have areas near the rounding error of float32.
-        ax, ay = np.float64(vertices[i, 0]), np.float64(vertices[i, 1])
-        bx, by = np.float64(vertices[j, 0]), np.float64(vertices[j, 1])
-        cx, cy = np.float64(vertices[k, 0]), np.float64(vertices[k, 1])
-        az = np.float64(vertices[i, 2])
-        bz = np.float64(vertices[j, 2])
-        cz = np.float64(vertices[k, 2])
-        left, right = min(ax, bx, cx), max(ax, bx, cx)
-        top, bottom = min(ay, by, cy), max(ay, by, cy)
-        if not (right >= 0 and left <= width - 1 and bottom >= 0 and top <= height - 1):
+        ax, ay, bx, by, cx, cy = points[i, 0], points[i, 1], points[j, 0], points[j, 1], points[k, 0], points[k, 1]
+        row = max(np.ceil(min(ay, by, cy)), np.float64(first_row))
+        last_row = min(np.ceil(max(ay, by, cy)), np.float64(stop_row)) - 1
+        first_column = max(np.ceil(min(ax, bx, cx)), 0.0)
+        last_column = min(np.ceil(max(ax, bx, cx)), np.float64(width)) - 1
+        if not (row <= last_row and first_column <= last_column):
             continue
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if area == 0 or not np.isfinite(area + az + bz + cz):
+        ux, uy, vx, vy = bx - ax, by - ay, cx - ax, cy - ay
+        area = ux * vy - uy * vx
+        if not (area < 0 or (area > 0 and not cull)):  # not a number: a corner is not finite
             continue
-        first_column = max(0, int(np.ceil(left)))
-        last_column = min(width - 1, int(np.floor(right)))
-        first_row = max(0, int(np.ceil(top)))
-        last_row = min(height - 1, int(np.floor(bottom)))
-        for y in range(first_row, last_row + 1):
-            for x in range(first_column, last_column + 1):
-                wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
-                wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
-                wa = 1.0 - wb - wc
-                if wa < TOLERANCE or wb < TOLERANCE or wc < TOLERANCE:
-                    continue
-                z = np.float32(wa * az + wb * bz + wc * cz)
-                if z > depth[y, x]:
-                    depth[y, x] = z
-                    index[y, x] = t
-                    barycentric[y, x, 0] = wa
-                    barycentric[y, x, 1] = wb
-                    barycentric[y, x, 2] = wc
+        inverse = 1 / area
+        az = points[i, 2]
+        bz, cz = points[j, 2] - az, points[k, 2] - az
+        zx, zy = (bz * vy - cz * uy) / area, (cz * ux - bz * vx) / area
+        # From top to bottom, so that both triangles of an edge compute the same crossing with a row.
+        x0, y0, x1, y1, x2, y2 = ax, ay, bx, by, cx, cy
+        if y1 < y0:
+            x0, y0, x1, y1 = x1, y1, x0, y0
+        if y2 < y0:
+            x0, y0, x2, y2 = x2, y2, x0, y0
+        if y2 < y1:
+            x1, y1, x2, y2 = x2, y2, x1, y1
+        long_slope = (x2 - x0) / (y2 - y0)
+        upper_slope = (x1 - x0) / (y1 - y0) if y1 > y0 else 0.0
+        lower_slope = (x2 - x1) / (y2 - y1) if y2 > y1 else 0.0
+        bends_right = (x1 - x0) * (y2 - y0) > (y1 - y0) * (x2 - x0)
+        while row <= last_row:
+            left = x0 + (row - y0) * long_slope
+            right = x0 + (row - y0) * upper_slope if row < y1 else x1 + (row - y1) * lower_slope
+            if not bends_right:
+                left, right = right, left
+            start = max(np.ceil(left - _HAIR), first_column)
+            stop = min(np.ceil(right - _HAIR) - 1, last_column)
+            dy, y = row - ay, int(row)
+            if start <= stop:
+                z_row = az + dy * zy
+                for x in range(int(start), int(stop) + 1):
+                    dx = x - ax
+                    z = np.float32(z_row + dx * zx)
+                    if z > depth[y, x]:
+                        depth[y, x] = z
+                        index[y, x] = t
+                        wb, wc = (dx * vy - dy * vx) * inverse, (ux * dy - uy * dx) * inverse
+                        barycentric[y, x, 0] = max(1.0 - wb - wc, 0.0)
+                        barycentric[y, x, 1] = wb
+                        barycentric[y, x, 2] = wc
+            row += 1.0
 
 
 @_compiled
