@@ -72,6 +72,11 @@ def write_image(path: str | Path, image: UInt8) -> None:
         OutputError: if the format is unknown or the file cannot be written.
     """
     path = Path(path)
+    write_atomically(path, encode_image(path, image))
+
+
+def encode_image(path: Path, image: UInt8) -> bytes:
+    """The bytes that `write_image` writes; arguments and errors are the same."""
     if image.dtype != np.uint8 or image.size == 0 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
         raise ImageError(f"a picture is uint8 (H, W, 3) or (H, W), not {image.dtype} {image.shape}: convert it")
     pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
@@ -83,7 +88,7 @@ def write_image(path: str | Path, image: UInt8) -> None:
         encoded = None
     if encoded is None or not len(encoded):  # an unknown suffix raises; more pixels than the format takes do not
         raise OutputError(f"cannot write {path}: use a suffix like .jpg or .png, and fewer pixels if it has")
-    write_atomically(path, encoded.tobytes())
+    return encoded.tobytes()
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -1,0 +1,120 @@
+"""One person's face put on another's."""
+
+from typing import Final, Literal
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import Float32, UInt8
+from ddfa.faces import Faces
+from ddfa.render.blending import smoothstep
+from ddfa.render.rasterize import Raster, interpolate, rasterize
+from ddfa.replace.source import Source, atlas_places
+from ddfa.replace.tone import ToneBasis, log_colours
+from ddfa.replace.view import View
+
+Shape = Literal["source", "target", "blend"]
+_SHARE: Final = {"source": 1.0, "blend": 0.5, "target": 0.0}
+_CONTRAST: Final = 1.15  # detail of the new face, times that of the old one: the eye forgives a little more
+_KEPT: Final = (0.35, 1.0)
+_COARSE: Final = 8  # px of the canvas that share a displacement
+
+
+class Replacer:
+    """Puts a source's face on faces of images.
+
+    Args:
+        source: whose face.
+        shape: whose head shape the new face has.
+        limit: longest side of the square it works in, px; larger faces are drawn smaller and enlarged.
+    """
+
+    def __init__(self, source: Source, shape: Shape = "blend", limit: int = 1024) -> None:
+        self.source, self.surface, self.limit = source, source.surface, limit
+        self._share = _SHARE[shape]
+        self._tone = ToneBasis(source.surface)
+        self._places = atlas_places(self.surface.uv, source.texture.shape[0])
+        self._opacity = self.surface.opacity * source.known
+
+    def __call__(self, image: UInt8, faces: Faces) -> UInt8:
+        """Replace all the given faces.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            faces: those of its faces to replace.
+
+        Returns:
+            A new image; pixels outside the new faces are unchanged.
+        """
+        result = image.copy()
+        for face in faces:
+            self._draw(result, face)
+        return result
+
+    def _draw(self, image: UInt8, face: Faces) -> None:
+        surface, source = self.surface, self.source
+        view = View.of(surface, self._tone, image, face, self.limit)
+        trust = surface.plain * view.clear * (0.02 + source.known)
+        gain = view.basis @ self._tone.fit(view.basis, view.colours - source.colours, trust)
+        keep = np.clip(_CONTRAST * view.contrast / np.maximum(source.contrast, 1e-3), *_KEPT)
+        level = source.smooth.mean(axis=1, keepdims=True)
+        offset = gain + (1 - keep[0]) * level + (1 - keep[1]) * (source.smooth - level)
+        shape = self._new_shape(view, face)
+        facing = surface.facing(shape)
+        raster = rasterize(shape, surface.triangles[facing], *view.canvas.size)
+        values = np.column_stack([offset, self._opacity, view.shape[:, :2] - shape[:, :2]])
+        fields = interpolate(raster, surface.triangles[facing], values)
+        places = interpolate(raster, surface.uv_triangles[facing], self._places)
+        skin = log_colours(cv2.remap(source.texture, places[..., 0], places[..., 1], cv2.INTER_LINEAR))
+        tone = skin.mean(axis=2, keepdims=True)
+        drawn = 255 * np.exp(keep[0] * tone + keep[1] * (skin - tone) + fields[..., :3])
+        drawn = _shoulder(drawn, self._white(view))
+        under, occluder, moved = self._moved(view, raster, fields[..., 4:6])
+        opacity = fields[..., 3] * (1 - occluder)
+        result = np.asarray(under + opacity[..., None] * (drawn - under), np.float32)
+        view.canvas.paste(image, result, np.maximum(moved, opacity > 0).astype(np.float32))
+
+    def _white(self, view: View) -> float:
+        """The brightest that skin gets in the picture, [0, 255]."""
+        bright = np.exp(view.fine_colours.max(axis=1))[(view.clear > 0.5) & self.surface.plain]
+        return float(min(255.0, 255 * 1.08 * np.percentile(bright, 99.5))) if len(bright) > 50 else 255.0
+
+    def _new_shape(self, view: View, face: Faces) -> Float32:
+        """The surface (K, 3) as it will be, canvas px."""
+        if not self._share:
+            return view.shape
+        identity = (1 - self._share) * face.identity + self._share * self.source.identity
+        shape = view.canvas.points(self.surface.project(face, identity)[0])
+        shift = np.average(view.shape - shape, axis=0, weights=self.surface.core)
+        return np.asarray(shape + shift, np.float32)
+
+    def _moved(self, view: View, raster: Raster, shift: Float32) -> tuple[Float32, Float32, Float32]:
+        """The picture and its occluders, moved with the surface, and (h, w) where anything has moved."""
+        picture = view.picture.astype(np.float32)
+        height, width = view.canvas.size
+        if not self._share:
+            return picture, view.occluder, np.zeros((height, width), np.float32)
+        size = max(2, width // _COARSE), max(2, height // _COARSE)
+        mask = raster.mask.astype(np.float32)
+        inside = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
+        coarse = cv2.resize(shift, size, interpolation=cv2.INTER_AREA)
+        reach = 0.06 * view.size / _COARSE
+        spread, mass = cv2.GaussianBlur(coarse, (0, 0), reach), cv2.GaussianBlur(inside, (0, 0), reach)
+        spread = spread / np.maximum(mass, 1e-3)[..., None]
+        fade = smoothstep(np.asarray(mass, np.float32), 0.01, 0.35)
+        border = np.minimum.outer(*(np.minimum(np.arange(n), np.arange(n)[::-1]) for n in inside.shape))
+        fade = fade * smoothstep(border, 0, 2)
+        flow = cv2.resize(spread * fade[..., None], (width, height), interpolation=cv2.INTER_LINEAR)
+        rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+        x, y = columns + flow[..., 0], rows + flow[..., 1]
+        moved = (np.abs(flow).max(axis=2) > 0.02).astype(np.float32)
+        under = cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        occluder = cv2.remap(view.occluder, x, y, cv2.INTER_LINEAR)
+        return np.asarray(under, np.float32), np.asarray(occluder, np.float32), moved
+
+
+def _shoulder(colours: Float32, white: float) -> Float32:
+    """Bend colours in [0, ...) smoothly below `white`, as film does."""
+    knee = 0.8 * white
+    room = white - knee
+    return np.asarray(np.where(colours > knee, white - room * np.exp((knee - colours) / room), colours), np.float32)

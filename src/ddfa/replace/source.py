@@ -1,0 +1,88 @@
+"""The person whose face is put on: the texture of the skin, what of it is known, and the shape of the head."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import Float32, UInt8
+from ddfa.faces import Faces
+from ddfa.render.blending import smoothstep
+from ddfa.replace.skin import atlas_of, unwrap_skin, whole_skin
+from ddfa.replace.surface import FaceSurface
+from ddfa.replace.tone import ToneBasis, contrast, log_colours, sample
+from ddfa.replace.view import View
+
+_SIZE: Final = 1024  # px of a texture: the face then has some 4 px per mm
+_TRUST: Final = (0.3, 0.85)  # how well a place must be known for its skin to be put on
+_SPOT: Final = 0.006  # of the atlas' side: what counts as the colour of a place
+_FINE: Final = 0.0015  # as much for details
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A source face.
+
+    Attributes:
+        surface: the face of the head model.
+        texture: (S, S, 3) uint8 RGB on the head's atlas, row 0 at v = 1.
+        known: (K,) float32 in [0, 1], where the texture shows skin; elsewhere the target keeps its own.
+        identity: (I,) float32 coefficients of the head model.
+    """
+
+    surface: FaceSurface
+    texture: UInt8
+    known: Float32
+    identity: Float32
+
+    @cached_property
+    def colours(self) -> Float32:
+        """(K, 3) float32, logarithms of the colours, without detail."""
+        return self._at_vertices(_SPOT)
+
+    @cached_property
+    def smooth(self) -> Float32:
+        """(K, 3) float32, logarithms of the colours of bare skin."""
+        tone = ToneBasis(self.surface)
+        basis = tone(self.surface.normals(self.surface.mm * np.array([1, -1, 1], np.float32)))
+        return np.asarray(basis @ tone.fit(basis, self.colours, self.surface.plain * (0.02 + self.known)), np.float32)
+
+    @cached_property
+    def contrast(self) -> Float32:
+        """(2,) float32, spread of brightness and hue about `smooth`."""
+        return contrast(self._at_vertices(_FINE) - self.smooth, self.surface.plain * (0.02 + self.known))
+
+    def _at_vertices(self, spot: float) -> Float32:
+        size = self.texture.shape[0]
+        soft = cv2.GaussianBlur(self.texture, (0, 0), spot * size)
+        return log_colours(sample(soft, atlas_places(self.surface.vertex_uv, size)))
+
+
+def source_from_photos(photos: Sequence[UInt8], faces: Sequence[Faces], size: int = _SIZE) -> Source:
+    """Take one person's face from photos.
+
+    Args:
+        photos: (H, W, 3) uint8 RGB each.
+        faces: the person's face in each of them.
+        size: side S of the texture, px.
+
+    Returns:
+        The source; its shape is the mean of those seen.
+
+    Raises:
+        ModelError: the faces' head model has no texture map.
+    """
+    surface = FaceSurface(faces[0].head)
+    tone, atlas = ToneBasis(surface), atlas_of(surface.head, size)
+    views = [View.of(surface, tone, photo, face, size) for photo, face in zip(photos, faces, strict=True)]
+    texture, known = whole_skin([unwrap_skin(view, atlas) for view in views], atlas)
+    trust = smoothstep(sample(known, atlas_places(surface.vertex_uv, size))[:, 0], *_TRUST)
+    return Source(surface, texture, trust, np.mean([face.identity[0] for face in faces], axis=0))
+
+
+def atlas_places(uv: Float32, size: int) -> Float32:
+    """Atlas px (U, 2) of texture coordinates (U, 2)."""
+    return np.asarray(uv * [size, -size] + [-0.5, size - 0.5], np.float32)

@@ -1,0 +1,135 @@
+"""The part of the head that is put on: the skin of the face, and how firmly each place of it covers what was there."""
+
+from typing import Any, Final
+
+import numpy as np
+
+from ddfa.arrays import Bools, Float32, Floats, Int32
+from ddfa.errors import ModelError
+from ddfa.faces import Faces
+from ddfa.head.model import HeadModel
+from ddfa.render.blending import smoothstep
+
+_EDGE_MM: Final = (1.0, 12.0)  # from the border of the face inwards: the new face fades in
+_LID_MM: Final = (0.3, 2.6)
+_FEATURE_MM: Final = {"lid": 9.0, "brow": 6.0, "mouth": 9.0}  # around these lines skin is not plain
+_BROWS: Final = (range(17, 22), range(22, 27))
+
+
+class FaceSurface:
+    """The face of a head model as a mesh of its own.
+
+    Args:
+        head: a head with a texture map and regions.
+
+    Attributes:
+        head: the head model.
+        vertices: (K,) int32, its vertices that lie on the face.
+        triangles: (T, 3) int32 into these K.
+        uv: (U, 2) float32 of the head, in [0, 1], v up.
+        uv_triangles: (T, 3) int32 into `uv`.
+        vertex_uv: (K, 2) float32, the same for each vertex; no seam crosses the face.
+        opacity: (K,) float32 in [0, 1]: 0 at the edge of the face and of the lids.
+        plain: (K,) bool, skin without brows, lids, lips and nostrils.
+        mm: (K, 3) float32, places on the mean head, mm.
+        core: (K,) float32, weight of the middle of the face, where a shape is held in place.
+        guarded: (K,) float32 in [0, 1], 1 on features that differ from skin by nature.
+
+    Raises:
+        ModelError: the head has neither texture map nor regions, as Basel models.
+    """
+
+    def __init__(self, head: HeadModel) -> None:
+        if head.uv is None or head.uv_triangles is None or "face" not in head.regions:
+            raise ModelError(
+                f"head '{head.name}' has no texture map: faces are replaced with the open head only, "
+                "choose a bundle made for it (ddfa models list)"
+            )
+        face = head.regions["face"]
+        inside = face[head.triangles].all(axis=1)
+        self.head = head
+        self.vertices = np.unique(head.triangles[inside]).astype(np.int32)
+        self.triangles = np.searchsorted(self.vertices, head.triangles[inside]).astype(np.int32)
+        self.uv, self.uv_triangles = head.uv, np.ascontiguousarray(head.uv_triangles[inside])
+        self.vertex_uv = np.zeros((len(self.vertices), 2), np.float32)
+        self.vertex_uv[self.triangles.ravel()] = self.uv[self.uv_triangles.ravel()]
+        self.points = head.subset(self.vertices)
+        self.mm = head.mean[self.vertices]
+        self._corners = _corner_matrix(self.triangles, len(self.vertices))
+        self._set_fields(face)
+
+    def project(self, faces: Faces, identity: Floats | None = None) -> Float32:
+        """Where the surface lies in the image: (n, K, 3) float32 image px.
+
+        Args:
+            faces: of the same head model.
+            identity: (n, I) of other people; their own by default.
+        """
+        parts = faces.layout.split(faces.params)
+        decoded = self.points.decode(parts.identity if identity is None else identity, parts.expression)
+        crop = decoded @ parts.pose[:, :, :3].transpose(0, 2, 1) + parts.pose[:, None, :, 3]
+        return faces.convention.to_image(crop, faces.roi, faces.crop_size)
+
+    def normals(self, shape: Float32) -> Float32:
+        """Unit normals (K, 3) in camera axes (y up) of a shape (K, 3) in image axes (y down)."""
+        corners = shape[self.triangles]
+        first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+        # Image axes are left-handed: the cross product points inwards, and its y downwards.
+        summed = self._corners @ (np.cross(first, second) * np.array([-1, 1, -1], np.float32))
+        length = np.linalg.norm(summed, axis=1, keepdims=True)
+        return np.asarray(summed / np.maximum(length, 1e-9), np.float32)
+
+    def facing(self, shape: Float32) -> Bools:
+        """Which triangles (T,) turn their outside to the viewer, for a shape (K, 3) in image axes."""
+        a, b, c = (shape[self.triangles[:, corner], :2] for corner in range(3))
+        (ux, uy), (vx, vy) = (b - a).T, (c - a).T
+        return np.asarray(ux * vy - uy * vx < 0)
+
+    def _set_fields(self, face: Bools) -> None:
+        head, own = self.head, self.mm
+        rims = {
+            "edge": _rim(head, face, head.regions["skin"] & ~face),
+            "lid": _rim(head, face, head.regions["eye_socket"]),
+            "mouth": _rim(head, face, head.regions["mouth_inner"]),
+        }
+        mm = {name: _distance(own, head.mean[rim]) for name, rim in rims.items()}
+        points = head.landmark_points.mean
+        brows = np.concatenate([_line(points[list(brow)]) for brow in _BROWS])
+        mm["brow"] = _distance(own, brows)
+        nostrils = _distance(own, points[31:36])
+        self.opacity = smoothstep(mm["edge"], *_EDGE_MM) * smoothstep(mm["lid"], *_LID_MM)
+        near = np.max([smoothstep(mm[name], 1.6 * far, far) for name, far in _FEATURE_MM.items()], axis=0)
+        self.guarded = np.maximum(near, smoothstep(nostrils, 10, 6)).astype(np.float32)
+        self.guarded[head.regions["lips"][self.vertices]] = 1
+        self.plain = (self.guarded < 0.5) & (mm["edge"] > 4)
+        self.core = (np.exp(-np.square(own - points[30]).sum(axis=1) / (2 * 45.0**2)) * (mm["edge"] > 4)).astype(
+            np.float32
+        )
+
+
+def _rim(head: HeadModel, inside: Bools, outside: Bools) -> Int32:
+    """Vertices inside that share an edge with one outside."""
+    edges = head.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    both = np.concatenate([edges, edges[:, ::-1]])
+    return np.unique(both[inside[both[:, 0]] & outside[both[:, 1]], 0]).astype(np.int32)
+
+
+def _distance(points: Floats, targets: Floats) -> Float32:
+    """Distance (K,) from points to the nearest of the targets."""
+    from scipy.spatial import cKDTree
+
+    return np.asarray(cKDTree(targets).query(points)[0], np.float32)
+
+
+def _line(points: Floats, steps: int = 8) -> Floats:
+    """Points (N, 3) along a polygon line."""
+    at = np.linspace(0, len(points) - 1, steps * (len(points) - 1) + 1)
+    return np.column_stack([np.interp(at, np.arange(len(points)), axis) for axis in points.T])
+
+
+def _corner_matrix(triangles: Int32, count: int) -> Any:
+    """Sparse (K, T): 1 where a vertex is a corner of a triangle."""
+    from scipy.sparse import csr_array
+
+    rows, columns = triangles.ravel(), np.repeat(np.arange(len(triangles)), 3)
+    return csr_array((np.ones(len(rows), np.float32), (rows, columns)), shape=(count, len(triangles)))

@@ -1,0 +1,144 @@
+"""A face as a picture shows it: where its surface lies, how its skin is lit, and what lies before it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import Bools, Float32, UInt8
+from ddfa.faces import Faces
+from ddfa.render.rasterize import Raster, interpolate, rasterize
+from ddfa.replace.canvas import Canvas
+from ddfa.replace.glasses import glasses_of
+from ddfa.replace.occluder import find_occluders
+from ddfa.replace.surface import FaceSurface
+from ddfa.replace.tone import ToneBasis, contrast, log_colours, sample
+
+_FINE: Final = 0.004  # of the face's height, as much for details
+_SPOT: Final = 0.012  # of the face's height: what counts as the colour of a place
+_DEPTH: Final = 0.02  # of the face's height: as far behind what is in front a vertex is still seen
+
+
+@dataclass(eq=False)
+class View:
+    """One face of an image.
+
+    Attributes:
+        surface: the face of the head model.
+        tone: smooth functions over it.
+        canvas: the part of the image that is looked at.
+        picture: (h, w, 3) uint8, this part.
+        shape: (K, 3) float32, the surface in canvas px.
+    """
+
+    surface: FaceSurface
+    tone: ToneBasis
+    canvas: Canvas
+    picture: UInt8
+    shape: Float32
+
+    @staticmethod
+    def of(surface: FaceSurface, tone: ToneBasis, image: UInt8, face: Faces, limit: int) -> "View":
+        """Look at a face.
+
+        Args:
+            surface: the face of the head model.
+            tone: smooth functions over it.
+            image: (H, W, 3) uint8 RGB.
+            face: one face of it.
+            limit: longest side of the part that is looked at, canvas px.
+        """
+        shape = surface.project(face)[0]
+        canvas = Canvas.around(shape, limit)
+        return View(surface, tone, canvas, canvas.cut(image), canvas.points(shape))
+
+    @property
+    def size(self) -> float:
+        """Height of the face, canvas px."""
+        return float(np.hypot(*np.ptp(self.shape[:, :2], axis=0)) / np.sqrt(2))
+
+    @cached_property
+    def normals(self) -> Float32:
+        """(K, 3) float32 in camera axes."""
+        return self.surface.normals(self.shape)
+
+    @cached_property
+    def facing(self) -> Bools:
+        """(T,) bool, triangles that turn their outside to the viewer."""
+        return self.surface.facing(self.shape)
+
+    @cached_property
+    def raster(self) -> Raster:
+        """Which of the facing triangles each pixel shows."""
+        return rasterize(self.shape, self.surface.triangles[self.facing], *self.canvas.size)
+
+    @cached_property
+    def seen(self) -> Float32:
+        """(K,) float32 in [0, 1], how well each vertex is seen if nothing lies before the face."""
+        front = sample(np.where(self.raster.mask, self.raster.depth, -np.inf), self.shape, nearest=True)[:, 0]
+        x, y = self.shape[:, 0], self.shape[:, 1]
+        height, width = self.canvas.size
+        visible = (self.shape[:, 2] > front - _DEPTH * self.size) & (x >= 0) & (y >= 0) & (x < width) & (y < height)
+        return np.asarray(np.clip(1.5 * self.normals[:, 2] - 0.2, 0, 1) * visible, np.float32)
+
+    @cached_property
+    def basis(self) -> Float32:
+        """(K, N) float32, the smooth functions."""
+        return self.tone(self.normals)
+
+    @cached_property
+    def colours(self) -> Float32:
+        """(K, 3) float32, logarithms of the colours seen."""
+        return self._at_vertices(_SPOT)
+
+    @cached_property
+    def fine_colours(self) -> Float32:
+        """(K, 3) float32, the same with detail."""
+        return self._at_vertices(_FINE)
+
+    @cached_property
+    def contrast(self) -> Float32:
+        """(2,) float32, spread of brightness and hue of the skin."""
+        return contrast(self.fine_colours - self.basis @ self.skin, self.surface.plain * self.clear)
+
+    @cached_property
+    def with_glasses(self) -> bool:
+        """Whether the person wears glasses."""
+        return glasses_of(self.surface).worn(self.fine_colours, self.seen)
+
+    def _at_vertices(self, spot: float) -> Float32:
+        soft = cv2.GaussianBlur(self.picture, (0, 0), max(self.size * spot, 0.5))
+        return log_colours(sample(soft, self.shape))
+
+    @cached_property
+    def skin(self) -> Float32:
+        """(N, 3) float32, coefficients of the colours of bare skin."""
+        return self.tone.fit(self.basis, self.colours, self.surface.plain * self.seen)
+
+    @cached_property
+    def occluder(self) -> Float32:
+        """(h, w) float32 in [0, 1], where something lies before the face."""
+        cover = glasses_of(self.surface).cover * self.with_glasses
+        values = np.column_stack([self.basis @ self.skin, self.surface.guarded, cover])
+        fields = interpolate(self.raster, self.surface.triangles[self.facing], values)
+        found = find_occluders(self.picture, fields[..., :3], self.raster.mask.astype(np.float32), fields[..., 3])
+        return np.maximum(found, fields[..., 4])
+
+    @cached_property
+    def clear(self) -> Float32:
+        """(K,) float32 in [0, 1], how well the face is seen at each vertex."""
+        return self.seen * (1 - sample(self.occluder, self.shape)[:, 0])
+
+    @property
+    def unhidden(self) -> Float32:
+        """(K,) float32 in [0, 1], 0 where something lies before the face; 1 where the face hides itself."""
+        # What lies near the edge of a hat or of hair is in its shadow, or shows strands.
+        wide = cv2.dilate(self.occluder, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * self._reach + 1,) * 2))
+        soft = cv2.GaussianBlur(wide, (0, 0), 0.5 * self._reach)
+        return np.asarray(np.where(self.seen > 0.02, 1 - sample(soft, self.shape)[:, 0], 1), np.float32)
+
+    @property
+    def _reach(self) -> int:
+        return max(1, round(0.025 * self.size))

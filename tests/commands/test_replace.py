@@ -1,0 +1,64 @@
+"""`ddfa replace`: files in, one file out, or one clear error."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ddfa import read_image
+from ddfa.cli import main
+from ddfa.images import write_image
+
+
+def test_photo(root: Path, tmp_path: Path, capsys) -> None:
+    target, out = root / "samples" / "two_people.jpg", tmp_path / "out.png"
+    words = [
+        "replace",
+        str(root / "samples" / "astronaut.jpg"),
+        str(target),
+        "-o",
+        str(out),
+        "--threads",
+        "1",
+        "--label",
+    ]
+    assert main(words) == 0
+    assert "1 face replaced" in capsys.readouterr().out
+    before, after = read_image(target), read_image(out)
+    changed = (before != after).any(axis=2)
+    assert changed[:, : changed.shape[1] // 2].any()
+    assert not changed[: changed.shape[0] // 2, changed.shape[1] // 2 :].any()  # face 1 stays
+    assert b"compositeWithTrainedAlgorithmicMedia" in out.read_bytes()
+
+
+@pytest.mark.parametrize("blank", ["source", "target"])
+def test_no_face(root: Path, tmp_path: Path, capsys, blank: str) -> None:
+    empty, person = tmp_path / "empty.png", root / "samples" / "astronaut.jpg"
+    write_image(empty, np.full((90, 120, 3), 99, np.uint8))
+    files = [str(empty), str(person)] if blank == "source" else [str(person), str(empty)]
+    assert main(["replace", *files, "-o", str(tmp_path / "out.png"), "--threads", "1"]) == 1
+    assert "empty.png shows no face" in capsys.readouterr().err
+    assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["a.jpg"], "name the source and the target"),
+        (["a.jpg", "b.jpg"], "-o OUT"),
+        (["a.jpg", "b.jpg", "-o", "."], "is a folder"),
+        (["a.jpg", "b.jpg", "-o", "nowhere/out.jpg"], "does not exist"),
+        (["a.jpg", "b.jpg", "-o", "out.webp"], "name it .jpg or .png"),
+        (["a.jpg", "b.jpg", "-o", "b.jpg"], "is an input too"),
+        (["a.jpg", "b.jpg", "-o", "out.jpg", "--face", "two"], "--face takes a number"),
+        (["missing.jpg", "b.jpg", "-o", "out.jpg"], "does not exist"),
+    ],
+)
+def test_mistakes(words: list[str], named: str, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jpg", "b.jpg"):
+        write_image(tmp_path / name, np.full((20, 20, 3), 99, np.uint8))
+    assert main(["replace", *words]) == 2
+    error = capsys.readouterr().err
+    assert named in error and error.count("\n") == 1
+    assert not list(tmp_path.glob("out*"))

@@ -1,0 +1,114 @@
+"""A face put on another's: what changes, what must not."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ddfa import FaceAligner, Faces, read_image
+from ddfa.errors import ModelError
+from ddfa.replace.replacer import Replacer
+from ddfa.replace.source import Source, source_from_photos
+from ddfa.replace.surface import FaceSurface
+from ddfa.replace.tone import ToneBasis
+from ddfa.replace.view import View
+
+
+class Case:
+    """The two people of the samples, and the source faces taken from them."""
+
+    def __init__(self, folder: Path) -> None:
+        aligner = FaceAligner(threads=1)
+        self.photos: dict[str, np.ndarray] = {}
+        self.faces: dict[str, Faces] = {}
+        self.sources: dict[str, Source] = {}
+        for name in ("astronaut", "grace_hopper"):
+            self.photos[name] = read_image(folder / f"{name}.jpg")
+            self.faces[name] = aligner(self.photos[name], refine=True)
+            self.sources[name] = source_from_photos([self.photos[name]], [self.faces[name][0]], 512)
+
+
+@pytest.fixture(scope="module")
+def case(root: Path) -> Case:
+    try:
+        return Case(root / "samples")
+    except ModelError as error:
+        pytest.skip(f"needs the shipped weights ({error})")
+
+
+def _mouth(faces: Faces) -> np.ndarray:
+    """Columns and rows around the mouth and the chin."""
+    low, high = faces.landmarks68[0, 48:68, :2].min(axis=0), faces.landmarks68[0, 48:68, :2].max(axis=0)
+    return np.concatenate([low, high]).astype(int)
+
+
+@pytest.mark.parametrize("shape", ["source", "target", "blend"])
+def test_the_face_changes_and_nothing_else(case: Case, shape) -> None:
+    photo, faces = case.photos["grace_hopper"], case.faces["grace_hopper"]
+    kept = photo.copy()
+    result = Replacer(case.sources["astronaut"], shape)(photo, faces)
+    assert np.array_equal(photo, kept)
+    changed = (result != photo).any(axis=2)
+    x0, y0, x1, y1 = _mouth(faces)
+    assert changed[y0:y1, x0:x1].mean() > 0.9
+    face = FaceSurface(faces.head).project(faces)[0, :, :2]
+    low, high = face.min(axis=0) - 40, face.max(axis=0) + 40
+    outside = np.ones(changed.shape, bool)
+    outside[int(max(low[1], 0)) : int(high[1]), int(max(low[0], 0)) : int(high[0])] = False
+    assert outside.any() and not changed[outside].any()
+
+
+def test_a_face_replaced_by_itself_changes_little(case: Case) -> None:
+    photo, faces = case.photos["astronaut"], case.faces["astronaut"]
+    result = Replacer(case.sources["astronaut"], "target")(photo, faces)
+    changed = (result != photo).any(axis=2)
+    error = np.square(result[changed].astype(float) - photo[changed]).mean()
+    other = Replacer(case.sources["grace_hopper"], "target")(photo, faces)
+    foreign = np.square(other[changed].astype(float) - photo[changed]).mean()
+    assert 10 * np.log10(255**2 / error) > 28
+    assert error < foreign / 2
+
+
+def test_colours_become_those_of_the_target(case: Case) -> None:
+    photo, faces = case.photos["grace_hopper"], case.faces["grace_hopper"]
+    result = Replacer(case.sources["astronaut"], "target")(photo, faces)
+    x0, y0, x1, y1 = _mouth(faces)
+    chin = (slice(y1, y1 + (y1 - y0) // 2), slice(x0, x1))
+    was, now = (np.median(image[chin].reshape(-1, 3), axis=0) for image in (photo, result))
+    own = case.photos["astronaut"]
+    ax0, _, ax1, ay1 = _mouth(case.faces["astronaut"])
+    source = np.median(own[ay1 : ay1 + 12, ax0:ax1].reshape(-1, 3), axis=0)
+    assert np.abs(was - now).max() < 25 < np.abs(was - source).max()
+
+
+def test_what_lies_before_the_face_stays_there(case: Case) -> None:
+    photo, faces = case.photos["astronaut"].copy(), case.faces["astronaut"]
+    x0, y0, x1, y1 = _mouth(faces)
+    cv2.rectangle(photo, (x0, (y0 + y1) // 2), (x0 + (x1 - x0) // 2, y1 + 60), (20, 30, 200), -1)  # a microphone
+    inside = (slice((y0 + y1) // 2 + 5, y1 + 10), slice(x0 + 4, x0 + (x1 - x0) // 2 - 4))
+    result = Replacer(case.sources["grace_hopper"], "target")(photo, faces)
+    away = np.abs(result[inside].astype(int) - photo[inside]).max(axis=2)
+    assert np.median(away) <= 2 and (away > 30).mean() < 0.05
+
+
+def test_glasses_are_found_on_the_one_who_wears_them(case: Case) -> None:
+    surface = case.sources["astronaut"].surface
+    tone = ToneBasis(surface)
+    worn = {n: View.of(surface, tone, case.photos[n], case.faces[n][0], 512).with_glasses for n in case.photos}
+    assert worn == {"astronaut": False, "grace_hopper": True}
+
+
+def test_several_photos_of_one_person_make_one_source(case: Case) -> None:
+    photo, face = case.photos["astronaut"], case.faces["astronaut"][0]
+    source = source_from_photos([photo, photo], [face, face], 512)
+    single = case.sources["astronaut"]
+    assert np.abs(source.texture.astype(int) - single.texture).mean() < 1
+    assert np.allclose(source.identity, single.identity, atol=1e-6)
+
+
+def test_a_head_without_texture_map_is_refused(toy_head) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(ModelError, match="open head only"):
+        FaceSurface(replace(toy_head, uv=None, uv_triangles=None))
