@@ -6,11 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from ddfa.head.model import HeadModel
 from ddfa.head.readers import published_files
 from ddfa.regress.bundle import MODEL_FILE, OPEN_HEAD, Bundle, write_bundle
 from ddfa.regress.convention import PixelConvention
+from ddfa.regress.layout import ParamLayout
 from ddfa.regress.whitening import Whitening
+from ddfa.train.config import TrainConfig
 from ddfa.train.export import export_onnx
+from ddfa.train.networks import Network
 from ddfa.train.state import Run
 
 _LICENCE = "MIT"
@@ -32,18 +36,38 @@ def package(run: Run, folder: Path, training_data: str = "") -> Bundle:
     Raises:
         OutputError: the folder cannot be written.
     """
-    config, head = run.config, run.head
+    return package_network(run.average_network, run.whitening, run.config, run.head, folder, training_data)
+
+
+def package_network(
+    network: Network, whitening: Whitening, config: TrainConfig, head: HeadModel, folder: Path, training_data: str = ""
+) -> Bundle:
+    """Write a network as a bundle.
+
+    Args:
+        network: with its final weights; not changed.
+        whitening: of its parameters, in the frame of 120 px.
+        config: says name, architecture, head, resolution and data sets.
+        head: the head model.
+        folder: of the bundle; an older bundle there is replaced.
+        training_data: for the card; by default the names of the data sets.
+
+    Returns:
+        The bundle.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         model = Path(temporary) / MODEL_FILE
-        network = copy.deepcopy(run.average_network).cpu().deployed()
-        export_onnx(network, model, config.resolution)
+        export_onnx(copy.deepcopy(network).cpu().deployed(), model, config.resolution)
         place, files = head_files(config.head)
         bundle = Bundle(
             name=config.name,
             architecture=f"{config.arch}.{head.name}",
             convention=PixelConvention.OPEN,
-            layout=run.layout,
-            whitening=at_resolution(run.whitening, config.resolution),
+            layout=ParamLayout(len(head.identity_basis), len(head.expression_basis)),
+            whitening=at_resolution(whitening, config.resolution),
             licence=_LICENCE if config.head is None else head.licence,
             input_size=config.resolution,
             head=place,

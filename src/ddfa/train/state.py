@@ -77,7 +77,7 @@ def start(config: TrainConfig, head: HeadModel, stream: CropStream, device: torc
     network = create(config.arch, layout.size, LANDMARKS)
     saved = load_checkpoint(config.output / CHECKPOINT) if config.resume else None
     if saved is not None:
-        whitening = _whitening_of(saved)
+        whitening = whitening_of(saved)
     else:
         whitening = measure_whitening(stream.sample_labels(_WHITENING_SAMPLES, config.seed))
         if config.init:
@@ -165,10 +165,10 @@ def start_from(network: Network, saved: dict[str, Any], whitening: Whitening) ->
         raise DataError("the checkpoint to start from shares no layer with this network: check the architecture")
     network.load_state_dict(fitting, strict=False)
     if "whitening_mean" in saved and "fc.weight" in fitting:
-        _rewhiten(network.fc, _whitening_of(saved), whitening)
+        rewhiten(network.fc, whitening_of(saved), whitening)
 
 
-def _rewhiten(fc: nn.Linear, old: Whitening, new: Whitening) -> None:
+def rewhiten(fc: nn.Linear, old: Whitening, new: Whitening) -> None:
     """Let a layer that gave parameters whitened by `old` give the same parameters whitened by `new`."""
     factor = torch.from_numpy(old.std / new.std)
     shift = torch.from_numpy((old.mean - new.mean) / new.std)
@@ -177,7 +177,8 @@ def _rewhiten(fc: nn.Linear, old: Whitening, new: Whitening) -> None:
         fc.bias.mul_(factor).add_(shift)
 
 
-def _whitening_of(saved: dict[str, Any]) -> Whitening:
+def whitening_of(saved: dict[str, Any]) -> Whitening:
+    """The whitening that a checkpoint holds."""
     return Whitening(saved["whitening_mean"].numpy(), saved["whitening_std"].numpy())
 
 

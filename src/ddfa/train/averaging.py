@@ -1,0 +1,116 @@
+"""Weights of several runs averaged: more accurate than each, at the cost of one.
+
+Source of the idea: Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy
+without increasing inference time" (ICML 2022). It holds for runs that started from the same weights.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor
+
+from ddfa.errors import DataError
+from ddfa.files import make_folder
+from ddfa.head.model import HeadModel
+from ddfa.regress.bundle import Bundle
+from ddfa.regress.layout import ParamLayout
+from ddfa.regress.whitening import Whitening
+from ddfa.train.config import TrainConfig
+from ddfa.train.networks import Network, create
+from ddfa.train.package import package_network
+from ddfa.train.state import CHECKPOINT, LANDMARKS, load_checkpoint, rewhiten, whitening_of
+
+_CONFIG = "config.yaml"
+
+
+def average_runs(runs: Sequence[Path], output: Path, name: str = "") -> Bundle:
+    """Average the averaged weights of runs of one architecture that started from the same weights.
+
+    Args:
+        runs: run folders; of each its last checkpoint counts, whether the run is finished or not.
+        output: receives `checkpoint.pt`, to start other runs from, and `bundle`.
+        name: of the bundle; that of the first run by default.
+
+    Returns:
+        The bundle.
+
+    Raises:
+        DataError: a run lacks a file, or the runs are of different architectures, heads or resolutions.
+        OutputError: the folder cannot be written.
+    """
+    if not runs:
+        raise DataError("no run to average: name run folders of `ddfa train`")
+    configs = [_config(run) for run in runs]
+    kinds = {(config.arch, config.head, config.resolution) for config in configs}
+    if len(kinds) > 1:
+        raise DataError(
+            "runs of different architectures, heads or resolutions cannot be averaged: name runs of one kind"
+        )
+    head = HeadModel.load(configs[0].head)
+    layout = ParamLayout(len(head.identity_basis), len(head.expression_basis))
+    checkpoints = [load_checkpoint(run / CHECKPOINT) for run in runs]
+    whitening = whitening_of(checkpoints[0])
+    networks = [_network(config.arch, layout, saved) for config, saved in zip(configs, checkpoints, strict=True)]
+    for network, saved in zip(networks, checkpoints, strict=True):
+        rewhiten(network.fc, whitening_of(saved), whitening)
+    mean = networks[0]
+    mean.load_state_dict(averaged([network.state_dict() for network in networks]))
+    make_folder(output)
+    _save(output / CHECKPOINT, mean, whitening)
+    data = tuple(dict.fromkeys(folder for config in configs for folder in config.data))
+    config = replace(configs[0], data=data, name=name or configs[0].name)
+    return package_network(mean, whitening, config, head, output / "bundle")
+
+
+def averaged(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of tensors of the same names; whole numbers (batches counted) are those of the first."""
+    return {
+        key: torch.stack([state[key].double() for state in states]).mean(dim=0).to(tensor.dtype)
+        if tensor.is_floating_point()
+        else tensor
+        for key, tensor in states[0].items()
+    }
+
+
+def _network(arch: str, layout: ParamLayout, saved: dict[str, Any]) -> Network:
+    network = create(arch, layout.size, LANDMARKS)
+    state = {name.removeprefix("module."): tensor for name, tensor in saved["average"].items()}
+    state.pop("n_averaged", None)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise DataError(f"a checkpoint does not fit {arch}: average runs of one architecture") from error
+    return network
+
+
+def _save(path: Path, network: Network, whitening: Whitening) -> None:
+    temporary = path.with_suffix(".tmp")
+    saved = {
+        "average": network.state_dict(),
+        "whitening_mean": torch.from_numpy(whitening.mean),
+        "whitening_std": torch.from_numpy(whitening.std),
+    }
+    torch.save(saved, temporary)
+    os.replace(temporary, path)
+
+
+def _config(run: Path) -> TrainConfig:
+    """What averaging needs of a run's settings."""
+    try:
+        found = yaml.safe_load((run / _CONFIG).read_text(encoding="utf-8"))
+        head = found["head"]
+        return TrainConfig(
+            data=tuple(Path(folder) for folder in found["data"]),
+            output=run,
+            head=None if head is None else Path(head),
+            arch=str(found["arch"]),
+            resolution=int(found["resolution"]),
+            name=str(found["name"]),
+        )
+    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise DataError(f"{run} is no run folder of `ddfa train`: it has no usable {_CONFIG}") from error
