@@ -56,7 +56,7 @@ def test_the_atlas_mirrors(atlas):
 
 
 def test_other_heads_cannot_be_textured(toy_head):
-    with pytest.raises(ModelError, match="open head only"):
+    with pytest.raises(ModelError, match="open head"):
         Atlas(toy_head)
 
 

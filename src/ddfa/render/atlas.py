@@ -1,5 +1,7 @@
 """The open head's texture atlas: what lies where on it, and how values on the mesh get there."""
 
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -19,25 +21,13 @@ _HAIRLINE_ROUNDS: Final = 40  # of smoothing over the mesh: the edge of the hair
 
 
 class Atlas:
-    """The surface of a head in texture space; fields are those of the mean head.
+    """The surface of a head in texture space; fields are those of the mean head, computed on first use.
 
     Attributes:
         head: the head model.
         size: side S of the atlas in px.
         inside: (S, S) bool, where some part of the head lies.
-        position: (S, S, 3) float32, head space mm; 0 outside.
         uv: (U, 2) float32, where each texture vertex lies, atlas px.
-        skin: (S, S) bool, the skin, lips included.
-        lips: (S, S) float32 in [0, 1].
-        face: (S, S) float32, 1 on the face, falling to 0 at its edge.
-        hair: (S, S) float32, 1 where hair grows, 0 where it does not, half-way at the hairline.
-        vertex_hair: (V,) float32, the same on the mesh.
-        beard: (S, S) float32 in [0, 1], where a beard grows.
-        flush: (S, S) float32 in [0, 1], where blood shows: cheeks, the tip of the nose, ears.
-        brow_top: height of the brows, mm.
-        brow_mm: (S, S) float32, distance to the line of the brows, mm.
-        lid_mm: (S, S) float32, distance to the edges of the lids.
-        mouth_mm: (S, S) float32, distance to the line between the lips.
 
     Raises:
         ModelError: the head has no texture map, mirror map or regions.
@@ -45,7 +35,7 @@ class Atlas:
 
     def __init__(self, head: HeadModel, size: int = 320) -> None:
         if head.uv is None or head.uv_triangles is None or head.mirror_vertices is None or "hair" not in head.regions:
-            raise ModelError(f"head '{head.name}' cannot be textured: faces are rendered with the open head only")
+            raise ModelError(f"head '{head.name}' cannot be textured: textures need a bundle for the open head")
         self.head, self.size = head, size
         self.uv_triangles = head.uv_triangles
         self.uv = np.asarray(head.uv * [size, -size] + [-0.5, size - 0.5], np.float32)
@@ -56,19 +46,67 @@ class Atlas:
         self._corners = _corners(head)
         self._triangle_corners = np.ascontiguousarray(head.triangles.T)
         self._mirror = self._mirror_lookup(head.mirror_vertices)
-        self.position = self.spread(head.mean)
-        self.skin = self.region("skin") > 0.5
-        self.lips = cv2.GaussianBlur(self.region("lips"), (0, 0), size / 300).astype(np.float32)
-        self.vertex_hair = _smoothed(head, head.regions["hair"], _HAIRLINE_ROUNDS)
-        self.face = smoothstep(self.spread(_smoothed(head, head.regions["face"], 12)[:, None])[..., 0], 0.45, 0.95)
-        self.hair = self.spread(self.vertex_hair[:, None])[..., 0]
-        self.beard, self.flush = self._beard(), self._flush()
-        points = head.landmark_points.mean
-        self.brow_top = float(points[17:27, 1].max())
-        self.brow_mm, self.lid_mm, self.mouth_mm = (
-            np.min([_distance(self.position, points[list(line)]) for line in lines], axis=0)
-            for lines in (_BROWS, _LIDS, _MOUTH_LINE)
-        )
+
+    @cached_property
+    def position(self) -> Float32:
+        """(S, S, 3), head space mm; 0 outside."""
+        return self.spread(self.head.mean)
+
+    @cached_property
+    def skin(self) -> Bools:
+        """(S, S), the skin, lips included."""
+        return self.region("skin") > 0.5
+
+    @cached_property
+    def inner_vertices(self) -> Bools:
+        """(V,), what lies behind lids and lips."""
+        return ~self.head.regions["skin"]
+
+    @cached_property
+    def inner(self) -> Bools:
+        """(S, S), the same on the atlas."""
+        return self.inside & ~self.skin
+
+    @cached_property
+    def lips(self) -> Float32:
+        """(S, S) in [0, 1]."""
+        return np.asarray(cv2.GaussianBlur(self.region("lips"), (0, 0), self.size / 300), np.float32)
+
+    @cached_property
+    def vertex_hair(self) -> Float32:
+        """(V,), `hair` on the mesh."""
+        return _smoothed(self.head, self.head.regions["hair"], _HAIRLINE_ROUNDS)
+
+    @cached_property
+    def face(self) -> Float32:
+        """(S, S), 1 on the face, falling to 0 at its edge."""
+        soft = _smoothed(self.head, self.head.regions["face"], 12)
+        return smoothstep(self.spread(soft[:, None])[..., 0], 0.45, 0.95)
+
+    @cached_property
+    def hair(self) -> Float32:
+        """(S, S), 1 where hair grows, 0 where it does not, half-way at the hairline."""
+        return self.spread(self.vertex_hair[:, None])[..., 0]
+
+    @cached_property
+    def brow_top(self) -> float:
+        """Height of the brows, mm."""
+        return float(self.head.landmark_points.mean[17:27, 1].max())
+
+    @cached_property
+    def brow_mm(self) -> Float32:
+        """(S, S), distance to the line of the brows, mm."""
+        return self._distance(_BROWS)
+
+    @cached_property
+    def lid_mm(self) -> Float32:
+        """(S, S), distance to the edges of the lids, mm."""
+        return self._distance(_LIDS)
+
+    @cached_property
+    def mouth_mm(self) -> Float32:
+        """(S, S), distance to the line between the lips, mm."""
+        return self._distance(_MOUTH_LINE)
 
     def spread(self, values: Floats) -> Float32:
         """Values (V, C) at the vertices, over the atlas: (S, S, C) float32, 0 outside."""
@@ -99,25 +137,55 @@ class Atlas:
         result = cv2.remap(np.asarray(texture, np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(result, np.float32).reshape(texture.shape)
 
-    def _beard(self) -> Float32:
+    @cached_property
+    def beard(self) -> Float32:
+        """(S, S) in [0, 1], where a beard grows."""
         x, y, z = np.moveaxis(self.position, -1, 0)
         lip_top = self.head.landmark_points.mean[33, 1]  # below the nose
         area = smoothstep(y, lip_top + 2, lip_top - 8) * smoothstep(z, 25, 45) * (1 - smoothstep(self.lips, 0.1, 0.5))
         sideburns = smoothstep(np.abs(x), 55, 64) * smoothstep(y, 15, 0)
         return np.asarray(np.maximum(area, 0.6 * sideburns) * self.skin * smoothstep(y, -100, -85), np.float32)
 
-    def _flush(self) -> Float32:
+    @cached_property
+    def flush(self) -> Float32:
+        """(S, S) in [0, 1], where blood shows: cheeks, the tip of the nose, ears."""
         tip = self.head.landmark_points.mean[30]
         side = np.abs(self.position) * np.array([1, 0, 0]) + self.position * np.array([0, 1, 1])
         cheek = np.exp(-np.square(side - [38.0, tip[1], 82.0]).sum(axis=-1) / (2 * 17.0**2))
         nose = np.exp(-np.square(self.position - tip).sum(axis=-1) / (2 * 10.0**2))
         return np.asarray(np.clip(cheek + 0.7 * nose + 0.6 * self.region("ears"), 0, 1), np.float32)
 
+    def _distance(self, lines: tuple[Sequence[int], ...]) -> Float32:
+        """Distance (S, S) to the nearest of some lines along landmarks, mm."""
+        points = self.head.landmark_points.mean
+        return np.asarray(np.min([_distance(self.position, points[list(line)]) for line in lines], axis=0), np.float32)
+
     def _mirror_lookup(self, mirror: Int32) -> Float32:
         """Atlas px (S, S, 2) at which the mirror image of each place lies."""
-        place = np.zeros((self.head.vertices, 2), np.float32)
-        place[self.head.triangles.ravel()] = self.uv[self.uv_triangles.ravel()]
-        return self.spread(place[mirror])
+        corners, texture_corners = self.head.triangles.ravel(), self.uv_triangles.ravel()
+        owner = np.zeros(len(self.uv), np.int32)
+        owner[texture_corners] = corners
+        order = np.argsort(owner, kind="stable")
+        first, last = (np.searchsorted(owner[order], mirror[owner], side) for side in ("left", "right"))
+        # A vertex on a seam lies at several places: of those of its mirror image, take the one across the middle.
+        across = self.uv * np.array([-1, 1], np.float32) + np.array([self.size - 1, 0], np.float32)
+        place, best = np.zeros_like(self.uv), np.full(len(self.uv), np.inf, np.float32)
+        for step in range(int((last - first).max())):
+            candidate = self.uv[order[np.minimum(first + step, last - 1)]]
+            distance = np.linalg.norm(candidate - across, axis=1)
+            place = np.where((distance < best)[:, None], candidate, place)
+            best = np.minimum(distance, best)
+        return interpolate(self._raster, self.uv_triangles, place)
+
+
+@lru_cache(maxsize=4)
+def atlas_of(head: HeadModel, size: int) -> Atlas:
+    """The atlas of a head at a size, made once.
+
+    Raises:
+        ModelError: see `Atlas`.
+    """
+    return Atlas(head, size)
 
 
 def _nearest(inside: Bools) -> Int32:

@@ -30,18 +30,32 @@ def fill_holes(picture: UInt8, covered: Bools) -> UInt8:
     """
     if covered.all() or not covered.any():
         return picture
-    weight = covered.astype(np.float32)[..., None]
-    levels: list[tuple[Floats, Floats]] = [((picture * weight).astype(np.float32), weight)]
+    filled = push_pull(picture, covered)
+    result = np.where(covered[..., None], picture, np.clip(filled, 0, 255))
+    return np.asarray(result, np.uint8)
+
+
+def push_pull(values: Floats | UInt8, weight: Floats | Bools) -> Float32:
+    """Draw values over places without any, smoothly: nearer ones count for more.
+
+    Args:
+        values: (H, W, C).
+        weight: (H, W) in [0, 1], trust in each; where it is 1 the value stays. Somewhere it must not be 0.
+
+    Returns:
+        (H, W, C) float32.
+    """
+    trust = np.asarray(weight, np.float32)[..., None]
+    levels: list[tuple[Float32, Float32]] = [(np.asarray(values * trust, np.float32), trust)]
     while min(levels[-1][0].shape[:2]) > 2:
         colour, mass = (np.asarray(cv2.pyrDown(layer), np.float32) for layer in levels[-1])
-        levels.append((colour, mass.reshape(*mass.shape[:2], 1)))
+        levels.append((np.atleast_3d(colour), mass.reshape(*mass.shape[:2], 1)))
     colour, mass = levels[-1]
-    filled = colour / np.maximum(mass, 1e-6)
+    filled = np.asarray(colour / np.maximum(mass, 1e-6), np.float32)
     for colour, mass in reversed(levels[:-1]):
         height, width = colour.shape[:2]
         coarse = np.asarray(cv2.resize(cv2.pyrUp(filled)[:height, :width], (width, height)), np.float32)
         fine = colour / np.maximum(mass, 1e-6)
         share = np.clip(mass, 0, 1)
-        filled = share * fine + (1 - share) * coarse
-    result = np.where(covered[..., None], picture, np.clip(filled, 0, 255))
-    return np.asarray(result, np.uint8)
+        filled = np.asarray(share * fine + (1 - share) * coarse.reshape(fine.shape), np.float32)
+    return filled

@@ -72,6 +72,26 @@ def estimate_light(normals: Floats, brightness: Floats, weights: Floats) -> Floa
     return coefficients
 
 
+def skin_light(head: HeadModel, normals: Floats, colours: Floats) -> Float32:
+    """The light in a photo, told by the skin of the face.
+
+    Args:
+        head: the head model, with regions.
+        normals: (V, 3) of the fitted head.
+        colours: (V, 3) of the photo under its vertices.
+
+    Returns:
+        (9,) coefficients of the shading, of which the mean over the skin is 1.
+    """
+    regions = head.regions
+    plain = regions["face"] & ~regions["lips"] & ~regions["eyelid_left"] & ~regions["eyelid_right"]
+    chosen = np.flatnonzero(plain & (normals[:, 2] > 0.25))[::4]
+    if len(chosen) < 50:
+        return np.asarray(np.eye(9)[0], np.float32)
+    found = estimate_light(normals[chosen], colours[chosen].mean(axis=1), normals[chosen, 2])
+    return np.asarray(found, np.float32)
+
+
 def ambient_occlusion(head: HeadModel, directions: int = 48, size: int = 256) -> Float32:
     """Share of the light from all sides that reaches each vertex, (V,) float32.
 

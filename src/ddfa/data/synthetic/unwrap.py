@@ -8,7 +8,7 @@ import numpy as np
 from ddfa.arrays import Bools, Float32, Floats, UInt8
 from ddfa.render.atlas import Atlas
 from ddfa.render.blending import fill_holes, smoothstep
-from ddfa.render.lighting import estimate_light, harmonics
+from ddfa.render.lighting import harmonics, skin_light
 from ddfa.render.rasterize import rasterize
 
 # A fit is never exact: this near to the edges of lids and lips the photo may show the eye or the teeth.
@@ -46,7 +46,7 @@ def unwrap(photo: UInt8, vertices: Floats, atlas: Atlas) -> Unwrapped:
     normals = atlas.normals(vertices * np.array([1, -1, 1], np.float32))
     picture = np.asarray(photo, np.float32) / np.float32(255)
     colours = _at(picture, vertices)
-    light = _light(atlas, normals, colours)
+    light = skin_light(atlas.head, normals, colours)
     shade = np.clip(harmonics(normals) @ light, *_SHADING)
     fields = atlas.spread(np.column_stack([vertices, normals[:, 2], shade]))
     texture = np.asarray(_at(picture, fields[..., :2]) / np.maximum(fields[..., 4:], 1e-3), np.float32)
@@ -71,17 +71,6 @@ def _at(picture: Float32, places: Floats) -> Float32:
         x, y = x[:, None], y[:, None]
     result = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(result[:, 0] if flat else result, np.float32)
-
-
-def _light(atlas: Atlas, normals: Float32, colours: Float32) -> Float32:
-    """Coefficients (9,) of the shading in the photo, seen on the skin of the face."""
-    regions = atlas.head.regions
-    plain = regions["face"] & ~regions["lips"] & ~regions["eyelid_left"] & ~regions["eyelid_right"]
-    chosen = np.flatnonzero(plain & (normals[:, 2] > 0.25))[::4]
-    if len(chosen) < 50:
-        return np.asarray(np.eye(9)[0], np.float32)
-    found = estimate_light(normals[chosen], colours[chosen].mean(axis=1), normals[chosen, 2])
-    return np.asarray(found, np.float32)
 
 
 def _seen(photo: UInt8, vertices: Floats, fields: Float32, atlas: Atlas) -> Float32:
