@@ -152,7 +152,7 @@ def _completed(colours: Float32, seen: Float32, atlas: Atlas) -> Texture:
     skin = np.asarray(seen * atlas.skin, np.float32)
     other = atlas.mirrored(np.dstack([colours * skin[..., None], skin]))
     other_seen = np.asarray(other[..., 3] * atlas.skin, np.float32)
-    ghost = other[..., :3] / np.maximum(other[..., 3:], 1e-3)
+    ghost = np.asarray(other[..., :3] / np.maximum(other[..., 3:], 1e-3), np.float32)
     ghost *= _tones(colours, ghost, np.asarray(skin * other_seen, np.float32))
     share = np.asarray((1 - skin) * other_seen, np.float32)
     weight = skin + share
