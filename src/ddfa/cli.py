@@ -35,6 +35,7 @@ class Command(NamedTuple):
 
 COMMANDS: Final = (
     Command(("align",), "ddfa.commands.align:align", "photos to 3D faces"),
+    Command(("video",), "ddfa.commands.video:video", "faces followed through a video"),
     Command(("head", "show"), "ddfa.commands.head:show", "contact sheet of the head model"),
     Command(("replace",), "ddfa.commands.replace:replace", "one person's face on another's photo or video"),
     Command(("models", "list"), "ddfa.commands.models:list_models", "the model bundles at hand"),

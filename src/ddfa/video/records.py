@@ -1,0 +1,140 @@
+"""What was found in each frame of a video, as JSON lines or Parquet; the schema stands in docs/video.md."""
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from io import TextIOWrapper
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+from ddfa.errors import OutputError, reason
+from ddfa.faces import BLENDSHAPES, Faces
+from ddfa.video.source import Frame
+from ddfa.video.track import TrackedFace
+
+_ROWS: Final = 256  # rows of a Parquet group, which bounds the memory
+_SUFFIXES: Final = (".jsonl", ".parquet")
+
+
+def record_of(frame: Frame, tracked: TrackedFace) -> dict[str, Any]:
+    """Collect what is known about a face in a frame: plain numbers and lists, see docs/video.md."""
+    face: Faces = tracked.faces
+    has_blendshapes = len(face.head.expression_names) == BLENDSHAPES
+    return {
+        "frame": frame.index,
+        "time": round(frame.time, 6),
+        "id": tracked.id,
+        "score": _plain(face.scores[0]),
+        "box": _plain(face.boxes[0]),
+        "roi": _plain(face.roi[0]),
+        "euler_deg": _plain(face.euler_deg[0]),
+        "rotation": _plain(face.rotation[0].reshape(-1)),
+        "scale": _plain(face.scale[0]),
+        "translation": _plain(face.translation[0]),
+        "blendshapes": _plain(face.blendshapes[0]) if has_blendshapes else [],
+        "landmarks68": _plain(face.landmarks68[0].reshape(-1)),
+        "params": _plain(face.params[0]),
+    }
+
+
+class RecordWriter:
+    """Writes one record per face and frame; the file appears when it is finished, also after an interruption.
+
+    Args:
+        path: the file, `.jsonl` or `.parquet`.
+
+    Raises:
+        OutputError: another suffix, or the file cannot be created.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if path.suffix.lower() not in _SUFFIXES:
+            raise OutputError(f"cannot write {path}: use one of the suffixes {', '.join(_SUFFIXES)}")
+        self._path = path
+        self._temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+        make: Callable[[Path], _Sink] = _Lines if path.suffix.lower() == ".jsonl" else _Parquet
+        self._sink: _Sink = self._guarded(lambda: make(self._temporary))
+
+    def write(self, frame: Frame, tracked: TrackedFace) -> None:
+        """Append a record.
+
+        Raises:
+            OutputError: it cannot be written; nothing is left behind then.
+        """
+        self._guarded(lambda: self._sink.add(record_of(frame, tracked)))
+
+    def close(self) -> None:
+        """Finish the file and give it its name."""
+        self._guarded(self._sink.close)
+        self._guarded(lambda: os.replace(self._temporary, self._path))
+
+    def _guarded(self, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except OSError as error:  # pyarrow's errors of files are OSErrors too
+            self._temporary.unlink(missing_ok=True)
+            told = error.strerror or reason(error)
+            raise OutputError(f"cannot write {self._path} ({told}): choose another place, or make room") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._temporary.exists():
+            self.close()
+
+
+class _Sink(Protocol):
+    def add(self, record: dict[str, Any]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Lines:
+    def __init__(self, path: Path) -> None:
+        self._file: TextIOWrapper = path.open("w", encoding="utf-8")
+
+    def add(self, record: dict[str, Any]) -> None:
+        self._file.write(json.dumps(record, separators=(",", ":")) + "\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Parquet:
+    def __init__(self, path: Path) -> None:
+        import pyarrow
+        import pyarrow.parquet
+
+        numbers = pyarrow.list_(pyarrow.float32())
+        kinds = {"frame": pyarrow.int64(), "time": pyarrow.float64(), "id": pyarrow.int64()}
+        kinds |= {"score": pyarrow.float32(), "box": numbers, "roi": numbers, "euler_deg": numbers}
+        kinds |= {"rotation": numbers, "scale": pyarrow.float32(), "translation": numbers}
+        kinds |= {"blendshapes": numbers, "landmarks68": numbers, "params": numbers}
+        self._schema = pyarrow.schema(list(kinds.items()))
+        self._table = pyarrow.Table
+        self._writer = pyarrow.parquet.ParquetWriter(str(path), self._schema)
+        self._rows: list[dict[str, Any]] = []
+
+    def add(self, record: dict[str, Any]) -> None:
+        self._rows.append(record)
+        if len(self._rows) >= _ROWS:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._writer.write_table(self._table.from_pylist(self._rows, self._schema))
+            self._rows = []
+
+
+def _plain(values: Any) -> Any:
+    """Numbers and lists of them, rounded to what a float32 in px or degrees can tell."""
+    return [round(float(v), 5) for v in values] if getattr(values, "ndim", 0) else round(float(values), 5)
