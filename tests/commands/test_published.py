@@ -52,12 +52,13 @@ def test_default_files_and_lines(run, photo: Path) -> None:
     assert out == [
         *per_face,
         f"Dump to {stem}_pose.jpg",
-        f"Not written yet: {stem}_depth.png (--dump_depth is not supported yet)",
-        f"Not written yet: {stem}_pncc.png (--dump_pncc is not supported yet)",
+        f"Dump to {stem}_depth.png",
+        f"Dump to {stem}_pncc.png",
         f"Save visualization result to {stem}_3DDFA.jpg",
     ]
     faces = {f"a.jpg two_{i}.{kind}" for i in (0, 1) for kind in ("ply", "txt", "obj")}
-    assert names(photo.parent) == {photo.name, "a.jpg two_pose.jpg", "a.jpg two_3DDFA.jpg", *faces}
+    pictures = {f"a.jpg two_{kind}" for kind in ("pose.jpg", "3DDFA.jpg", "depth.png", "pncc.png")}
+    assert names(photo.parent) == {photo.name, *pictures, *faces}
     assert read_image(f"{stem}_pose.jpg").shape == read_image(photo).shape
     assert read_image(f"{stem}_3DDFA.jpg").shape == (1401, 2400, 3)
 
@@ -67,16 +68,15 @@ def test_every_optional_file(run, photo: Path) -> None:
     code, out, _ = run("--files", photo, *off, "--dump_vertex", "YES", "--dump_roi_box", "t", "--dump_paf", "1")
     stem = str(photo)[: -len(".jpg")]
     assert code == exits.OK
-    assert out[:4] == [
+    assert out[:3] == [
         f"Dump to {stem}_0.mat",
         f"Save roi box to {stem}_0.roibox",
-        f"Dump to {stem}_0_crop.jpg",
-        f"Not written yet: {stem}_0_paf.jpg (--dump_paf is not supported yet)",
+        f"Dump to {stem}_0_crop.jpg and {stem}_0_paf.jpg",
     ]
     assert loadmat(f"{stem}_0.mat")["vertex"].dtype == np.float32
     assert len(np.loadtxt(f"{stem}_0.roibox")) == 4
     assert read_image(f"{stem}_0_crop.jpg").shape == (120, 120, 3)
-    faces = {f"a.jpg two_{i}{kind}" for i in (0, 1) for kind in (".mat", ".roibox", "_crop.jpg")}
+    faces = {f"a.jpg two_{i}{kind}" for i in (0, 1) for kind in (".mat", ".roibox", "_crop.jpg", "_paf.jpg")}
     assert names(photo.parent) == {photo.name, *faces}
 
 

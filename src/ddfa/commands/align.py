@@ -16,11 +16,13 @@ from ddfa.commands.exits import FAILED, NOTHING_FOUND, OK
 from ddfa.detect.boxes import BoxFile
 from ddfa.errors import DDFAError, DetectorError, ImageError, OutputError
 from ddfa.export.faces import FACE_KINDS, FaceFiles
+from ddfa.export.pictures import write_array, write_png16
 from ddfa.faces import Faces
 from ddfa.files import make_folder
 from ddfa.images import read_image, write_image
 
-_KINDS = (*FACE_KINDS, "overlay")
+_SCENE_KINDS = ("overlay", "scene_depth", "scene_depth32", "scene_pncc")  # one file per photo
+_KINDS = (*FACE_KINDS, *_SCENE_KINDS)
 _PROGRESS_FROM = 5  # photos; fewer are over before a bar says anything
 
 
@@ -47,7 +49,9 @@ def align(
         detector: yunet, dlib, or dlib:FILE.dat for boxes with 68 landmarks.
         refine: regress twice, the second time on the region around the first result: slower, more accurate.
         boxes: .bbox, .txt or .json file of face boxes, instead of the detector.
-        save: which files, separated by commas: ply, obj, mat, txt, json, overlay, crop.
+        save: which files, separated by commas: ply, obj, mat, txt, json, crop; maps: depth, depth8, depth32,
+            normals, pncc, uvmap, regions, visibility, paf (docs/render.md); per photo: overlay, scene_depth,
+            scene_depth32, scene_pncc.
         threads: CPU threads of the network; all by default.
 
     Returns:
@@ -113,12 +117,28 @@ class _Job:
             for kind in self.kinds
             if kind in FACE_KINDS
         ]
-        if "overlay" in self.kinds:
-            from ddfa.render.overlay import draw_overlay
+        return written + [self._write_scene(kind, name, image, faces) for kind in self.kinds if kind in _SCENE_KINDS]
 
-            written.append(self.folder / f"{name}_overlay.jpg")
-            write_image(written[-1], draw_overlay(image, faces))
-        return written
+    def _write_scene(self, kind: str, name: str, image: UInt8, faces: Faces) -> Path:
+        """Write one picture of all faces of a photo."""
+        # Imported here: Numba takes its time.
+        from ddfa.render.maps import FaceMaps
+        from ddfa.render.overlay import draw_overlay
+
+        match kind:
+            case "scene_depth":
+                path = self.folder / f"{name}_depth.png"
+                write_png16(path, FaceMaps(faces).depth16())
+            case "scene_depth32":
+                path = self.folder / f"{name}_depth.npy"
+                write_array(path, FaceMaps(faces).depth)
+            case "scene_pncc":
+                path = self.folder / f"{name}_pncc.png"
+                write_image(path, FaceMaps(faces).pncc())
+            case _:
+                path = self.folder / f"{name}_overlay.jpg"
+                write_image(path, draw_overlay(image, faces))
+        return path
 
 
 def _parse_kinds(save: str) -> tuple[str, ...]:

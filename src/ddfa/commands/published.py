@@ -18,6 +18,7 @@ from ddfa.errors import DDFAError, DetectorError
 from ddfa.export import FaceFiles, sample_colours, write_obj, write_ply, write_roi
 from ddfa.faces import Faces
 from ddfa.images import read_image, write_image
+from ddfa.render.maps import FaceMaps, published_depth
 from ddfa.render.published import draw_landmark_figure, draw_pose_boxes
 
 _DLIB_LANDMARKS: Final = Path("models/shape_predictor_68_face_landmarks.dat")
@@ -96,8 +97,8 @@ class _Photo:
             print(f"Save roi box to {stem}.roibox")
         if options.dump_paf:
             write_image(self._beside(f"_{index}_crop.jpg"), files.crop(index))
-            print(f"Dump to {stem}_crop.jpg")
-            _not_yet(f"{stem}_paf.jpg", "dump_paf")
+            write_image(self._beside(f"_{index}_paf.jpg"), files.paf(index, options.paf_size))
+            print(f"Dump to {stem}_crop.jpg and {stem}_paf.jpg")
         if options.dump_obj:
             colours = sample_colours(files.image, faces.vertices[index])
             write_obj(self._beside(f"_{index}.obj"), files.points(index), triangles, colours=colours)
@@ -108,9 +109,11 @@ class _Photo:
             write_image(self._beside("_pose.jpg"), draw_pose_boxes(image, faces))
             print(f"Dump to {self._beside('_pose.jpg')}")
         if self._options.dump_depth:
-            _not_yet(self._beside("_depth.png"), "dump_depth")
+            write_image(self._beside("_depth.png"), published_depth(faces))
+            print(f"Dump to {self._beside('_depth.png')}")
         if self._options.dump_pncc:
-            _not_yet(self._beside("_pncc.png"), "dump_pncc")
+            write_image(self._beside("_pncc.png"), FaceMaps(faces).pncc())
+            print(f"Dump to {self._beside('_pncc.png')}")
         if self._options.dump_res:
             write_image(self._beside("_3DDFA.jpg"), draw_landmark_figure(image, faces))
             print(f"Save visualization result to {self._beside('_3DDFA.jpg')}")
@@ -127,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-f", "--files", nargs="+", required=True, metavar="PHOTO", help="the pictures")
     parser.add_argument("-m", "--mode", default="cpu", choices=["cpu", "gpu"], help="accepted; the CPU is used")
     parser.add_argument("--bbox_init", default="one", choices=["one", "two"], help="two: crop again from 68 points")
-    parser.add_argument("--paf_size", default=3, type=int, help="accepted; no PAF picture is written yet")
+    parser.add_argument("--paf_size", default=3, type=int, help="patch of the PAF picture in px, odd")
     parser.add_argument("--model", default=None, metavar="BUNDLE", help="model bundle; the shipped one by default")
     flags = {
         "show_flg": (None, "accepted; no window is opened"),
@@ -137,9 +140,9 @@ def _parser() -> argparse.ArgumentParser:
         "dump_pts": (True, "68 landmarks, .txt"),
         "dump_roi_box": (False, "crop square, .roibox"),
         "dump_pose": (True, "pose boxes on the photo, _pose.jpg"),
-        "dump_depth": (True, "not yet"),
-        "dump_pncc": (True, "not yet"),
-        "dump_paf": (False, "crop, _crop.jpg; the PAF picture not yet"),
+        "dump_depth": (True, "depth of all faces, _depth.png"),
+        "dump_pncc": (True, "normalised coordinate code of all faces, _pncc.png"),
+        "dump_paf": (False, "crop and pose adaptive feature, _crop.jpg, _paf.jpg"),
         "dump_obj": (True, "mesh with sampled colours, .obj"),
         "dlib_bbox": (True, "find faces with dlib; false: PHOTO.bbox, or YuNet where there is none"),
         "dlib_landmark": (True, f"crop by dlib's 68 landmarks, where {_DLIB_LANDMARKS} exists"),
@@ -188,10 +191,6 @@ def _note_ignored(options: argparse.Namespace) -> None:
         _note("--mode gpu: the network runs on the CPU here")
     if options.show_flg:
         _note("--show_flg: no window is opened, look at the _3DDFA.jpg file")
-
-
-def _not_yet(path: Path | str, flag: str) -> None:
-    print(f"Not written yet: {path} (--{flag} is not supported yet)")
 
 
 def _note(message: str) -> None:

@@ -1,11 +1,14 @@
 """Every file of a face behind one call."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from ddfa.arrays import Float32, UInt8
 from ddfa.export.mesh import mesh_points, write_mat, write_obj, write_ply
+from ddfa.export.pictures import write_array, write_png16
 from ddfa.export.record import face_record, write_record
 from ddfa.export.text import write_landmarks
 from ddfa.faces import Faces
@@ -13,7 +16,9 @@ from ddfa.images import write_image
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.crop import cut_crops
 
-FACE_KINDS: Final = ("ply", "obj", "mat", "txt", "json", "crop")
+if TYPE_CHECKING:  # loaded when a map is drawn: Numba takes its time
+    from ddfa.render.maps import FaceMaps
+    from ddfa.render.visibility import Visibility
 
 
 @dataclass(frozen=True)
@@ -41,29 +46,43 @@ class FaceFiles:
             stem: the path without its suffix.
 
         Returns:
-            The file: `stem` with the kind as suffix, or `STEM_crop.png`.
+            The file: `stem` with the ending of the kind.
 
         Raises:
             OutputError: if it cannot be written.
+            ModelError: if the head model lacks what the kind needs.
         """
-        head = self.faces.head
-        path = stem.with_name(f"{stem.name}_crop.png" if kind == "crop" else f"{stem.name}.{kind}")
-        match kind:
-            case "ply":
-                write_ply(path, self.points(index), head.triangles)
-            case "obj":
-                write_obj(path, self.points(index), head.triangles, head.uv, head.uv_triangles)
-            case "mat":
-                write_mat(path, self.faces.vertices[index])
-            case "txt":
-                write_landmarks(path, self.faces.landmarks68[index])
-            case "json":
-                write_record(path, face_record(self.faces, index, self.bundle, self.image_path))
-            case "crop":
-                write_image(path, self.crop(index))
-            case _:
-                raise ValueError(f"unknown kind of file '{kind}'")
+        if kind not in _WRITERS:
+            raise ValueError(f"unknown kind of file '{kind}'")
+        ending, write = _WRITERS[kind]
+        path = stem.with_name(stem.name + ending)
+        write(self, index, path)
         return path
+
+    def maps(self, index: int) -> "FaceMaps":
+        """Return the maps of one face; those of the last one are kept."""
+        from ddfa.render.maps import FaceMaps
+
+        if index not in self._maps:
+            self._maps.clear()
+            self._maps[index] = FaceMaps(self.faces[index])
+        return self._maps[index]
+
+    @cached_property
+    def _maps(self) -> "dict[int, FaceMaps]":
+        return {}
+
+    def visibility(self, index: int) -> "Visibility":
+        """Return which vertices and landmarks of one face the photo shows."""
+        from ddfa.render.visibility import face_visibility
+
+        return face_visibility(self.faces[index])
+
+    def paf(self, index: int, kernel: int = 3) -> UInt8:
+        """Return the pose adaptive feature of one face, see `ddfa.render.paf`."""
+        from ddfa.render.paf import pose_adaptive_feature
+
+        return pose_adaptive_feature(self.crop(index), self.faces[index], kernel)
 
     def points(self, index: int) -> Float32:
         """Return the mesh of one face as viewers show it, (V, 3) float32, see `mesh_points`."""
@@ -81,3 +100,45 @@ class FaceFiles:
         face = self.faces[index]
         crop: UInt8 = cut_crops(self.image, face.roi, face.crop_size, face.convention)[0]
         return crop
+
+
+def _write_obj(files: FaceFiles, index: int, path: Path) -> None:
+    head = files.faces.head
+    write_obj(path, files.points(index), head.triangles, head.uv, head.uv_triangles)
+
+
+def _write_record(files: FaceFiles, index: int, path: Path) -> None:
+    record = face_record(files.faces, index, files.bundle, files.image_path)
+    shown = files.visibility(index)
+    z = files.faces.vertices[index, :, 2]
+    record["visibility68"] = shown.landmarks68.tolist()
+    record["depth_range"] = [float(str(value)) for value in (z.min(), z.max())]
+    write_record(path, record)
+
+
+class _Kind(NamedTuple):
+    ending: str
+    write: "_Writer"
+
+
+_Writer: TypeAlias = Callable[[FaceFiles, int, Path], object]
+
+# Every kind of file: what its name ends in, and who writes it.
+_WRITERS: Final[dict[str, _Kind]] = {
+    "ply": _Kind(".ply", lambda f, i, path: write_ply(path, f.points(i), f.faces.head.triangles)),
+    "obj": _Kind(".obj", _write_obj),
+    "mat": _Kind(".mat", lambda f, i, path: write_mat(path, f.faces.vertices[i])),
+    "txt": _Kind(".txt", lambda f, i, path: write_landmarks(path, f.faces.landmarks68[i])),
+    "json": _Kind(".json", _write_record),
+    "crop": _Kind("_crop.png", lambda f, i, path: write_image(path, f.crop(i))),
+    "depth": _Kind("_depth.png", lambda f, i, path: write_png16(path, f.maps(i).depth16())),
+    "depth8": _Kind("_depth8.png", lambda f, i, path: write_image(path, f.maps(i).depth8())),
+    "depth32": _Kind("_depth.npy", lambda f, i, path: write_array(path, f.maps(i).depth)),
+    "normals": _Kind("_normals.png", lambda f, i, path: write_image(path, f.maps(i).normals8())),
+    "pncc": _Kind("_pncc.png", lambda f, i, path: write_image(path, f.maps(i).pncc())),
+    "uvmap": _Kind("_uvmap.png", lambda f, i, path: write_png16(path, f.maps(i).uv16())),
+    "regions": _Kind("_regions.png", lambda f, i, path: write_image(path, f.maps(i).regions())),
+    "visibility": _Kind("_visibility.npy", lambda f, i, path: write_array(path, f.visibility(i).vertices)),
+    "paf": _Kind("_paf.png", lambda f, i, path: write_image(path, f.paf(i))),
+}
+FACE_KINDS: Final = tuple(_WRITERS)
