@@ -177,7 +177,7 @@ def _differences_to_head(pose: Float64, hints: Hints, coefficients: Float64) -> 
     return to_head(np.concatenate([linear, np.zeros((len(pose), 3, 1))], axis=2), camera)
 
 
-def _motions(points: Floats, shift: float) -> Float64:
+def small_motions(points: Floats, shift: float) -> Float64:
     """(7, K * 3) what small turns about the origin, shifts (times `shift`) and growth do to points (K, 3)."""
     axes = np.eye(3)
     turns = [np.cross(axis, points) for axis in axes]
@@ -190,14 +190,41 @@ def _without_motion(points: LinearPoints, share: Float64, hints: Hints | None) -
 
     Also the bases of the hinted differences (I + E, D * 3), less the same motions.
     """
-    motions = _motions(points.mean - share @ points.mean, 1.0)
+    motions = small_motions(points.mean - share @ points.mean, 1.0)
     bases = _flat(points)
     metric = np.repeat(share, 3)
     amount = np.linalg.solve((motions * metric) @ motions.T, (motions * metric) @ bases.T)
     still = bases - amount.T @ motions
     if hints is None:
         return still, np.zeros((len(bases), 0))
-    return still, _flat(hints.differences) - amount.T @ _motions(hints.differences.mean, 0.0)
+    return still, _flat(hints.differences) - amount.T @ small_motions(hints.differences.mean, 0.0)
+
+
+def curvature(
+    points: LinearPoints, weights: Floats, identity_std: Floats, options: FitOptions, hints: Hints | None = None
+) -> Float64:
+    """The Hessian (I + E + 7, I + E + 7) of what `fit` minimises, in head units.
+
+    Its rows are the coefficients, then the `small_motions` of the head about its origin.
+    It is that of the mean head; with other coefficients it hardly differs.
+    """
+    trust = options.independent_points / options.noise_mm**2
+    share = np.asarray(weights, np.float64) / np.sum(weights)
+    rows = np.concatenate([_flat(points), small_motions(points.mean, 1.0)])
+    result: Float64 = (rows * np.repeat(trust * share, 3)) @ rows.T
+    prior = _prior(points, identity_std, options, hints)
+    result[: len(prior), : len(prior)] += np.diag(prior)
+    if hints is not None:
+        rows = np.concatenate([_flat(hints.differences), small_motions(hints.differences.mean, 0.0)])
+        result += (rows * np.repeat(hints.precision, 3)) @ rows.T
+    return result
+
+
+def _prior(points: LinearPoints, identity_std: Floats, options: FitOptions, hints: Hints | None) -> Float64:
+    """Precision (I + E,) of the coefficients before anything is seen."""
+    expressions = len(points.bases) - points.identities
+    std = np.full(expressions, options.expression_std) if hints is None else np.asarray(hints.expression_std)
+    return np.asarray(np.r_[np.asarray(identity_std[: points.identities], np.float64) ** -2.0, std**-2.0])
 
 
 def _flat(points: LinearPoints) -> Float64:
@@ -222,15 +249,13 @@ class _Coefficients:
         self._weighted = (bases * np.repeat(trust * share, 3)).T
         self._identities = points.identities
         self._hints = hints
-        expressions = len(bases) - points.identities
-        std = np.full(expressions, options.expression_std) if hints is None else np.asarray(hints.expression_std)
-        self._prior = np.r_[identity_std[: points.identities] ** -2, std**-2.0]
+        self._prior = _prior(points, identity_std, options, hints)
         hessian = bases @ self._weighted + np.diag(self._prior)
         if hints is not None:
             self._weighted_hints = (hinted * np.repeat(hints.precision, 3)).T
             hessian += hinted @ self._weighted_hints
         # The penalty of ADMM: the mean curvature along the expressions, the scale of their problem.
-        self._penalty = float(np.mean(np.diag(hessian)[points.identities :])) if expressions else 0.0
+        self._penalty = float(np.mean(np.diag(hessian)[points.identities :])) if len(bases) > points.identities else 0.0
         boxed = hessian.copy()
         expression = np.arange(points.identities, len(bases))
         boxed[expression, expression] += self._penalty

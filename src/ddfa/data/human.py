@@ -1,7 +1,7 @@
-"""Human 68-point annotations: the points of the inner face, seen in the photo and not by a network.
+"""Human 68-point annotations: seen in the photo and not by a network.
 
-The 17 jaw points are left out: annotators follow the visible outline (the 2D contour convention of 300-W), which on a
-turned face is another place of the head.
+The 51 inner points attract the landmarks of the head.  The 17 jaw points follow the visible outline (the 2D contour
+convention of 300-W), which on a turned face is another place of the head: `ddfa.data.contour` fits the outline to them.
 """
 
 import tarfile
@@ -11,7 +11,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ddfa.arrays import Float32, Float64, Floats
-from ddfa.data.fit import Fit, FitOptions, Hints, fit
+from ddfa.data.contour import refine
+from ddfa.data.fit import Fit, FitOptions, Hints, curvature, fit, to_head
+from ddfa.data.outline import FaceOutline
 from ddfa.data.pts import parse_pts
 from ddfa.errors import DataError
 from ddfa.head.linear import LinearPoints
@@ -84,8 +86,7 @@ def fit_annotated(
 ) -> Fit:
     """Fit heads to what teachers saw and to human annotations.
 
-    What an annotation does not tell (the depth of a point, all of an outlier) is what the
-    last fit gave it; this minimises a robust cost with one matrix for all heads (additive half-quadratic form, Geman
+    What an annotation does not tell (the depth of a point, all of an outlier) is what the last fit gave it; this minimises a robust cost with one matrix for all heads (additive half-quadratic form, Geman
     and Yang, 1995).
 
     Args:
@@ -101,7 +102,6 @@ def fit_annotated(
     Returns:
         The fits; their `residual` is that of the teachers' points.
     """
-    count = len(weights)
     landmarks = head.landmark_points
     both = LinearPoints(
         np.concatenate([points.mean, landmarks.mean]),
@@ -115,7 +115,10 @@ def fit_annotated(
     for _ in range(_ROUNDS):
         aims = np.concatenate([targets, _aims(head, found, human)], axis=1)
         found = fit(both, aims, shares, head.identity_std, more, hints)
-    return replace(found, residual=found.residual[:, :count])
+    known = curvature(both, shares, head.identity_std, more, hints)
+    found = refine(FaceOutline(head), found, human[:, :_JAW], known)
+    residual = to_head(found.pose, targets) - points.decode(found.identity, found.expression)
+    return replace(found, residual=residual.astype(np.float32))
 
 
 def _aims(head: HeadModel, found: Fit, human: Floats) -> Float64:
