@@ -12,8 +12,7 @@ from ddfa.data.fit import Fit, small_motions
 from ddfa.data.outline import FaceOutline, Outline, far_jaw
 from ddfa.geometry.pose import nearest_rotation
 
-# Expected error of the annotations; less than it is, for what the teachers see of the jaw counts as well. Jaw points left
-# out of the fit come closest to the outline with this value or a smaller one.
+# Expected error of the annotations; less than it is, for what the teachers see of the jaw counts as well.
 _NOISE_MM = 0.5
 _OUTLIER_MM = 8.0  # a point this far off the outline has lost three quarters of its say
 _ASIDE_MM = 4.0  # a point that lies this far beside the end of the outline has no place on it
@@ -57,8 +56,7 @@ def _refined(
     aims = aims[np.isfinite(aims).all(axis=1)]
     count = len(coefficients)
     bounds = np.full((len(curvature), 2), [-np.inf, np.inf])
-    bounds[outline.points.identities : count] = [0, 1]
-    bounds[:count] -= coefficients[:, None]
+    bounds[outline.points.identities : count] = 0  # an outline tells nothing of expressions, yet cheeks would puff
     step = np.zeros(len(curvature))
     for _ in range(_ROUNDS):
         shape = outline.points.decode(

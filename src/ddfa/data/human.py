@@ -86,8 +86,8 @@ def fit_annotated(
 ) -> Fit:
     """Fit heads to what teachers saw and to human annotations.
 
-    What an annotation does not tell (the depth of a point, all of an outlier) is what the last fit gave it; this minimises a robust cost with one matrix for all heads (additive half-quadratic form, Geman
-    and Yang, 1995).
+    What an annotation does not tell (the depth of a point, all of an outlier) is what the last fit gave it; this
+    minimises a robust cost with one matrix for all heads (additive half-quadratic form, Geman and Yang, 1995).
 
     Args:
         points: K points of our head that teachers saw.
