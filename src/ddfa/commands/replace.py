@@ -15,7 +15,7 @@ from ddfa.faces import Faces
 from ddfa.files import write_atomically
 from ddfa.images import encode_image, read_image
 from ddfa.replace.label import draw_label
-from ddfa.replace.provenance import check_suffix, with_provenance
+from ddfa.replace.provenance import VIDEO_TAGS, check_suffix, with_provenance
 from ddfa.replace.replacer import Replacer, Shape
 from ddfa.replace.signing import C2paSigner
 from ddfa.replace.source import Source, source_from_photos
@@ -58,6 +58,9 @@ def replace(
     out = checked_output(output, [*sources, target])
     signer = None if c2pa is None else C2paSigner(*c2pa)
     chosen = parse_face(face)
+    picture = Path(target).suffix.lower() in _PICTURES
+    if not picture:
+        return _replace_video(sources, target, out, shape, chosen, source_face, label, signer, model, threads)
     check_suffix(out)
     image = read_image(target)
     aligner = FaceAligner(model, threads=threads)
@@ -70,6 +73,43 @@ def replace(
     result = Replacer(source, shape)(image, faces)
     save_picture(out, result, label, signer)
     print(f"{target}: {len(faces)} face{'s' * (len(faces) != 1)} replaced -> {out}")
+    return OK
+
+
+def _replace_video(
+    sources: Sequence[str],
+    target: str,
+    out: Path,
+    shape: Shape,
+    chosen: int | None,
+    source_face: int,
+    label: bool,
+    signer: C2paSigner | None,
+    model: str | None,
+    threads: int | None,
+) -> int:
+    from ddfa.replace.video import LIMIT, VideoReplacer
+    from ddfa.video.frames import VideoWriter, open_video
+    from ddfa.video.track import FaceTracker
+
+    frames = open_video(target)
+    aligner = FaceAligner(model, threads=threads)
+    source = load_source(aligner, [Path(name) for name in sources], source_face)
+    if source is None:
+        return NOTHING_FOUND
+    work = VideoReplacer(Replacer(source, shape, LIMIT), FaceTracker(aligner), chosen)
+    with VideoWriter(out, frames.size, frames.rate, sound=frames.sound, metadata=VIDEO_TAGS) as writer:
+        for image, moment in work.frames(frames):
+            if label:
+                draw_label(image)
+            writer.write(image, moment)
+    if signer is not None and out.exists():
+        write_atomically(out, signer.sign(out.read_bytes(), out.suffix))
+    if not work.replaced:
+        out.unlink(missing_ok=True)
+        print(f"ddfa: {target} shows no face: choose another file", file=sys.stderr)
+        return NOTHING_FOUND
+    print(f"{target}: faces replaced in {work.replaced} of {writer.written} frames -> {out}")
     return OK
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ddfa.arrays import Bools, Float32, UInt8
 from ddfa.render.blending import smoothstep
-from ddfa.replace.tone import log_colours
+from ddfa.replace.tone import brightness, log_colours
 
 _WORK: Final = 192  # px; longest side of the picture that is judged
 _TONE, _HUE = 0.45, 0.22  # logarithm of brightness and of colour by which skin differs from itself
@@ -36,8 +36,8 @@ def find_occluders(target: UInt8, expected: Float32, face: Float32, guarded: Flo
     )
     soft = cv2.GaussianBlur(small, (0, 0), 1.0)
     away = log_colours(soft) - wanted
-    tone = away.mean(axis=2)
-    hue = np.abs(away - tone[..., None]).max(axis=2)
+    tone = brightness(away)
+    hue = np.maximum.reduce([np.abs(away[..., channel] - tone) for channel in range(3)])
     score = np.hypot(tone / _TONE, hue / _HUE) / (1 + (_GUARD - 1) * guard)
     other = smoothstep(score, 0.8, 1.3) * (inside > 0.05)
     other = np.maximum(other * _connected(other, inside), _cut_off(other, inside))
@@ -79,7 +79,7 @@ def guided_filter(guide: UInt8, mask: Float32, radius: int, epsilon: float) -> F
         epsilon: variance below which the guide counts as flat.
     """
     window = (2 * radius + 1, 2 * radius + 1)
-    grey = np.asarray(guide, np.float32).mean(axis=2) / 255
+    grey = brightness(np.asarray(guide, np.float32) / np.float32(255))
 
     def mean(a: Float32) -> Float32:
         return np.asarray(cv2.blur(a, window), np.float32)

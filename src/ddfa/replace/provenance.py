@@ -15,6 +15,8 @@ DIGITAL_SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/com
 TOOL: Final = f"OpenDDFA {__version__}"
 STATEMENT: Final = "Synthetic: software replaced or animated a face in this picture; it does not show a real event."
 
+VIDEO_TAGS: Final = {"comment": f"{STATEMENT} DigitalSourceType: {DIGITAL_SOURCE_TYPE}", "encoder": TOOL}
+
 PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
 _JPEG_NAMESPACE: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _PNG_KEYWORD: Final = b"XML:com.adobe.xmp"

@@ -9,13 +9,15 @@ from ddfa.arrays import Float32, UInt8
 from ddfa.faces import Faces
 from ddfa.render.blending import smoothstep
 from ddfa.render.rasterize import Raster, interpolate, rasterize
+from ddfa.replace.memory import Memory
 from ddfa.replace.source import Source, atlas_places
-from ddfa.replace.tone import ToneBasis, log_colours
+from ddfa.replace.tone import ToneBasis, brightness, log_colours
 from ddfa.replace.view import View
 
 Shape = Literal["source", "target", "blend"]
 _SHARE: Final = {"source": 1.0, "blend": 0.5, "target": 0.0}
 _CONTRAST: Final = 1.15  # detail of the new face, times that of the old one: the eye forgives a little more
+_GAIN_SHARE: Final = 0.15  # of one frame in the colours that are remembered
 _KEPT: Final = (0.35, 1.0)
 _COARSE: Final = 8  # px of the canvas that share a displacement
 
@@ -32,7 +34,7 @@ class Replacer:
     def __init__(self, source: Source, shape: Shape = "blend", limit: int = 1024) -> None:
         self.source, self.surface, self.limit = source, source.surface, limit
         self._share = _SHARE[shape]
-        self._tone = ToneBasis(source.surface)
+        self.tone = ToneBasis(source.surface)
         self._places = atlas_places(self.surface.uv, source.texture.shape[0])
         self._opacity = self.surface.opacity * source.known
 
@@ -48,14 +50,22 @@ class Replacer:
         """
         result = image.copy()
         for face in faces:
-            self._draw(result, face)
+            self.draw(result, face)
         return result
 
-    def _draw(self, image: UInt8, face: Faces) -> None:
+    def draw(self, image: UInt8, face: Faces, memory: Memory | None = None) -> None:
+        """Replace one face in place.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            face: one face of it.
+            memory: of the same face in the frames before, for a video.
+        """
         surface, source = self.surface, self.source
-        view = View.of(surface, self._tone, image, face, self.limit)
+        view = View.of(surface, self.tone, image, face, self.limit, memory)
         trust = surface.plain * view.clear * (0.02 + source.known)
-        gain = view.basis @ self._tone.fit(view.basis, view.colours - source.colours, trust)
+        fitted = self.tone.fit(view.basis, view.colours - source.colours, trust)
+        gain = view.basis @ view.memory("gain", fitted, _GAIN_SHARE)
         keep = np.clip(_CONTRAST * view.contrast / np.maximum(source.contrast, 1e-3), *_KEPT)
         level = source.smooth.mean(axis=1, keepdims=True)
         offset = gain + (1 - keep[0]) * level + (1 - keep[1]) * (source.smooth - level)
@@ -66,18 +76,21 @@ class Replacer:
         fields = interpolate(raster, surface.triangles[facing], values)
         places = interpolate(raster, surface.uv_triangles[facing], self._places)
         skin = log_colours(cv2.remap(source.texture, places[..., 0], places[..., 1], cv2.INTER_LINEAR))
-        tone = skin.mean(axis=2, keepdims=True)
-        drawn = 255 * np.exp(keep[0] * tone + keep[1] * (skin - tone) + fields[..., :3])
+        tone = brightness(skin)[..., None]
+        drawn = np.float32(255) * np.exp(keep[0] * tone + keep[1] * (skin - tone) + fields[..., :3])
         drawn = _shoulder(drawn, self._white(view))
         under, occluder, moved = self._moved(view, raster, fields[..., 4:6])
-        opacity = fields[..., 3] * (1 - occluder)
+        # Pixels are drawn whole or not at all: without this the outline has steps.
+        edge = np.clip(2 * cv2.blur(raster.mask.astype(np.float32), (5, 5)) - 1, 0, 1)
+        opacity = fields[..., 3] * (1 - occluder) * edge
         result = np.asarray(under + opacity[..., None] * (drawn - under), np.float32)
         view.canvas.paste(image, result, np.maximum(moved, opacity > 0).astype(np.float32))
 
     def _white(self, view: View) -> float:
         """The brightest that skin gets in the picture, [0, 255]."""
         bright = np.exp(view.fine_colours.max(axis=1))[(view.clear > 0.5) & self.surface.plain]
-        return float(min(255.0, 255 * 1.08 * np.percentile(bright, 99.5))) if len(bright) > 50 else 255.0
+        white = min(255.0, 255 * 1.08 * np.percentile(bright, 99.5)) if len(bright) > 50 else 255.0
+        return float(view.memory("white", np.asarray(white, np.float32), _GAIN_SHARE))
 
     def _new_shape(self, view: View, face: Faces) -> Float32:
         """The surface (K, 3) as it will be, canvas px."""
@@ -107,7 +120,7 @@ class Replacer:
         flow = cv2.resize(spread * fade[..., None], (width, height), interpolation=cv2.INTER_LINEAR)
         rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
         x, y = columns + flow[..., 0], rows + flow[..., 1]
-        moved = (np.abs(flow).max(axis=2) > 0.02).astype(np.float32)
+        moved = (np.maximum(np.abs(flow[..., 0]), np.abs(flow[..., 1])) > 0.02).astype(np.float32)
         under = cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         occluder = cv2.remap(view.occluder, x, y, cv2.INTER_LINEAR)
         return np.asarray(under, np.float32), np.asarray(occluder, np.float32), moved

@@ -12,6 +12,7 @@ from ddfa.render.blending import smoothstep
 
 _EDGE_MM: Final = (1.0, 12.0)  # from the border of the face inwards: the new face fades in
 _LID_MM: Final = (0.3, 2.6)
+_MOUTH_MM: Final = (0.0, 1.8)  # on the edge of the lips the source may show its teeth
 _FEATURE_MM: Final = {"lid": 9.0, "brow": 6.0, "mouth": 9.0}  # around these lines skin is not plain
 _BROWS: Final = (range(17, 22), range(22, 27))
 
@@ -97,7 +98,9 @@ class FaceSurface:
         brows = np.concatenate([_line(points[list(brow)]) for brow in _BROWS])
         mm["brow"] = _distance(own, brows)
         nostrils = _distance(own, points[31:36])
-        self.opacity = smoothstep(mm["edge"], *_EDGE_MM) * smoothstep(mm["lid"], *_LID_MM)
+        self.opacity = (
+            smoothstep(mm["edge"], *_EDGE_MM) * smoothstep(mm["lid"], *_LID_MM) * smoothstep(mm["mouth"], *_MOUTH_MM)
+        )
         near = np.max([smoothstep(mm[name], 1.6 * far, far) for name, far in _FEATURE_MM.items()], axis=0)
         self.guarded = np.maximum(near, smoothstep(nostrils, 10, 6)).astype(np.float32)
         self.guarded[head.regions["lips"][self.vertices]] = 1

@@ -1,6 +1,6 @@
 """A face as a picture shows it: where its surface lies, how its skin is lit, and what lies before it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -12,12 +12,15 @@ from ddfa.faces import Faces
 from ddfa.render.rasterize import Raster, interpolate, rasterize
 from ddfa.replace.canvas import Canvas
 from ddfa.replace.glasses import glasses_of
+from ddfa.replace.memory import Memory
 from ddfa.replace.occluder import find_occluders
 from ddfa.replace.surface import FaceSurface
 from ddfa.replace.tone import ToneBasis, contrast, log_colours, sample
 
 _FINE: Final = 0.004  # of the face's height, as much for details
 _SPOT: Final = 0.012  # of the face's height: what counts as the colour of a place
+_TONE_SHARE, _MASK_SHARE = 0.12, 0.3  # of one frame in what is remembered: a third of a second, a tenth
+_GLASSES_EVERY, _GLASSES_SHARE = 10, 0.3  # nobody puts them on and off in a moment
 _DEPTH: Final = 0.02  # of the face's height: as far behind what is in front a vertex is still seen
 
 
@@ -31,6 +34,7 @@ class View:
         canvas: the part of the image that is looked at.
         picture: (h, w, 3) uint8, this part.
         shape: (K, 3) float32, the surface in canvas px.
+        memory: of the frames before; empty for a photo.
     """
 
     surface: FaceSurface
@@ -38,9 +42,12 @@ class View:
     canvas: Canvas
     picture: UInt8
     shape: Float32
+    memory: Memory = field(default_factory=Memory)
 
     @staticmethod
-    def of(surface: FaceSurface, tone: ToneBasis, image: UInt8, face: Faces, limit: int) -> "View":
+    def of(
+        surface: FaceSurface, tone: ToneBasis, image: UInt8, face: Faces, limit: int, memory: Memory | None = None
+    ) -> "View":
         """Look at a face.
 
         Args:
@@ -49,10 +56,11 @@ class View:
             image: (H, W, 3) uint8 RGB.
             face: one face of it.
             limit: longest side of the part that is looked at, canvas px.
+            memory: of the same face in the frames before.
         """
         shape = surface.project(face)[0]
         canvas = Canvas.around(shape, limit)
-        return View(surface, tone, canvas, canvas.cut(image), canvas.points(shape))
+        return View(surface, tone, canvas, canvas.cut(image), canvas.points(shape), memory or Memory())
 
     @property
     def size(self) -> float:
@@ -101,12 +109,16 @@ class View:
     @cached_property
     def contrast(self) -> Float32:
         """(2,) float32, spread of brightness and hue of the skin."""
-        return contrast(self.fine_colours - self.basis @ self.skin, self.surface.plain * self.clear)
+        spread = contrast(self.fine_colours - self.basis @ self.skin, self.surface.plain * self.clear)
+        return self.memory("contrast", spread, _TONE_SHARE)
 
     @cached_property
     def with_glasses(self) -> bool:
         """Whether the person wears glasses."""
-        return glasses_of(self.surface).worn(self.fine_colours, self.seen)
+        if self.memory.due("glasses", _GLASSES_EVERY):
+            worn = np.asarray(glasses_of(self.surface).worn(self.fine_colours, self.seen), np.float32)
+            self.memory("glasses", worn, _GLASSES_SHARE)
+        return bool(self.memory.last("glasses") > 0.5)
 
     def _at_vertices(self, spot: float) -> Float32:
         soft = cv2.GaussianBlur(self.picture, (0, 0), max(self.size * spot, 0.5))
@@ -115,7 +127,8 @@ class View:
     @cached_property
     def skin(self) -> Float32:
         """(N, 3) float32, coefficients of the colours of bare skin."""
-        return self.tone.fit(self.basis, self.colours, self.surface.plain * self.seen)
+        skin = self.tone.fit(self.basis, self.colours, self.surface.plain * self.seen)
+        return self.memory("skin", skin, _TONE_SHARE)
 
     @cached_property
     def occluder(self) -> Float32:
@@ -124,7 +137,7 @@ class View:
         values = np.column_stack([self.basis @ self.skin, self.surface.guarded, cover])
         fields = interpolate(self.raster, self.surface.triangles[self.facing], values)
         found = find_occluders(self.picture, fields[..., :3], self.raster.mask.astype(np.float32), fields[..., 3])
-        return np.maximum(found, fields[..., 4])
+        return np.maximum(self.memory.mask("occluder", found, _MASK_SHARE), fields[..., 4])
 
     @cached_property
     def clear(self) -> Float32:

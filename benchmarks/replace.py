@@ -1,0 +1,73 @@
+"""How fast faces are replaced in a video, per stage, without reading and writing it.
+
+python benchmarks/replace.py SOURCE.jpg CLIP.mp4
+"""
+
+import argparse
+import time
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ddfa import FaceAligner, read_image
+from ddfa.replace.memory import Memory
+from ddfa.replace.replacer import Replacer
+from ddfa.replace.source import source_from_photos
+from ddfa.replace.video import LIMIT
+from ddfa.replace.view import View
+from ddfa.video.frames import open_video
+from ddfa.video.track import FaceTracker
+
+_WARM = 5  # frames that are not counted: kernels are loaded, the detector looks for faces
+
+
+def main() -> None:
+    """Print milliseconds per frame: median over the frames of the clip."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("clip", type=Path)
+    parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    aligner = FaceAligner(threads=arguments.threads)
+    photo = read_image(arguments.source)
+    source = source_from_photos([photo], [aligner(photo, refine=True)[0]])
+    frames = list(islice(open_video(arguments.clip), arguments.frames))
+    height, width = frames[0].image.shape[:2]
+    rows = {shape: _stages(Replacer(source, shape, LIMIT), aligner, frames) for shape in ("target", "blend")}
+    table = Table(
+        title=f"{width} x {height} px, {len(frames)} frames, {arguments.threads} threads; ms per frame, median"
+    )
+    table.add_column("shape")
+    for name in rows["target"]:
+        table.add_column(name, justify="right")
+    for shape, stages in rows.items():
+        table.add_row(shape, *(f"{value:.1f}" for value in stages.values()))
+    Console().print(table)
+
+
+def _stages(replacer: Replacer, aligner: FaceAligner, frames) -> dict[str, float]:
+    tracker, memory, looking, spent = FaceTracker(aligner), Memory(), Memory(), []
+    for frame in frames:
+        start = time.perf_counter()
+        faces = tracker(frame)
+        tracked = time.perf_counter()
+        image = frame.image.copy()
+        for face in faces[:1]:
+            replacer.draw(image, face.faces, memory)
+        done = time.perf_counter()
+        for face in faces[:1]:  # once more, to know the share of finding what lies in front
+            view = View.of(replacer.surface, replacer.tone, frame.image, face.faces, replacer.limit, looking)
+            _ = view.clear
+        looked = time.perf_counter()
+        spent.append((tracked - start, done - tracked, looked - done, done - start))
+    track, draw, look, whole = 1000 * np.median(spent[_WARM:], axis=0)
+    fps = 1000 / whole
+    return {"track": track, "replace": draw, "of it: look": look, "together": whole, "frames/s": fps}
+
+
+if __name__ == "__main__":
+    main()

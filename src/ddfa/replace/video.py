@@ -1,0 +1,45 @@
+"""Faces replaced in a video, frame by frame, steadily."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from ddfa.arrays import UInt8
+from ddfa.replace.memory import Memory
+from ddfa.replace.replacer import Replacer
+from ddfa.video.frames import Frame, FrameSource
+from ddfa.video.track import FaceTracker
+
+LIMIT: Final = 256  # px of the square in which a face is replaced, so that a video keeps its pace
+
+
+class VideoReplacer:
+    """Replaces faces in the frames of one video.
+
+    Args:
+        replacer: whose face.
+        tracker: follows the faces, and smooths them.
+        chosen: id of the one to replace, the first being the largest of the first frame; None for all.
+
+    Attributes:
+        replaced: frames in which a face was replaced so far.
+    """
+
+    def __init__(self, replacer: Replacer, tracker: FaceTracker, chosen: int | None = 0) -> None:
+        self._replacer, self._tracker, self._chosen = replacer, tracker, chosen
+        self._memories: dict[int, Memory] = {}
+        self.replaced = 0
+
+    def __call__(self, frame: Frame) -> UInt8:
+        """The frame with its faces replaced, a new image."""
+        seen = [face for face in self._tracker(frame) if self._chosen in (None, face.id)]
+        self._memories = {face.id: self._memories.get(face.id, Memory()) for face in seen}
+        result = frame.image.copy()
+        for face in seen:
+            self._replacer.draw(result, face.faces, self._memories[face.id])
+        self.replaced += bool(seen)
+        return result
+
+    def frames(self, source: FrameSource) -> Iterator[tuple[UInt8, float]]:
+        """All frames of a source and their times in seconds."""
+        for frame in source:
+            yield self(frame), frame.time

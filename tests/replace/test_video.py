@@ -1,0 +1,63 @@
+"""Faces replaced in a video: steady, tagged, with its sound."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ddfa import read_image
+from ddfa.cli import main
+from ddfa.replace.memory import Memory
+from ddfa.replace.provenance import DIGITAL_SOURCE_TYPE
+
+
+def test_memory_settles_on_what_lasts() -> None:
+    memory = Memory()
+    values = [memory("x", np.full(2, value, np.float32), 0.25)[0] for value in (4, 0, 0)]
+    assert values == pytest.approx([4, 3, 2.25])
+
+
+def test_masks_rise_faster_than_they_fall_and_may_change_size() -> None:
+    memory = Memory()
+    memory.mask("m", np.zeros((4, 6), np.float32), 0.3)
+    risen = memory.mask("m", np.ones((8, 9), np.float32), 0.3)
+    fallen = memory.mask("m", np.zeros((8, 9), np.float32), 0.3)
+    assert risen.shape == (8, 9) and np.allclose(risen, 0.6) and np.allclose(fallen, 0.42)
+
+
+def test_what_changes_rarely_is_looked_at_now_and_then() -> None:
+    memory = Memory()
+    assert [memory.due("x", 3) for _ in range(7)] == [True, False, False, True, False, False, True]
+
+
+def _write_clip(path: Path, image: np.ndarray, frames: int) -> None:
+    from ddfa.video.frames import VideoWriter
+
+    with VideoWriter(path, (image.shape[1], image.shape[0]), 25) as writer:
+        for index in range(frames):
+            writer.write(image, index / 25)
+
+
+def test_a_still_clip_stays_still(root: Path, tmp_path: Path, capsys) -> None:
+    av = pytest.importorskip("av", reason="needs the extra `video`")
+    clip, out = tmp_path / "clip.mp4", tmp_path / "out.mp4"
+    photo = read_image(root / "samples" / "astronaut.jpg")[:300, :400]
+    _write_clip(clip, photo, 6)
+    words = ["replace", str(root / "samples" / "grace_hopper.jpg"), str(clip), "-o", str(out), "--threads", "1"]
+    assert main(words) == 0
+    assert "faces replaced in 6 of 6 frames" in capsys.readouterr().out
+    with av.open(str(out)) as container:
+        assert DIGITAL_SOURCE_TYPE in container.metadata["comment"]
+        shown = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    changed = np.abs(shown[0] - photo).max(axis=2) > 40
+    assert changed[80:170, 180:270].mean() > 0.03 and not changed[:40].any()
+    assert max(np.abs(a - b).mean() for a, b in zip(shown[1:], shown, strict=False)) < 1.0
+
+
+def test_a_clip_without_faces_leaves_nothing(root: Path, tmp_path: Path, capsys) -> None:
+    pytest.importorskip("av", reason="needs the extra `video`")
+    clip, out = tmp_path / "clip.mp4", tmp_path / "out.mp4"
+    _write_clip(clip, np.full((120, 160, 3), 90, np.uint8), 3)
+    words = ["replace", str(root / "samples" / "astronaut.jpg"), str(clip), "-o", str(out), "--threads", "1"]
+    assert main(words) == 1
+    assert "shows no face" in capsys.readouterr().err and not out.exists()
