@@ -1,0 +1,178 @@
+"""Faces as GLB: an animated, textured head with the 52 ARKit blendshapes.
+
+Convention:
+    Metres, x right, y up, z out of the face, as the open head has it: the subject's left is at +x. The identity is in
+    the mesh, the expression in the weights of the morph targets, the pose in the node.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import Bools, Floats
+from ddfa.errors import ModelError
+from ddfa.export.gltf import GltfBuffer
+from ddfa.faces import BLENDSHAPES, Faces
+from ddfa.files import write_atomically
+from ddfa.head.model import HeadModel
+from ddfa.render.rasterize import vertex_normals
+from ddfa.render.texture import Texture
+
+_METRES: Final = 1e-3
+_STILL: Final = 1e-5  # metres: a vertex that moves less does not move
+_VERTICES, _TRIANGLES = 34962, 34963
+# Name of a part: its regions of the head (none: all that is left), roughness, colour without a texture.
+_PARTS: Final[dict[str, tuple[tuple[str, ...], float, tuple[float, float, float]]]] = {
+    "eyes": (("eye_left", "eye_right"), 0.15, (0.8, 0.8, 0.78)),
+    "teeth": (("teeth",), 0.35, (0.75, 0.7, 0.6)),
+    "mouth": (("mouth_inner", "tongue"), 0.5, (0.25, 0.06, 0.06)),
+    "skin": ((), 0.65, (0.6, 0.4, 0.32)),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class GlbAnimation:
+    """How a head moves.
+
+    Attributes:
+        times: (T,) seconds, increasing.
+        weights: (T, 52) of the ARKit blendshapes, in [0, 1].
+        rotations: (T, 3, 3), head to camera (y up), as `Faces.rotation`.
+        translations: (T, 3) metres.
+    """
+
+    times: Floats
+    weights: Floats
+    rotations: Floats
+    translations: Floats
+
+
+def write_glb(
+    path: Path,
+    faces: Faces,
+    texture: Texture | None = None,
+    animation: GlbAnimation | None = None,
+    *,
+    neutral_pose: bool = False,
+) -> None:
+    """Write a face as GLB.
+
+    Args:
+        path: the file.
+        faces: one face of the open head.
+        texture: of the face; without it the parts have plain colours.
+        animation: how it moves; it starts as fitted.
+        neutral_pose: look straight ahead instead of as in the photo.
+
+    Raises:
+        ModelError: the head model has no blendshapes or no texture map.
+        OutputError: the file cannot be written.
+        ValueError: `faces` is not one face, or the animation's arrays do not fit together.
+    """
+    if len(faces) != 1:
+        raise ValueError(f"a GLB holds one face, not {len(faces)}: write them one by one")
+    if len(faces.head.expression_names) != BLENDSHAPES or faces.head.uv is None:
+        raise ModelError(f"head '{faces.head.name}' has no blendshapes and no texture map: GLB needs the open head")
+    buffer = GltfBuffer()
+    node: dict[str, Any] = {"mesh": 0, "name": "head"}
+    if not neutral_pose:
+        node["rotation"] = _quaternions(faces.rotation)[0].tolist()
+    scene: dict[str, Any] = {
+        "asset": {"version": "2.0", "generator": "OpenDDFA"},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [node],
+        "materials": [_material(name, texture is not None) for name in _PARTS],
+        "meshes": [
+            {
+                "name": "head",
+                "primitives": _primitives(faces, buffer),
+                "weights": faces.blendshapes[0].astype(float).tolist(),
+                "extras": {"targetNames": list(faces.head.expression_names)},
+            }
+        ],
+    }
+    if texture is not None:
+        picture = cv2.imencode(".png", texture.image[..., ::-1])[1].tobytes()
+        scene["images"] = [{"bufferView": buffer.view(picture), "mimeType": "image/png"}]
+        scene["samplers"] = [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}]
+        scene["textures"] = [{"source": 0, "sampler": 0}]
+    if animation is not None:
+        scene["animations"] = [_animation(animation, buffer)]
+    write_atomically(path, buffer.file(scene))
+
+
+def _primitives(faces: Faces, buffer: GltfBuffer) -> list[dict[str, Any]]:
+    head = faces.head
+    assert head.uv is not None and head.uv_triangles is not None
+    shape = head.decode(faces.identity, np.zeros((1, 0)))[0] * np.float32(_METRES)
+    normals = vertex_normals(shape, head.triangles)
+    normals[np.linalg.norm(normals, axis=1) < 0.5] = [0, 0, 1]
+    offsets = head.expression_basis * np.float32(_METRES)
+    result = []
+    for material, chosen in enumerate(_parts(head)):
+        corners = np.stack([head.triangles[chosen], head.uv_triangles[chosen]], axis=-1).reshape(-1, 2)
+        pairs, index = np.unique(corners, axis=0, return_inverse=True)
+        vertex = pairs[:, 0]
+        attributes = {
+            "POSITION": buffer.add(shape[vertex], "<f4", _VERTICES, bounds=True),
+            "NORMAL": buffer.add(normals[vertex], "<f4", _VERTICES),
+            # glTF counts v from the top.
+            "TEXCOORD_0": buffer.add(head.uv[pairs[:, 1]] * [1, -1] + [0, 1], "<f4", _VERTICES),
+        }
+        indices = buffer.add(index.ravel(), "<u4", _TRIANGLES)
+        targets = [{"POSITION": buffer.add_sparse(offset[vertex], _STILL)} for offset in offsets]
+        result.append({"attributes": attributes, "indices": indices, "material": material, "targets": targets})
+    return result
+
+
+def _parts(head: HeadModel) -> list[Bools]:
+    """The triangles (T,) of each part."""
+    left = np.ones(len(head.triangles), bool)
+    result = []
+    for regions, _, _ in _PARTS.values():
+        chosen = left.copy()
+        if regions:
+            chosen &= np.any([head.regions[name] for name in regions], axis=0)[head.triangles].all(axis=1)
+        left &= ~chosen
+        result.append(chosen)
+    return result
+
+
+def _material(name: str, textured: bool) -> dict[str, Any]:
+    _, roughness, colour = _PARTS[name]
+    look: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": roughness}
+    look |= {"baseColorTexture": {"index": 0}} if textured else {"baseColorFactor": [*colour, 1.0]}
+    return {"name": name, "pbrMetallicRoughness": look}
+
+
+def _animation(animation: GlbAnimation, buffer: GltfBuffer) -> dict[str, Any]:
+    count = len(animation.times)
+    shapes = ((BLENDSHAPES,), (3, 3), (3,))
+    arrays = (animation.weights, animation.rotations, animation.translations)
+    if not count or any(a.shape != (count, *s) for a, s in zip(arrays, shapes, strict=True)):
+        raise ValueError("an animation needs as many weights, rotations and translations as times, and at least one")
+    if (np.diff(np.asarray(animation.times, np.float32)) <= 0).any():
+        raise ValueError("the times of an animation must increase")
+    time = buffer.add(animation.times, "<f4", bounds=True)
+    outputs = {
+        "weights": np.ravel(animation.weights),
+        "rotation": _quaternions(animation.rotations),
+        "translation": animation.translations,
+    }
+    samplers = [{"input": time, "output": buffer.add(values, "<f4")} for values in outputs.values()]
+    channels = [{"sampler": k, "target": {"node": 0, "path": path}} for k, path in enumerate(outputs)]
+    return {"name": "face", "samplers": samplers, "channels": channels}
+
+
+def _quaternions(rotations: Floats) -> Any:
+    """Unit quaternions (T, 4) x, y, z, w, each on the side of the one before it, so that they blend the short way."""
+    from scipy.spatial.transform import Rotation
+
+    quaternions = Rotation.from_matrix(rotations).as_quat()
+    flips = np.cumprod(np.where((quaternions[1:] * quaternions[:-1]).sum(axis=1) < 0, -1, 1))
+    quaternions[1:] *= flips[:, None]
+    return quaternions
