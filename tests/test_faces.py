@@ -44,6 +44,29 @@ def test_landmarks_lie_on_the_dense_vertices(toy_head):
     np.testing.assert_allclose(faces.landmarks68, expected, atol=0.01)
 
 
+@given(st.integers(0, 500), st.sampled_from([PixelConvention.OPEN, PixelConvention.V1]))
+def test_without_pose_a_face_looks_ahead_in_its_place(toy_head, seed, convention):
+    faces, _ = make_faces(toy_head, seed=seed, convention=convention)
+    ahead = faces.without(pose=True)
+    np.testing.assert_allclose(ahead.euler_deg, 0, atol=1e-3)
+    np.testing.assert_allclose(ahead.scale, faces.scale, rtol=1e-5)
+    np.testing.assert_allclose(ahead.landmarks68.mean(axis=1), faces.landmarks68.mean(axis=1), atol=0.01)
+    shape = toy_head.decode(faces.identity, faces.expression) * (1, -1, 1) * faces.scale[:, None, None]
+    moved = ahead.vertices - shape
+    np.testing.assert_allclose(moved, np.broadcast_to(moved[:, :1], moved.shape), atol=0.02)
+
+
+def test_without_expression_the_rest_stays(toy_head):
+    faces, _ = make_faces(toy_head)
+    rest = faces.without(expression=True)
+    assert faces.expression.any() and not rest.expression.any()
+    np.testing.assert_array_equal(rest.identity, faces.identity)
+    np.testing.assert_allclose(rest.rotation, faces.rotation, atol=1e-6)
+    both = faces.without(pose=True, expression=True)
+    np.testing.assert_array_equal(both.params, rest.without(pose=True).params)
+    np.testing.assert_array_equal(faces.without().params, faces.params)
+
+
 def test_selection_and_iteration(toy_head):
     faces, _ = make_faces(toy_head)
     assert [len(face) for face in faces] == [1, 1, 1]
@@ -59,6 +82,7 @@ def test_no_faces(toy_head):
     assert faces.vertices.shape == (0, 80, 3) and faces.landmarks68.shape == (0, 68, 3)
     assert faces.euler_deg.shape == (0, 3) and faces.rotation.shape == (0, 3, 3)
     v2 = replace(faces, convention=PixelConvention.V2)
+    assert len(faces.without(pose=True, expression=True)) == 0
     assert v2.vertices.shape == (0, 80, 3) and v2.translation.shape == (0, 3)
 
 

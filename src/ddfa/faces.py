@@ -6,9 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
-from ddfa.arrays import Float32, Float64
+from ddfa.arrays import Float32, Float64, Floats
 from ddfa.errors import ModelError
-from ddfa.geometry.pose import WeakPerspective, decompose, euler_from_matrix
+from ddfa.geometry.pose import WeakPerspective, compose, decompose, euler_from_matrix
 from ddfa.head.linear import LinearPoints
 from ddfa.head.model import HeadModel
 from ddfa.regress.convention import PixelConvention
@@ -77,6 +77,27 @@ class Faces:
 
     def __iter__(self) -> Iterator["Faces"]:
         return (self[i] for i in range(len(self)))
+
+    def without(self, *, pose: bool = False, expression: bool = False) -> "Faces":
+        """Take what is of the moment out of the faces: how they are turned, what they express, or both.
+
+        Args:
+            pose: look straight ahead, at the same scale; the mean of the landmarks stays in its place.
+            expression: set all expression coefficients to 0.
+
+        Returns:
+            Faces of the same boxes and regions.
+        """
+        parts = self._parts
+        mimic = np.zeros_like(parts.expression) if expression else parts.expression
+        camera: Floats = parts.pose
+        if pose:
+            centre = self.head.landmark_points.decode(parts.identity, mimic).mean(axis=1)
+            scale = self._camera.scale
+            place = np.einsum("nij,nj->ni", camera[..., :3], centre) + camera[..., 3]
+            upright = np.broadcast_to(np.eye(3), (len(self), 3, 3))
+            camera = compose(scale, upright, place - scale[:, None] * centre)
+        return replace(self, params=self.layout.join(camera, parts.identity, mimic))
 
     @cached_property
     def _parts(self) -> ParamParts:

@@ -66,6 +66,26 @@ def test_default_files(run, files, samples: Path) -> None:
     assert files() == [*(f"astronaut_0.{s}" for s in ("json", "mat", "obj", "ply", "txt")), "astronaut_overlay.jpg"]
 
 
+def test_styles_of_the_overlay(run, samples: Path, tmp_path: Path) -> None:
+    pictures = []
+    for words in ([], ["--style", "mesh+landmarks+pose"], ["--style", "Depth"]):
+        assert run(samples / "astronaut.jpg", "--save", "overlay", *words)[0] == exits.OK
+        pictures.append(read_image(tmp_path / "out" / "astronaut_overlay.jpg"))
+    np.testing.assert_array_equal(pictures[0], pictures[1])
+    assert np.abs(pictures[0].astype(int) - pictures[2]).max() > 100
+
+
+def test_neutral_meshes(run, samples: Path, tmp_path: Path) -> None:
+    """The mesh files change, what was measured in the photo does not."""
+    found = {}
+    for words in ((), ("--pose", "neutral"), ("--expression", "neutral")):
+        run(samples / "astronaut.jpg", "--save", "ply,obj,mat,txt,json,crop", *words)
+        found[words] = {path.suffix: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    for words in list(found)[1:]:
+        changed = {suffix for suffix in found[()] if found[words][suffix] != found[()][suffix]}
+        assert changed == {".ply", ".obj", ".mat"}
+
+
 def test_refine_changes_the_region(run, samples: Path, tmp_path: Path) -> None:
     rois = []
     for words in ([], ["--refine"]):
@@ -166,6 +186,7 @@ def test_boxes_of_one_photo_for_several(run, samples: Path, tmp_path: Path) -> N
     [
         (["--save", "stl"], "choose from ply,obj"),
         (["--save", ","], "choose from ply,obj"),
+        (["--style", "mesh+ink"], "join some of landmarks, mesh"),
         (["--detector", "retina"], "choose yunet"),
         (["--detector", "dlib:/missing.dat"], "dlib"),
         (["--boxes", "/missing.bbox"], "cannot read the box file"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -15,11 +15,12 @@ from ddfa.arrays import UInt8
 from ddfa.commands.exits import FAILED, NOTHING_FOUND, OK
 from ddfa.detect.boxes import BoxFile
 from ddfa.errors import DDFAError, DetectorError, ImageError, OutputError
-from ddfa.export.faces import FACE_KINDS, FaceFiles
+from ddfa.export.faces import FACE_KINDS, MESH_KINDS, FaceFiles
 from ddfa.export.pictures import write_array, write_png16
 from ddfa.faces import Faces
 from ddfa.files import make_folder
 from ddfa.images import read_image, write_image
+from ddfa.render.styles import OverlayStyle, parse_style
 
 _SCENE_KINDS = ("overlay", "scene_depth", "scene_depth32", "scene_pncc")  # one file per photo
 _KINDS = (*FACE_KINDS, *_SCENE_KINDS)
@@ -35,6 +36,9 @@ def align(
     refine: bool = False,
     boxes: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     save: Annotated[str, tyro.conf.arg(metavar="KINDS")] = "ply,obj,mat,txt,json,overlay",
+    style: Annotated[str, tyro.conf.arg(metavar="STYLES")] = "mesh+landmarks+pose",
+    pose: Literal["photo", "neutral"] = "photo",
+    expression: Literal["photo", "neutral"] = "photo",
     threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
 ) -> int:
     """Find the faces of photos and write their 3D shape.
@@ -52,6 +56,10 @@ def align(
         save: which files, separated by commas: ply, obj, mat, txt, json, crop; maps: depth, depth8, depth32,
             normals, pncc, uvmap, regions, visibility, paf (docs/render.md); per photo: overlay, scene_depth,
             scene_depth32, scene_pncc.
+        style: what the overlay shows, joined by "+": landmarks, mesh, wireframe, pose, depth, normals, pncc, uv,
+            regions.
+        pose: neutral: the meshes look straight ahead.
+        expression: neutral: the faces of the meshes are at rest.
         threads: CPU threads of the network; all by default.
 
     Returns:
@@ -59,10 +67,12 @@ def align(
     """
     if not photos:
         raise ImageError("no photo given: ddfa align PHOTO...")
-    kinds = _parse_kinds(save)
+    kinds, overlay_style = _parse_kinds(save), parse_style(style)
     box_file = _read_box_file(boxes, photos)
     aligner = FaceAligner(model, detector=None if box_file else detector, threads=threads)
-    job = _Job(aligner, refine, box_file, kinds, make_folder(output))
+    job = _Job(
+        aligner, refine, box_file, kinds, make_folder(output), overlay_style, pose == "neutral", expression == "neutral"
+    )
     faces, failures = 0, 0
     for photo, name in _with_progress(list(zip(photos, _output_names(photos), strict=True))):
         try:
@@ -91,6 +101,9 @@ class _Job:
     boxes: BoxFile | None
     kinds: tuple[str, ...]
     folder: Path
+    style: OverlayStyle
+    without_pose: bool
+    without_expression: bool
 
     def run(self, photo: Path, name: str) -> int:
         """Align one photo, write its files, print its line; returns the number of faces."""
@@ -111,8 +124,9 @@ class _Job:
         if not len(faces):
             return []
         files = FaceFiles(faces, self.aligner.bundle, image, photo)
+        meshes = replace(files, faces=faces.without(pose=self.without_pose, expression=self.without_expression))
         written = [
-            files.write(kind, index, self.folder / f"{name}_{index}")
+            (meshes if kind in MESH_KINDS else files).write(kind, index, self.folder / f"{name}_{index}")
             for index in range(len(faces))
             for kind in self.kinds
             if kind in FACE_KINDS
@@ -137,7 +151,7 @@ class _Job:
                 write_image(path, FaceMaps(faces).pncc())
             case _:
                 path = self.folder / f"{name}_overlay.jpg"
-                write_image(path, draw_overlay(image, faces))
+                write_image(path, draw_overlay(image, faces, self.style))
         return path
 
 

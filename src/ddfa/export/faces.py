@@ -142,3 +142,4 @@ _WRITERS: Final[dict[str, _Kind]] = {
     "paf": _Kind("_paf.png", lambda f, i, path: write_image(path, f.paf(i))),
 }
 FACE_KINDS: Final = tuple(_WRITERS)
+MESH_KINDS: Final = ("ply", "obj", "mat")
