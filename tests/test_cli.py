@@ -41,7 +41,7 @@ def test_no_command_is_a_mistake(capsys, words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "named", "choices"),
     [
-        (["frobnicate"], "'frobnicate'", "align, video, head, replace, models"),
+        (["frobnicate"], "'frobnicate'", "align, video, head, replace, retarget, models"),
         (["--frobnicate"], "'--frobnicate'", "align"),
         (["models", "lst"], "'models lst'", "list, show, verify, import-3ddfa"),
     ],

@@ -38,6 +38,7 @@ COMMANDS: Final = (
     Command(("video",), "ddfa.commands.video:video", "faces followed through a video"),
     Command(("head", "show"), "ddfa.commands.head:show", "contact sheet of the head model"),
     Command(("replace",), "ddfa.commands.replace:replace", "one person's face on another's photo or video"),
+    Command(("retarget",), "ddfa.commands.retarget:retarget", "the open head, moved by the face of a video"),
     Command(("models", "list"), "ddfa.commands.models:list_models", "the model bundles at hand"),
     Command(("models", "show"), "ddfa.commands.models:show_model", "what a bundle is and how good"),
     Command(("models", "verify"), "ddfa.commands.models:verify_models", "check bundles against their SHA-256"),

@@ -1,0 +1,78 @@
+"""`ddfa retarget`: the open head with any texture, moved by the face of a video."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from ddfa.align import FaceAligner
+from ddfa.commands.exits import NOTHING_FOUND, OK
+from ddfa.commands.replace import checked_output, choose
+from ddfa.errors import ImageError
+from ddfa.images import read_image
+from ddfa.render.texture import unwrap_texture
+from ddfa.replace.avatar import PLAIN, Avatar
+from ddfa.replace.label import draw_label
+from ddfa.replace.provenance import VIDEO_TAGS
+
+
+def retarget(
+    files: tyro.conf.Positional[tuple[str, ...]] = (),
+    /,
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="OUT")] = None,
+    atlas: bool = False,
+    over: bool = False,
+    label: bool = False,
+    model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
+    threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
+) -> int:
+    """Move a head by somebody's pose and expression: ddfa retarget PHOTO VIDEO -o OUT.
+
+    Only with the consent of both people: docs/replace.md. The output says in its metadata that it is synthetic. Exit
+    code 0: done; 1: no face in the photo or the video, nothing is written; 2: something failed.
+
+    Args:
+        files: a photo of the person the head shall look like, then the video, folder of pictures or number of a camera.
+        output: the video to write, for instance .mp4.
+        atlas: the first file is a texture on the open head's atlas, not a photo.
+        over: draw the head over the video instead of before a plain ground.
+        label: write "SYNTHETIC FACE" into the picture.
+        model: folder or name of a model bundle; the shipped one by default.
+        threads: CPU threads of the network; all by default.
+
+    Returns:
+        The exit code.
+    """
+    from ddfa.video.frames import VideoWriter, open_video
+    from ddfa.video.track import FaceTracker
+
+    if len(files) != 2:
+        raise ImageError("name a photo and a video: ddfa retarget PHOTO VIDEO -o OUT")
+    out = checked_output(output, files)
+    image = read_image(files[0])
+    aligner = FaceAligner(model, threads=threads)
+    avatar = Avatar(aligner.head, image) if atlas else None
+    if avatar is None:
+        face = choose(aligner(image, refine=True), 0, files[0])
+        if face is None:
+            return NOTHING_FOUND
+        avatar = Avatar(aligner.head, unwrap_texture(image, face).image, face.identity[0])
+    frames, tracker, moved = open_video(files[1]), FaceTracker(aligner), 0
+    with VideoWriter(out, frames.size, frames.rate, sound=frames.sound, metadata=VIDEO_TAGS) as writer:
+        for frame in frames:
+            picture = frame.image.copy() if over else np.full_like(frame.image, PLAIN)
+            faces = [seen.faces for seen in tracker(frame) if seen.id == 0]
+            for driver in faces:
+                avatar.draw(picture, driver)
+            moved += bool(faces)
+            if label:
+                draw_label(picture)
+            writer.write(picture, frame.time)
+    if not moved:
+        out.unlink(missing_ok=True)
+        print(f"ddfa: {files[1]} shows no face: choose another video", file=sys.stderr)
+        return NOTHING_FOUND
+    print(f"{files[1]}: the head moves in {moved} of {writer.written} frames -> {out}")
+    return OK

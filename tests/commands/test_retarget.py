@@ -1,0 +1,52 @@
+"""`ddfa retarget`: a head moved by a video, or one clear error."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ddfa import FaceAligner, read_image
+from ddfa.cli import main
+from ddfa.errors import ImageError, ModelError
+from ddfa.replace.avatar import PLAIN, Avatar
+
+
+def test_the_head_moves_before_a_plain_ground(root: Path, tmp_path: Path, capsys) -> None:
+    av = pytest.importorskip("av", reason="needs the extra `video`")
+    from ddfa.video.frames import VideoWriter
+
+    photo = read_image(root / "samples" / "astronaut.jpg")[:300, :400]
+    clip, out = tmp_path / "clip.mp4", tmp_path / "out.mp4"
+    with VideoWriter(clip, (400, 300), 25) as writer:
+        for index in range(3):
+            writer.write(photo, index / 25)
+    words = ["retarget", str(root / "samples" / "grace_hopper.jpg"), str(clip), "-o", str(out), "--threads", "1"]
+    assert main(words) == 0
+    assert "moves in 3 of 3 frames" in capsys.readouterr().out
+    with av.open(str(out)) as container:
+        assert "DigitalSourceType" in container.metadata["comment"]
+        image = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+    away = np.abs(image - PLAIN).max(axis=2)
+    assert away[:20, :100].max() < 12 and away[100:150, 200:240].mean() > 25
+
+
+def test_the_texture_is_drawn_on_the_face_only(root: Path) -> None:
+    photo = read_image(root / "samples" / "astronaut.jpg")
+    aligner = FaceAligner(threads=1)
+    face = aligner(photo)[0]
+    image = photo.copy()
+    Avatar(aligner.head, np.full((64, 64, 3), (9, 200, 77), np.uint8)).draw(image, face)
+    x, y = face.landmarks68[0, 30, :2].astype(int)
+    assert tuple(image[y, x]) == (9, 200, 77)
+    assert np.array_equal(image[300:], photo[300:])
+
+
+def test_mistakes(root: Path, tmp_path: Path, toy_head, capsys) -> None:
+    assert main(["retarget", "a.jpg", "-o", str(tmp_path / "o.mp4")]) == 2
+    assert "PHOTO VIDEO" in capsys.readouterr().err
+    from dataclasses import replace
+
+    with pytest.raises(ModelError, match="no texture map"):
+        Avatar(replace(toy_head, uv=None, uv_triangles=None), np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(ImageError, match="square"):
+        Avatar(toy_head, np.zeros((8, 9, 3), np.uint8))
