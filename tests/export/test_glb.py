@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from ddfa.errors import ModelError, OutputError
+from ddfa.export.faces import FaceFiles
 from ddfa.export.glb import GlbAnimation, write_glb
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.head.model import HeadModel
+from ddfa.images import read_image
 from ddfa.render.texture import Texture
 
 from ..face_factory import place_faces
@@ -67,3 +69,12 @@ def test_what_cannot_be_written_is_named(face, toy_head, tmp_path):
     with pytest.raises(ValueError, match="increase"):
         write_glb(tmp_path / "b.glb", face, animation=frozen)
     assert not list(tmp_path.iterdir())
+
+
+def test_texture_kinds_are_written_by_name(face, toy_bundle, tmp_path):
+    photo = np.full((240, 320, 3), 90, np.uint8)
+    files = FaceFiles(face, toy_bundle, photo, tmp_path / "photo.jpg")
+    written = [files.write(kind, 0, tmp_path / "photo_0").name for kind in ("glb", "texture", "validity")]
+    assert written == ["photo_0.glb", "photo_0_texture.png", "photo_0_validity.png"]
+    assert read_image(tmp_path / "photo_0_texture.png").shape == (1024, 1024, 3)
+    assert document(tmp_path / "photo_0.glb")["images"][0]["mimeType"] == "image/png"

@@ -53,7 +53,8 @@ def align(
         detector: yunet, dlib, or dlib:FILE.dat for boxes with 68 landmarks.
         refine: regress twice, the second time on the region around the first result: slower, more accurate.
         boxes: .bbox, .txt or .json file of face boxes, instead of the detector.
-        save: which files, separated by commas: ply, obj, mat, txt, json, crop; maps: depth, depth8, depth32,
+        save: which files, separated by commas: ply, obj, mat, txt, json, crop; glb,
+            texture, validity (open head); maps: depth, depth8, depth32,
             normals, pncc, uvmap, regions, visibility, paf (docs/render.md); per photo: overlay, scene_depth,
             scene_depth32, scene_pncc.
         style: what the overlay shows, joined by "+": landmarks, mesh, wireframe, pose, depth, normals, pncc, uv,

@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+import numpy as np
+
 from ddfa.arrays import Float32, UInt8
 from ddfa.export.mesh import mesh_points, write_mat, write_obj, write_ply
 from ddfa.export.pictures import write_array, write_png16
@@ -18,6 +20,7 @@ from ddfa.regress.crop import cut_crops
 
 if TYPE_CHECKING:  # loaded when a map is drawn: Numba takes its time
     from ddfa.render.maps import FaceMaps
+    from ddfa.render.texture import Texture
     from ddfa.render.visibility import Visibility
 
 
@@ -72,6 +75,24 @@ class FaceFiles:
     def _maps(self) -> "dict[int, FaceMaps]":
         return {}
 
+    def texture(self, index: int) -> "Texture":
+        """Return the texture of one face; that of the last one is kept."""
+        from ddfa.render.texture import unwrap_texture
+
+        if index not in self._textures:
+            self._textures.clear()
+            self._textures[index] = unwrap_texture(self.image, self.faces[index])
+        return self._textures[index]
+
+    def validity8(self, index: int) -> UInt8:
+        """Return the validity of the texture, (S, S, 3) uint8: 255 seen, 127 mirrored, 0 in-painted."""
+        grey = (255 * self.texture(index).validity).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+
+    @cached_property
+    def _textures(self) -> "dict[int, Texture]":
+        return {}
+
     def visibility(self, index: int) -> "Visibility":
         """Return which vertices and landmarks of one face the photo shows."""
         from ddfa.render.visibility import face_visibility
@@ -116,6 +137,12 @@ def _write_record(files: FaceFiles, index: int, path: Path) -> None:
     write_record(path, record)
 
 
+def _write_glb(files: FaceFiles, index: int, path: Path) -> None:
+    from ddfa.export.glb import write_glb
+
+    write_glb(path, files.faces[index], files.texture(index))
+
+
 class _Kind(NamedTuple):
     ending: str
     write: "_Writer"
@@ -131,6 +158,9 @@ _WRITERS: Final[dict[str, _Kind]] = {
     "txt": _Kind(".txt", lambda f, i, path: write_landmarks(path, f.faces.landmarks68[i])),
     "json": _Kind(".json", _write_record),
     "crop": _Kind("_crop.png", lambda f, i, path: write_image(path, f.crop(i))),
+    "glb": _Kind(".glb", _write_glb),
+    "texture": _Kind("_texture.png", lambda f, i, path: write_image(path, f.texture(i).image)),
+    "validity": _Kind("_validity.png", lambda f, i, path: write_image(path, f.validity8(i))),
     "depth": _Kind("_depth.png", lambda f, i, path: write_png16(path, f.maps(i).depth16())),
     "depth8": _Kind("_depth8.png", lambda f, i, path: write_image(path, f.maps(i).depth8())),
     "depth32": _Kind("_depth.npy", lambda f, i, path: write_array(path, f.maps(i).depth)),
