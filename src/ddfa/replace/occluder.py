@@ -31,8 +31,9 @@ def find_occluders(target: UInt8, expected: Float32, face: Float32, guarded: Flo
     factor = min(1.0, _WORK / max(height, width))
     size = max(1, round(width * factor)), max(1, round(height * factor))
     small = np.asarray(cv2.resize(target, size, interpolation=cv2.INTER_AREA), np.uint8)
-    wanted, inside, guard = (
-        np.asarray(cv2.resize(a, size, interpolation=cv2.INTER_AREA), np.float32) for a in (expected, face, guarded)
+    inside = np.asarray(cv2.resize(face, size, interpolation=cv2.INTER_AREA), np.float32)
+    wanted, guard = (  # smooth: what lies between pixels need not be averaged
+        np.asarray(cv2.resize(a, size, interpolation=cv2.INTER_NEAREST), np.float32) for a in (expected, guarded)
     )
     soft = cv2.GaussianBlur(small, (0, 0), 1.0)
     away = log_colours(soft) - wanted

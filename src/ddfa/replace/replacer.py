@@ -127,7 +127,9 @@ class Replacer:
 
 
 def _shoulder(colours: Float32, white: float) -> Float32:
-    """Bend colours in [0, ...) smoothly below `white`, as film does."""
+    """Bend colours in [0, ...) smoothly below `white`, as film does, in place."""
     knee = 0.8 * white
     room = white - knee
-    return np.asarray(np.where(colours > knee, white - room * np.exp((knee - colours) / room), colours), np.float32)
+    bright = colours > knee
+    colours[bright] = white - room * np.exp((knee - colours[bright]) / room)
+    return colours

@@ -18,6 +18,8 @@ _ROUNDS: Final = 5
 _INLIER: Final = 0.16  # residual at which a place loses most of its say
 _EVERY: Final = 4  # vertex counts
 
+_LOGARITHMS: Final = np.log(np.maximum(np.arange(256) / 255, _DARKEST)).astype(np.float32)
+
 
 class ToneBasis:
     """Smooth functions over a face: harmonics of the normals, as light makes them, and some soft spots.
@@ -77,6 +79,8 @@ def contrast(values: Float32, trust: Float32) -> Float32:
 
 def log_colours(picture: Any) -> Float32:
     """Logarithms of RGB in [0, 255]."""
+    if picture.dtype == np.uint8:
+        return np.asarray(_LOGARITHMS[picture], np.float32)
     return np.asarray(np.log(np.maximum(np.asarray(picture, np.float32) / 255, _DARKEST)), np.float32)
 
 

@@ -62,7 +62,7 @@ class View:
         canvas = Canvas.around(shape, limit)
         return View(surface, tone, canvas, canvas.cut(image), canvas.points(shape), memory or Memory())
 
-    @property
+    @cached_property
     def size(self) -> float:
         """Height of the face, canvas px."""
         return float(np.hypot(*np.ptp(self.shape[:, :2], axis=0)) / np.sqrt(2))
