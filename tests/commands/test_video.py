@@ -28,7 +28,7 @@ def test_video_and_data(clip: Path, tmp_path: Path, capfd) -> None:
 
     out, data = tmp_path / "out.mp4", tmp_path / "out.jsonl"
     assert main(["video", str(clip), "-o", str(out), "--data", str(data), "--style", "landmarks"]) == exits.OK
-    assert "6 frames, 1 tracks" in capfd.readouterr().out
+    assert "6 frames, 1 track, a face in 6 frames, 0 cuts" in capfd.readouterr().out
     assert len(list(open_video(out))) == 6
     records = [json.loads(line) for line in data.read_text().splitlines()]
     assert [record["frame"] for record in records] == list(range(6))
@@ -53,3 +53,55 @@ def test_bad_words_and_no_face(clip: Path, tmp_path: Path, capfd) -> None:
     write_image(tmp_path / "blank" / "1.png", np.full((50, 60, 3), 90, np.uint8))
     words = [str(tmp_path / "blank"), "-o", str(tmp_path / "o.mp4")]
     assert main(["video", *words]) == exits.NOTHING_FOUND
+
+
+def glb_document(path: Path) -> tuple[dict, bytes]:
+    content = path.read_bytes()
+    size = int.from_bytes(content[12:16], "little")
+    return json.loads(content[20 : 20 + size]), content[28 + size :]
+
+
+def values_of(document: dict, binary: bytes, accessor: int) -> np.ndarray:
+    known = document["accessors"][accessor]
+    width = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}[known["type"]]
+    start = document["bufferViews"][known["bufferView"]].get("byteOffset", 0) + known.get("byteOffset", 0)
+    return np.frombuffer(binary, "<f4", known["count"] * width, start).reshape(known["count"], width)
+
+
+def test_animated_head(clip: Path, tmp_path: Path) -> None:
+    glb, data = tmp_path / "head.glb", tmp_path / "head.jsonl"
+    assert main(["video", str(clip), "--glb", str(glb), "--data", str(data)]) == exits.OK
+    document, binary = glb_document(glb)
+    records = [json.loads(line) for line in data.read_text().splitlines()]
+    animation = document["animations"][0]
+    found = {}
+    for channel in animation["channels"]:
+        sampler = animation["samplers"][channel["sampler"]]
+        times = values_of(document, binary, sampler["input"])[:, 0]
+        np.testing.assert_allclose(times, [record["time"] for record in records], atol=1e-5)
+        found[channel["target"]["path"]] = values_of(document, binary, sampler["output"])
+    weights = found["weights"].reshape(6, 52)
+    np.testing.assert_allclose(weights, [record["blendshapes"] for record in records], atol=1e-4)
+    x, y, z, w = found["rotation"].T
+    np.testing.assert_allclose(2 * (x * z + y * w), [record["rotation"][2] for record in records], atol=1e-4)
+    step = np.diff([record["translation"][0] for record in records]).sum()
+    scale = np.median([record["scale"] for record in records])
+    np.testing.assert_allclose(found["translation"][-1, 0], 1e-3 * step / scale, rtol=1e-3)
+    assert 0.005 < found["translation"][-1, 0] < 0.05  # 10 px to the right, in metres
+    assert "images" in document
+
+
+def test_animated_head_of_nobody(clip: Path, tmp_path: Path, capfd) -> None:
+    from ddfa.images import write_image
+
+    (tmp_path / "blank").mkdir()
+    write_image(tmp_path / "blank" / "1.png", np.full((50, 60, 3), 90, np.uint8))
+    glb = tmp_path / "o.glb"
+    assert main(["video", str(tmp_path / "blank"), "--glb", str(glb)]) == exits.NOTHING_FOUND
+    assert "1 frame, 0 tracks" in (told := capfd.readouterr().out) and "->" not in told
+    assert main(["video", str(clip), "--glb", str(glb), "--track", "7", "--limit", "2"]) == exits.FAILED
+    assert "the video has 0" in capfd.readouterr().err
+    for words in (["--glb", str(tmp_path / "o.obj")], ["--track", "1"], ["--glb", str(tmp_path / "none" / "o.glb")]):
+        assert main(["video", str(clip), *words]) == exits.FAILED
+        assert len(capfd.readouterr().err.splitlines()) == 1
+    assert not list(tmp_path.glob("*.glb"))

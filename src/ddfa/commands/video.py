@@ -18,6 +18,7 @@ from ddfa.errors import OutputError, VideoError
 from ddfa.faces import Faces
 from ddfa.render.overlay import draw_overlay
 from ddfa.render.styles import EMPTY_STYLE, OverlayStyle, parse_style
+from ddfa.video.animation import AnimationWriter
 from ddfa.video.camera import Window
 from ddfa.video.frames import Frame, FrameSource, VideoWriter, open_video
 from ddfa.video.records import RecordWriter
@@ -32,6 +33,8 @@ def video(
     /,
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None,
     data: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    glb: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    track: Annotated[int | None, tyro.conf.arg(metavar="ID")] = None,
     show: bool = False,
     style: Annotated[str, tyro.conf.arg(metavar="WORDS")] = "mesh+landmarks",
     smooth: bool = True,
@@ -51,7 +54,9 @@ def video(
         source: a video, a folder or pattern of pictures, or the number of a camera.
         output: the drawn video: .mp4, .mov, .mkv or .webm.
         data: what was found in every frame: .jsonl or .parquet.
-        show: show the frames in a window (q closes it); what a camera does without --output and --data.
+        glb: one face as an animated, textured head: .glb.
+        track: id of the face for --glb; by default the one that is largest and longest in view.
+        show: show the frames in a window (q closes it); what a camera does without --output, --data and --glb.
         style: what is drawn, joined by +: mesh, landmarks, pose, wireframe and more (docs/outputs.md); or none.
         smooth: settle the identity and smooth pose and expression.
         look_ahead: frames the smoothing looks ahead, for no lag; 4 by default, 0 for a camera.
@@ -68,9 +73,14 @@ def video(
     if detect_every < 1 or (look_ahead or 0) < 0 or limit < 0:
         raise VideoError("--detect-every is 1 or more, --look-ahead and --limit are 0 or more")
     frames = open_video(source, rate)
-    show = show or (frames.live and output is None and data is None)
-    if output is None and data is None and not show:
-        raise OutputError("nothing to write: name a video with -o, a file of numbers with --data, or --show it")
+    if track is not None and glb is None:
+        raise OutputError("--track says which face goes into the GLB: name that with --glb")
+    outputs = [path for path in (output, data, glb) if path is not None]
+    show = show or (frames.live and not outputs)
+    if not (outputs or show):
+        raise OutputError(
+            "nothing to write: name a video with -o, numbers with --data, a head with --glb, or --show it"
+        )
     ahead = look_ahead if look_ahead is not None else 0 if frames.live else _LOOK_AHEAD
     aligner = FaceAligner(model, threads=threads)
     draw = _Drawer(aligner, drawn)
@@ -82,16 +92,19 @@ def video(
             sinks.append(stack.enter_context(_Data(data)))
         if output is not None:
             sinks.append(stack.enter_context(_Drawing(output, frames, draw, whole=not limit)))
+        if glb is not None:
+            sinks.append(stack.enter_context(_Animation(glb, aligner.head, track)))
         if show:
             sinks.append(stack.enter_context(_Live(frames.name, draw)))
         try:
             for frame, faces in tracker.follow(_watched(frames, limit)):
+                go_on = all(sink.take(frame, faces) for sink in sinks)  # the window, which may end it, comes last
                 report.take(faces)
-                if not all(sink.take(frame, faces) for sink in sinks):  # the window, which may end it, comes last
+                if not go_on:
                     break
         except KeyboardInterrupt:
             report.interrupted = True
-    written = ", ".join(str(path) for path in (output, data) if path)
+    written = ", ".join(str(path) for path in outputs if path != glb or report.ids)
     print(report.line(frames, tracker) + (f" -> {written}" if written else ""))
     if report.interrupted:
         print("ddfa video: interrupted; what was done is written", file=sys.stderr)
@@ -114,10 +127,15 @@ class _Report:
         self.ids.update(face.id for face in faces)
 
     def line(self, source: FrameSource, tracker: FaceTracker) -> str:
-        parts = [f"{self.frames} frames", f"{len(self.ids)} tracks", f"a face in {self.shown} frames"]
-        parts.append(f"{tracker.follower.cuts} cuts")
-        parts += [f"{source.skipped} damaged frames skipped"] * bool(source.skipped)
+        parts = [_counted(self.frames, "frame"), _counted(len(self.ids), "track")]
+        parts += [f"a face in {_counted(self.shown, 'frame')}", _counted(tracker.follower.cuts, "cut")]
+        parts += [f"{_counted(source.skipped, 'damaged frame')} skipped"] * bool(source.skipped)
         return f"{source.name}: {', '.join(parts)}"
+
+
+def _counted(number: int, thing: str) -> str:
+    """A number of things: "1 frame", "2 frames"."""
+    return f"{number} {thing}" + "s" * (number != 1)
 
 
 class _Sink(Protocol):
@@ -132,6 +150,14 @@ class _Data(RecordWriter):
     def take(self, frame: Frame, faces: list[TrackedFace]) -> bool:
         for face in faces:
             self.write(frame, face)
+        return True
+
+
+class _Animation(AnimationWriter):
+    """The animated head."""
+
+    def take(self, frame: Frame, faces: list[TrackedFace]) -> bool:
+        self.add(frame, faces)
         return True
 
 
