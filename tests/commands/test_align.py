@@ -72,6 +72,8 @@ def test_styles_of_the_overlay(run, samples: Path, tmp_path: Path) -> None:
         assert run(samples / "astronaut.jpg", "--save", "overlay", *words)[0] == exits.OK
         pictures.append(read_image(tmp_path / "out" / "astronaut_overlay.jpg"))
     np.testing.assert_array_equal(pictures[0], pictures[1])
+    assert run(samples / "astronaut.jpg", "--save", "sheet")[0] == exits.OK
+    assert (tmp_path / "out" / "astronaut_sheet.jpg").is_file()
     assert np.abs(pictures[0].astype(int) - pictures[2]).max() > 100
 
 

@@ -22,7 +22,7 @@ from ddfa.files import make_folder
 from ddfa.images import read_image, write_image
 from ddfa.render.styles import OverlayStyle, parse_style
 
-_SCENE_KINDS = ("overlay", "scene_depth", "scene_depth32", "scene_pncc")  # one file per photo
+_SCENE_KINDS = ("overlay", "sheet", "scene_depth", "scene_depth32", "scene_pncc")  # one file per photo
 _KINDS = (*FACE_KINDS, *_SCENE_KINDS)
 _PROGRESS_FROM = 5  # photos; fewer are over before a bar says anything
 
@@ -55,8 +55,8 @@ def align(
         boxes: .bbox, .txt or .json file of face boxes, instead of the detector.
         save: which files, separated by commas: ply, obj, mat, txt, json, crop; glb,
             texture, validity (open head); maps: depth, depth8, depth32,
-            normals, pncc, uvmap, regions, visibility, paf (docs/render.md); per photo: overlay, scene_depth,
-            scene_depth32, scene_pncc.
+            normals, pncc, uvmap, regions, visibility, paf (docs/render.md); per photo: overlay, sheet,
+            scene_depth, scene_depth32, scene_pncc.
         style: what the overlay shows, joined by "+": landmarks, mesh, wireframe, pose, depth, normals, pncc, uv,
             regions.
         pose: neutral: the meshes look straight ahead.
@@ -139,6 +139,7 @@ class _Job:
         # Imported here: Numba takes its time.
         from ddfa.render.maps import FaceMaps
         from ddfa.render.overlay import draw_overlay
+        from ddfa.render.sheet import draw_sheet
 
         match kind:
             case "scene_depth":
@@ -150,6 +151,9 @@ class _Job:
             case "scene_pncc":
                 path = self.folder / f"{name}_pncc.png"
                 write_image(path, FaceMaps(faces).pncc())
+            case "sheet":
+                path = self.folder / f"{name}_sheet.jpg"
+                write_image(path, draw_sheet(image, faces))
             case _:
                 path = self.folder / f"{name}_overlay.jpg"
                 write_image(path, draw_overlay(image, faces, self.style))
