@@ -6,6 +6,7 @@ import pytest
 
 from ddfa.align import FaceAligner
 from ddfa.geometry.pose import published_euler, published_rotation
+from ddfa.render.maps import published_depth
 
 PHOTOS = ["one_face", "two_faces", "three_profiles"]
 
@@ -31,6 +32,16 @@ def test_v2_mb1(v2_mb1, golden, photo, name):
     pose = faces.params[:, :12].reshape(-1, 3, 4)
     angles = published_euler(published_rotation(pose))
     np.testing.assert_allclose(angles, golden[f"{name}.pose_repo_formula"], atol=1e-3)
+
+
+def test_published_depth_picture(v2_mb1, golden, photo):
+    faces = FaceAligner(v2_mb1)(photo("one_face"), boxes=golden["one_face.boxes"])
+    expected = golden["one_face.depth_u8"].astype(int)
+    ours = published_depth(faces).astype(int)
+    assert ours.shape == expected.shape
+    # Published, a pixel on an edge may go to either triangle, or to none.
+    assert (np.abs(ours - expected) <= 1).mean() > 0.9999
+    assert ours.max() > 250 and (ours > 0).mean() > 0.1
 
 
 def test_v2_mb05_from_its_checkpoint(v2_mb05, photo):

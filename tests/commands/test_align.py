@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -15,6 +16,7 @@ from ddfa.commands.align import _output_names
 from ddfa.images import read_image, write_image
 
 ALL_KINDS = "ply,obj,mat,txt,json,overlay,crop"
+MAP_KINDS = "depth,depth8,depth32,normals,pncc,uvmap,regions,visibility,paf,scene_depth,scene_depth32,scene_pncc"
 
 
 @pytest.fixture
@@ -86,6 +88,51 @@ def test_neutral_meshes(run, samples: Path, tmp_path: Path) -> None:
     for words in list(found)[1:]:
         changed = {suffix for suffix in found[()] if found[words][suffix] != found[()][suffix]}
         assert changed == {".ply", ".obj", ".mat"}
+
+
+@pytest.fixture(scope="session")
+def maps_of_samples(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every map of a photo with two faces, by the shipped model."""
+    folder = tmp_path_factory.mktemp("maps")
+    words = [str(samples / "two_people.jpg"), "--save", f"json,{MAP_KINDS}", "-o", str(folder), "--threads", "1"]
+    assert main(["align", *words]) == exits.OK
+    return folder
+
+
+def test_every_map_is_written_as_large_as_the_photo(maps_of_samples: Path, samples: Path) -> None:
+    size = read_image(samples / "two_people.jpg").shape[:2]
+    colours, depths = ("normals", "pncc", "regions"), ("depth", "depth8")
+    per_face = [*(f"{kind}.png" for kind in (*colours, *depths, "uvmap", "paf")), "depth.npy", "visibility.npy"]
+    expected = [f"two_people_{i}_{name}" for i in (0, 1) for name in per_face]
+    expected += ["two_people_0.json", "two_people_1.json"]
+    expected += [f"two_people_{name}" for name in ("depth.png", "depth.npy", "pncc.png")]
+    assert sorted(path.name for path in maps_of_samples.iterdir()) == sorted(expected)
+    for path in maps_of_samples.glob("*.png"):
+        pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        kind = path.stem.rsplit("_", 1)[1]
+        assert pixels.dtype == (np.uint16 if kind in ("depth", "uvmap") else np.uint8), path.name
+        assert pixels.shape[:2] == ((192, 192) if kind == "paf" else size), path.name
+        assert pixels.shape[2:] == (() if kind in depths else (3,)), path.name
+        assert pixels.any() and (kind == "paf" or not pixels.all(axis=-1).all()), path.name
+    for index in (0, 1):
+        shown = np.load(maps_of_samples / f"two_people_{index}_visibility.npy")
+        assert shown.dtype == bool and 0.1 < shown.mean() < 0.9
+
+
+def test_depth_as_picture_is_depth_as_numbers(maps_of_samples: Path) -> None:
+    for index in (0, 1):
+        low, high = json.loads((maps_of_samples / f"two_people_{index}.json").read_text())["depth_range"]
+        z = np.load(maps_of_samples / f"two_people_{index}_depth.npy")
+        stored = cv2.imread(str(maps_of_samples / f"two_people_{index}_depth.png"), cv2.IMREAD_UNCHANGED)
+        seen = stored > 0
+        np.testing.assert_array_equal(seen, np.isfinite(z))
+        decoded = low + (stored[seen] - 1.0) / 65534 * (high - low)
+        np.testing.assert_allclose(decoded, z[seen], atol=(high - low) / 60000)
+
+
+def test_a_map_the_head_model_cannot_give(run, files, samples: Path) -> None:
+    code, _, err = run(samples / "astronaut.jpg", "--save", "uvmap,txt")
+    assert code == exits.FAILED and len(err) == 1 and "no texture coordinates" in err[0]
 
 
 def test_refine_changes_the_region(run, samples: Path, tmp_path: Path) -> None:
@@ -189,6 +236,7 @@ def test_boxes_of_one_photo_for_several(run, samples: Path, tmp_path: Path) -> N
         (["--save", "stl"], "choose from ply,obj"),
         (["--save", ","], "choose from ply,obj"),
         (["--style", "mesh+ink"], "join some of landmarks, mesh"),
+        (["--save", "depth,depth64"], "does not know 'depth64': choose from"),
         (["--detector", "retina"], "choose yunet"),
         (["--detector", "dlib:/missing.dat"], "dlib"),
         (["--boxes", "/missing.bbox"], "cannot read the box file"),

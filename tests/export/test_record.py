@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ddfa.export import face_record, write_landmarks, write_record, write_roi
+from ddfa.export.faces import FaceFiles
 from ddfa.head.model import HeadModel
 
 from ..face_factory import place_faces
@@ -68,6 +69,18 @@ def test_every_key_is_documented(record: dict, root: Path) -> None:
     page = (root / "docs" / "outputs.md").read_text()
     for key in record:
         assert f"`{key}`" in page, f"docs/outputs.md does not explain {key}"
+
+
+def test_the_file_tells_what_is_seen_and_how_deep(faces, toy_bundle, tmp_path: Path, root: Path) -> None:
+    files = FaceFiles(faces, toy_bundle, np.zeros((240, 320, 3), np.uint8), Path("x.jpg"))
+    record = json.loads(files.write("json", 1, tmp_path / "face_1").read_text())
+    z = faces.vertices[1, :, 2]
+    np.testing.assert_array_equal(np.float32(record["depth_range"]), [z.min(), z.max()])
+    seen = record["visibility68"]
+    assert len(seen) == 68 and {type(value) for value in seen} == {bool}
+    assert seen[30] and seen[13] and not seen[2], "yaw 30 hides the subject's right jaw"
+    page = (root / "docs" / "outputs.md").read_text()
+    assert "`visibility68`" in page and "`depth_range`" in page
 
 
 def test_landmark_text(tmp_path: Path, faces) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Final, NamedTuple
 
+import cv2
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, Floats
@@ -10,9 +11,11 @@ from ddfa.render.rasterize import rasterize, vertex_normals
 
 _SIDE: Final = 320  # px of the depth buffer, so that the answer does not depend on the size of the photo
 _Y_UP: Final = np.array([1, -1, 1], np.float32)
-# Points of lids and lips lie in folds and jaw points on the outline, whose normals turn away: landmarks count as seen
-# if no more than this lies before them, px of the depth buffer (6 mm of an open head).
-_FOLD: Final = 8.0
+# Points of lids and lips lie in folds, and jaw points on or just behind the outline, whose normals turn away: landmarks
+# count as seen if beside them (1.5 mm of an open head) no more than a fold (6 mm) lies before them. A surface so steep
+# that it runs along the line of sight would otherwise hide its own points.
+_BESIDE: Final = 2  # px of the depth buffer
+_FOLD: Final = 8.0  # px of the depth buffer
 
 
 class Visibility(NamedTuple):
@@ -47,10 +50,11 @@ def face_visibility(face: Faces) -> Visibility:
     placed = [np.column_stack([(p[:, :2] - low) * scale + 2, p[:, 2] * scale]) for p in (points, landmarks)]
     depth = rasterize(np.asarray(placed[0], np.float32), head.triangles, _SIDE, _SIDE).depth
     facing = vertex_normals(points * _Y_UP, head.triangles)[:, 2]
+    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _BESIDE + 1, 2 * _BESIDE + 1))
     return Visibility(
         # Within a pixel a slanted surface spans some depth.
         inside[0] & (facing > 0) & (_covering(placed[0], depth) < 0.8 + 0.8 / np.maximum(facing, 0.2)),
-        inside[1] & (_covering(placed[1], depth) < _FOLD),
+        inside[1] & (_covering(placed[1], cv2.erode(depth, reach)) < _FOLD),
     )
 
 
