@@ -12,7 +12,7 @@ from ddfa.export.pictures import write_png16
 from ddfa.head.model import HeadModel
 from ddfa.render.maps import REGION_COLOURS, FaceMaps, ncc_codes, published_depth, scene_vertices
 from ddfa.render.paf import pose_adaptive_feature
-from ddfa.render.visibility import face_visibility
+from ddfa.render.visibility import face_visibility, nearest_surface
 
 from ..face_factory import place_faces
 
@@ -76,6 +76,18 @@ def test_landmarks_of_the_far_side_are_hidden_and_no_others(open_head: HeadModel
     assert not shown[list(hidden)].any() and shown[list(seen)].all()
     mirrored = face_visibility(place_faces(open_head, [(-yaw, 0, 0)])).landmarks68[:17][::-1]
     assert (mirrored != shown[:17]).sum() <= 1, "the subject's left is hidden the same way"
+
+
+def test_the_nearest_surface_is_that_of_the_rasteriser(open_head: HeadModel) -> None:
+    faces = place_faces(open_head, [(35, 10, 5)])
+    raster = FaceMaps(faces).raster
+    rows, columns = np.mgrid[4:236:12, 4:236:12]
+    nearest = nearest_surface(np.stack([columns, rows], axis=-1), faces.vertices[0], open_head.triangles)
+    depth = raster.depth[rows, columns]
+    assert ((nearest > -np.inf) == (depth > -np.inf)).mean() > 0.995 and (depth > -np.inf).sum() > 50
+    both = (nearest > -np.inf) & (depth > -np.inf)
+    difference = np.abs(nearest[both] - depth[both])
+    assert np.median(difference) < 0.02 and (difference < 0.5).mean() > 0.98
 
 
 def test_half_of_a_frontal_head_is_seen_and_nothing_outside(open_head: HeadModel) -> None:

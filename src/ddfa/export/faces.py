@@ -17,11 +17,11 @@ from ddfa.faces import Faces
 from ddfa.images import write_image
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.crop import cut_crops
+from ddfa.render.visibility import landmark_visibility, vertex_visibility
 
 if TYPE_CHECKING:  # loaded when a map is drawn: Numba takes its time
     from ddfa.render.maps import FaceMaps
     from ddfa.render.texture import Texture
-    from ddfa.render.visibility import Visibility
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,6 @@ class FaceFiles:
     def _textures(self) -> "dict[int, Texture]":
         return {}
 
-    def visibility(self, index: int) -> "Visibility":
-        """Return which vertices and landmarks of one face the photo shows."""
-        from ddfa.render.visibility import face_visibility
-
-        return face_visibility(self.faces[index])
-
     def paf(self, index: int, kernel: int = 3) -> UInt8:
         """Return the pose adaptive feature of one face, see `ddfa.render.paf`."""
         from ddfa.render.paf import pose_adaptive_feature
@@ -130,9 +124,8 @@ def _write_obj(files: FaceFiles, index: int, path: Path) -> None:
 
 def _write_record(files: FaceFiles, index: int, path: Path) -> None:
     record = face_record(files.faces, index, files.bundle, files.image_path)
-    shown = files.visibility(index)
     z = files.faces.vertices[index, :, 2]
-    record["visibility68"] = shown.landmarks68.tolist()
+    record["visibility68"] = landmark_visibility(files.faces[index]).tolist()
     record["depth_range"] = [float(str(value)) for value in (z.min(), z.max())]
     write_record(path, record)
 
@@ -168,7 +161,7 @@ _WRITERS: Final[dict[str, _Kind]] = {
     "pncc": _Kind("_pncc.png", lambda f, i, path: write_image(path, f.maps(i).pncc())),
     "uvmap": _Kind("_uvmap.png", lambda f, i, path: write_png16(path, f.maps(i).uv16())),
     "regions": _Kind("_regions.png", lambda f, i, path: write_image(path, f.maps(i).regions())),
-    "visibility": _Kind("_visibility.npy", lambda f, i, path: write_array(path, f.visibility(i).vertices)),
+    "visibility": _Kind("_visibility.npy", lambda f, i, path: write_array(path, vertex_visibility(f.faces[i]))),
     "paf": _Kind("_paf.png", lambda f, i, path: write_image(path, f.paf(i))),
 }
 FACE_KINDS: Final = tuple(_WRITERS)

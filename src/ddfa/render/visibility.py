@@ -2,20 +2,22 @@
 
 from typing import Final, NamedTuple
 
-import cv2
 import numpy as np
 
-from ddfa.arrays import Bools, Float32, Floats
+from ddfa.arrays import Bools, Float32, Floats, Int32
 from ddfa.faces import Faces
-from ddfa.render.rasterize import rasterize, vertex_normals
 
-_SIDE: Final = 320  # px of the depth buffer, so that the answer does not depend on the size of the photo
+# All lengths below are px of a head enlarged to this height or width, so that the size of the photo does not matter;
+# 4 px are 3 mm of an open head.
+_SIDE: Final = 320
+_MARGIN: Final = 2
 _Y_UP: Final = np.array([1, -1, 1], np.float32)
 # Points of lids and lips lie in folds, and jaw points on or just behind the outline, whose normals turn away: landmarks
-# count as seen if beside them (1.5 mm of an open head) no more than a fold (6 mm) lies before them. A surface so steep
-# that it runs along the line of sight would otherwise hide its own points.
-_BESIDE: Final = 2  # px of the depth buffer
-_FOLD: Final = 8.0  # px of the depth buffer
+# count as seen if at or beside them no more than a fold lies before them. A surface so steep that it runs along the
+# line of sight would otherwise hide its own points.
+_FOLD: Final = 8.0
+_BESIDE: Final = 2.0
+_LOOKS: Final = _BESIDE * np.array([[0, 0], *((np.cos(a), np.sin(a)) for a in np.arange(8) * np.pi / 4)])
 
 
 class Visibility(NamedTuple):
@@ -31,7 +33,7 @@ class Visibility(NamedTuple):
 
 
 def face_visibility(face: Faces) -> Visibility:
-    """Find what is seen of a face, with a z-buffer; other faces and things before it are not known of.
+    """Find what is seen of a face; other faces and things before it are not known of.
 
     Args:
         face: one face; of several, the first is taken.
@@ -39,30 +41,76 @@ def face_visibility(face: Faces) -> Visibility:
     Returns:
         The visible vertices and landmarks. A head model without triangles hides nothing.
     """
-    head, points = face.head, np.asarray(face.vertices[0], np.float32)
-    corners, weights = head.landmark_vertices, head.landmark_weights[..., None]
-    landmarks = (points[corners] * weights).sum(axis=1)  # the z origin of `landmarks68` may be another (V2)
-    inside = [_inside(p, face.image_size) for p in (points, landmarks)]
+    return Visibility(vertex_visibility(face), landmark_visibility(face))
+
+
+def landmark_visibility(face: Faces) -> Bools:
+    """Find the landmarks that are seen, (68,) bool, see `face_visibility`; without Numba, which takes time to load."""
+    head, vertices = face.head, np.asarray(face.vertices[0], np.float32)
+    # The z origin of `landmarks68` may be another (V2).
+    points = (vertices[head.landmark_vertices] * head.landmark_weights[..., None]).sum(axis=1)
+    inside = _inside(points, face.image_size)
     if not len(head.triangles):
-        return Visibility(*inside)
-    low = points[:, :2].min(axis=0)
-    scale = (_SIDE - 5) / max(float(np.ptp(points[:, :2], axis=0).max()), 1e-6)
-    placed = [np.column_stack([(p[:, :2] - low) * scale + 2, p[:, 2] * scale]) for p in (points, landmarks)]
-    depth = rasterize(np.asarray(placed[0], np.float32), head.triangles, _SIDE, _SIDE).depth
-    facing = vertex_normals(points * _Y_UP, head.triangles)[:, 2]
-    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _BESIDE + 1, 2 * _BESIDE + 1))
-    return Visibility(
-        # Within a pixel a slanted surface spans some depth.
-        inside[0] & (facing > 0) & (_covering(placed[0], depth) < 0.8 + 0.8 / np.maximum(facing, 0.2)),
-        inside[1] & (_covering(placed[1], cv2.erode(depth, reach)) < _FOLD),
-    )
+        return inside
+    mesh, placed = _enlarged(vertices, vertices), _enlarged(points, vertices)
+    looks = placed[:, None, :2] + _LOOKS
+    nearest = nearest_surface(looks, mesh, head.triangles)
+    return np.asarray(inside & (nearest.min(axis=1) - placed[:, 2] < _FOLD))
+
+
+def vertex_visibility(face: Faces) -> Bools:
+    """Find the vertices that are seen, (V,) bool, with a z-buffer, see `face_visibility`."""
+    # Imported here: Numba takes its time.
+    from ddfa.render.rasterize import rasterize, vertex_normals
+
+    triangles, vertices = face.head.triangles, np.asarray(face.vertices[0], np.float32)
+    inside = _inside(vertices, face.image_size)
+    if not len(triangles):
+        return inside
+    mesh = _enlarged(vertices, vertices)
+    depth = rasterize(mesh, triangles, _SIDE, _SIDE).depth
+    x, y = np.clip(np.rint(mesh[:, :2]), 0, _SIDE - 1).astype(int).T
+    facing = vertex_normals(vertices * _Y_UP, triangles)[:, 2]
+    # Within a pixel a slanted surface spans some depth.
+    return np.asarray(inside & (facing > 0) & (depth[y, x] - mesh[:, 2] < 0.8 + 0.8 / np.maximum(facing, 0.2)))
+
+
+def nearest_surface(looks: Floats, vertices: Floats, triangles: Int32) -> Floats:
+    """Find the z of the nearest surface at some places of the picture, without rasterising it.
+
+    Args:
+        looks: (K, L, 2) px, K groups of L places close to each other.
+        vertices: (V, 3) px, larger z nearer to the viewer.
+        triangles: (T, 3) int.
+
+    Returns:
+        (K, L) float64, -inf where there is none.
+    """
+    points = np.asarray(vertices, np.float64)
+    a, b, c = (points[triangles[:, corner], :2].T for corner in range(3))
+    (left, top), (right, bottom) = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
+    nearest = np.full(looks.shape[:2], -np.inf)
+    for group, places in enumerate(looks):
+        (x0, y0), (x1, y1) = places.min(axis=0), places.max(axis=0)
+        near = (left <= x1) & (right >= x0) & (top <= y1) & (bottom >= y0)
+        a, b, c = points[triangles[near]].transpose(1, 0, 2)[:, :, None]
+        u, v, p = b - a, c - a, places - a[..., :2]
+        area = u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
+        with np.errstate(divide="ignore", invalid="ignore"):  # triangles seen from the side hide nothing
+            weight_b = (p[..., 0] * v[..., 1] - p[..., 1] * v[..., 0]) / area
+            weight_c = (u[..., 0] * p[..., 1] - u[..., 1] * p[..., 0]) / area
+        hit = (weight_b >= 0) & (weight_c >= 0) & (weight_b + weight_c <= 1)
+        z = a[..., 2] + weight_b * u[..., 2] + weight_c * v[..., 2]
+        nearest[group] = np.where(hit, z, -np.inf).max(axis=0, initial=-np.inf)
+    return nearest
 
 
 def _inside(points: Floats, size: tuple[int, int]) -> Bools:
     return np.asarray(((points[:, :2] >= -0.5) & (points[:, :2] <= np.array(size) - 0.5)).all(axis=1))
 
 
-def _covering(points: Floats, depth: Float32) -> Floats:
-    """How far the nearest surface lies before points (K, 3), px."""
-    x, y = np.clip(np.rint(points[:, :2]), 0, _SIDE - 1).astype(int).T
-    return np.asarray(depth[y, x] - points[:, 2])
+def _enlarged(points: Floats, vertices: Floats) -> Float32:
+    """Move and scale points (K, 3) as fits the vertices of a head into a square of `_SIDE`."""
+    low = vertices[:, :2].min(axis=0)
+    scale = (_SIDE - 1 - 2 * _MARGIN) / max(float(np.ptp(vertices[:, :2], axis=0).max()), 1e-6)
+    return np.asarray(np.column_stack([(points[:, :2] - low) * scale + _MARGIN, points[:, 2] * scale]), np.float32)
