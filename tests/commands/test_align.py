@@ -235,6 +235,7 @@ def test_boxes_of_one_photo_for_several(run, samples: Path, tmp_path: Path) -> N
     [
         (["--save", "stl"], "choose from ply,obj"),
         (["--save", ","], "choose from ply,obj"),
+        (["--texture-size", "32"], "choose 64 to 4096"),
         (["--style", "mesh+ink"], "join some of landmarks, mesh"),
         (["--save", "depth,depth64"], "does not know 'depth64': choose from"),
         (["--detector", "retina"], "choose yunet"),

@@ -1,5 +1,6 @@
 import json
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,6 +70,30 @@ def test_what_cannot_be_written_is_named(face, toy_head, tmp_path):
     with pytest.raises(ValueError, match="increase"):
         write_glb(tmp_path / "b.glb", face, animation=frozen)
     assert not list(tmp_path.iterdir())
+
+
+def test_obj_names_its_picture_where_both_are_saved(face, toy_bundle, tmp_path):
+    plain = FaceFiles(face, toy_bundle, np.full((240, 320, 3), 90, np.uint8), tmp_path / "photo.jpg")
+    plain.write("obj", 0, tmp_path / "photo_0")
+    assert [path.name for path in tmp_path.iterdir()] == ["photo_0.obj"]
+    assert "mtllib" not in (tmp_path / "photo_0.obj").read_text()
+    files = replace(plain, with_material=True, texture_size=64)
+    picture = files.write("texture", 0, tmp_path / "photo_0")
+    files.write("obj", 0, tmp_path / "photo_0")
+    assert "mtllib photo_0.mtl\n" in (tmp_path / "photo_0.obj").read_text()
+    assert f"map_Kd {picture.name}\n" in (tmp_path / "photo_0.mtl").read_text()
+    assert read_image(picture).shape == (64, 64, 3)
+
+
+def test_neutral_heads_keep_the_texture_of_the_photo(face, toy_bundle, tmp_path):
+    photo = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    posed = FaceFiles(face, toy_bundle, photo, tmp_path / "photo.jpg", texture_size=64)
+    neutral = replace(posed, shown=face.without(pose=True, expression=True))
+    (tmp_path / "a").mkdir()
+    found = [document(files.write("glb", 0, tmp_path / name)) for files, name in ((posed, "a/a"), (neutral, "b"))]
+    np.testing.assert_allclose(found[1]["nodes"][0]["rotation"], [0, 0, 0, 1], atol=1e-6)
+    assert abs(found[0]["nodes"][0]["rotation"][1]) > 0.1
+    np.testing.assert_array_equal(posed.texture(0).image, neutral.texture(0).image)
 
 
 def test_texture_kinds_are_written_by_name(face, toy_bundle, tmp_path):

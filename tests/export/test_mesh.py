@@ -7,8 +7,9 @@ import pytest
 from scipy.io import loadmat
 
 from ddfa.errors import OutputError
-from ddfa.export import mesh_points, sample_colours, write_mat, write_obj, write_ply
+from ddfa.export import mesh_points, sample_colours, write_mat, write_mtl, write_obj, write_ply
 from ddfa.head.model import HeadModel
+from ddfa.images import read_image, write_image
 
 from ..face_factory import place_faces
 
@@ -72,6 +73,21 @@ def test_obj_carries_the_atlas(tmp_path: Path, load, vertices, open_head: HeadMo
     np.testing.assert_array_equal(indices[..., 0], open_head.triangles)
     np.testing.assert_array_equal(indices[..., 1], open_head.uv_triangles)
     assert len(load(tmp_path / "face.obj").faces) == len(open_head.triangles)
+
+
+def test_obj_with_a_texture(tmp_path: Path, vertices, open_head: HeadModel) -> None:
+    """Another reader finds material and picture by their names, blanks and umlauts in them, and the same places."""
+    trimesh = pytest.importorskip("trimesh", reason="needs the extra `dev`")
+    write_image(tmp_path / "my fäce_texture.png", np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    write_mtl(tmp_path / "my fäce.mtl", "my fäce_texture.png")
+    points, path = mesh_points(vertices, HEIGHT), tmp_path / "my fäce.obj"
+    write_obj(path, points, open_head.triangles, open_head.uv, open_head.uv_triangles, material="my fäce.mtl")
+    mesh = trimesh.load(path, process=False)  # which splits the vertices along the seams, as `maintain_order` does not
+    picture = np.asarray(mesh.visual.material.image.convert("RGB"))
+    np.testing.assert_array_equal(picture, read_image(tmp_path / "my fäce_texture.png"))
+    np.testing.assert_allclose(mesh.vertices[mesh.faces], points[open_head.triangles], atol=6e-5)
+    np.testing.assert_allclose(mesh.visual.uv[mesh.faces], open_head.uv[open_head.uv_triangles], atol=6e-7)
+    assert mesh.visual.material.to_color(np.array([[0.001, 0.999]]))[0, :3].tolist() == picture[0, 0].tolist()
 
 
 def test_obj_with_colours(tmp_path: Path, load) -> None:

@@ -15,7 +15,7 @@ from ddfa.arrays import UInt8
 from ddfa.commands.exits import FAILED, NOTHING_FOUND, OK
 from ddfa.detect.boxes import BoxFile
 from ddfa.errors import DDFAError, DetectorError, ImageError, OutputError
-from ddfa.export.faces import FACE_KINDS, MESH_KINDS, FaceFiles
+from ddfa.export.faces import FACE_KINDS, FaceFiles
 from ddfa.export.pictures import write_array, write_png16
 from ddfa.faces import Faces
 from ddfa.files import make_folder
@@ -39,6 +39,8 @@ def align(
     style: Annotated[str, tyro.conf.arg(metavar="STYLES")] = "mesh+landmarks+pose",
     pose: Literal["photo", "neutral"] = "photo",
     expression: Literal["photo", "neutral"] = "photo",
+    texture_size: Annotated[int, tyro.conf.arg(metavar="N")] = 1024,
+    delight: bool = False,
     threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
 ) -> int:
     """Find the faces of photos and write their 3D shape.
@@ -61,6 +63,8 @@ def align(
             regions.
         pose: neutral: the meshes look straight ahead.
         expression: neutral: the faces of the meshes are at rest.
+        texture_size: side of the texture in px, 64 to 4096.
+        delight: take light and shadow out of the texture.
         threads: CPU threads of the network; all by default.
 
     Returns:
@@ -69,10 +73,21 @@ def align(
     if not photos:
         raise ImageError("no photo given: ddfa align PHOTO...")
     kinds, overlay_style = _parse_kinds(save), parse_style(style)
+    if not 64 <= texture_size <= 4096:
+        raise OutputError(f"--texture-size {texture_size}: choose 64 to 4096 px")
     box_file = _read_box_file(boxes, photos)
     aligner = FaceAligner(model, detector=None if box_file else detector, threads=threads)
     job = _Job(
-        aligner, refine, box_file, kinds, make_folder(output), overlay_style, pose == "neutral", expression == "neutral"
+        aligner=aligner,
+        refine=refine,
+        boxes=box_file,
+        kinds=kinds,
+        folder=make_folder(output),
+        style=overlay_style,
+        without_pose=pose == "neutral",
+        without_expression=expression == "neutral",
+        texture_size=texture_size,
+        delight=delight,
     )
     faces, failures = 0, 0
     for photo, name in _with_progress(list(zip(photos, _output_names(photos), strict=True))):
@@ -105,6 +120,8 @@ class _Job:
     style: OverlayStyle
     without_pose: bool
     without_expression: bool
+    texture_size: int
+    delight: bool
 
     def run(self, photo: Path, name: str) -> int:
         """Align one photo, write its files, print its line; returns the number of faces."""
@@ -124,10 +141,18 @@ class _Job:
         """Write the files of all faces and the overlay; nothing for a photo without a face."""
         if not len(faces):
             return []
-        files = FaceFiles(faces, self.aligner.bundle, image, photo)
-        meshes = replace(files, faces=faces.without(pose=self.without_pose, expression=self.without_expression))
+        files = FaceFiles(
+            faces,
+            self.aligner.bundle,
+            image,
+            photo,
+            shown=faces.without(pose=self.without_pose, expression=self.without_expression),
+            texture_size=self.texture_size,
+            delight=self.delight,
+            with_material="texture" in self.kinds,
+        )
         written = [
-            (meshes if kind in MESH_KINDS else files).write(kind, index, self.folder / f"{name}_{index}")
+            files.write(kind, index, self.folder / f"{name}_{index}")
             for index in range(len(faces))
             for kind in self.kinds
             if kind in FACE_KINDS

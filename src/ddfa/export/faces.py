@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 import numpy as np
 
 from ddfa.arrays import Float32, UInt8
-from ddfa.export.mesh import mesh_points, write_mat, write_obj, write_ply
+from ddfa.export.mesh import mesh_points, write_mat, write_mtl, write_obj, write_ply
 from ddfa.export.pictures import write_array, write_png16
 from ddfa.export.record import face_record, write_record
 from ddfa.export.text import write_landmarks
@@ -33,12 +33,20 @@ class FaceFiles:
         bundle: the model that aligned them.
         image: (H, W, 3) uint8 RGB, the photo.
         image_path: where it lies, as the user named it.
+        shown: the faces as meshes (PLY, OBJ, MAT, GLB) show them, if not as in the photo.
+        texture_size: side of the texture in px.
+        delight: take the shading out of the texture.
+        with_material: an OBJ file comes with a material that shows the file of kind "texture".
     """
 
     faces: Faces
     bundle: Bundle
     image: UInt8
     image_path: Path
+    shown: Faces | None = None
+    texture_size: int = 1024
+    delight: bool = False
+    with_material: bool = False
 
     def write(self, kind: str, index: int, stem: Path) -> Path:
         """Write one file of one face.
@@ -81,7 +89,9 @@ class FaceFiles:
 
         if index not in self._textures:
             self._textures.clear()
-            self._textures[index] = unwrap_texture(self.image, self.faces[index])
+            self._textures[index] = unwrap_texture(
+                self.image, self.faces[index], self.texture_size, delight=self.delight
+            )
         return self._textures[index]
 
     def validity8(self, index: int) -> UInt8:
@@ -99,9 +109,14 @@ class FaceFiles:
 
         return pose_adaptive_feature(self.crop(index), self.faces[index], kernel)
 
+    @property
+    def meshes(self) -> Faces:
+        """The faces as meshes show them."""
+        return self.faces if self.shown is None else self.shown
+
     def points(self, index: int) -> Float32:
         """Return the mesh of one face as viewers show it, (V, 3) float32, see `mesh_points`."""
-        return mesh_points(self.faces.vertices[index], self.faces.image_size[1])
+        return mesh_points(self.meshes.vertices[index], self.faces.image_size[1])
 
     def crop(self, index: int) -> UInt8:
         """Cut what the network saw of one face.
@@ -119,7 +134,10 @@ class FaceFiles:
 
 def _write_obj(files: FaceFiles, index: int, path: Path) -> None:
     head = files.faces.head
-    write_obj(path, files.points(index), head.triangles, head.uv, head.uv_triangles)
+    material = path.stem + ".mtl" if files.with_material and head.uv is not None else None
+    if material is not None:
+        write_mtl(path.with_name(material), path.stem + _WRITERS["texture"].ending)
+    write_obj(path, files.points(index), head.triangles, head.uv, head.uv_triangles, material=material)
 
 
 def _write_record(files: FaceFiles, index: int, path: Path) -> None:
@@ -133,7 +151,7 @@ def _write_record(files: FaceFiles, index: int, path: Path) -> None:
 def _write_glb(files: FaceFiles, index: int, path: Path) -> None:
     from ddfa.export.glb import write_glb
 
-    write_glb(path, files.faces[index], files.texture(index))
+    write_glb(path, files.meshes[index], files.texture(index))
 
 
 class _Kind(NamedTuple):
@@ -147,7 +165,7 @@ _Writer: TypeAlias = Callable[[FaceFiles, int, Path], object]
 _WRITERS: Final[dict[str, _Kind]] = {
     "ply": _Kind(".ply", lambda f, i, path: write_ply(path, f.points(i), f.faces.head.triangles)),
     "obj": _Kind(".obj", _write_obj),
-    "mat": _Kind(".mat", lambda f, i, path: write_mat(path, f.faces.vertices[i])),
+    "mat": _Kind(".mat", lambda f, i, path: write_mat(path, f.meshes.vertices[i])),
     "txt": _Kind(".txt", lambda f, i, path: write_landmarks(path, f.faces.landmarks68[i])),
     "json": _Kind(".json", _write_record),
     "crop": _Kind("_crop.png", lambda f, i, path: write_image(path, f.crop(i))),
@@ -165,4 +183,3 @@ _WRITERS: Final[dict[str, _Kind]] = {
     "paf": _Kind("_paf.png", lambda f, i, path: write_image(path, f.paf(i))),
 }
 FACE_KINDS: Final = tuple(_WRITERS)
-MESH_KINDS: Final = ("ply", "obj", "mat")

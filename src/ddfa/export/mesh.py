@@ -1,4 +1,4 @@
-"""Mesh files: PLY, OBJ and MATLAB.
+"""Mesh files: PLY, OBJ with its material, and MATLAB.
 
 Convention:
     Meshes for viewers (PLY, OBJ) are right-handed with x to the right, y up and z towards the viewer, in pixels of
@@ -16,6 +16,7 @@ from ddfa.arrays import Float32, Int32, UInt8
 from ddfa.files import write_atomically
 
 _AXES: Final = "x right, y up, z towards the viewer, pixels"
+_MATERIAL: Final = "face"
 
 
 def mesh_points(vertices: Float32, image_height: int) -> Float32:
@@ -85,6 +86,7 @@ def write_obj(
     uv: Float32 | None = None,
     uv_triangles: Int32 | None = None,
     colours: Float32 | None = None,
+    material: str | None = None,
 ) -> None:
     """Write a Wavefront OBJ mesh.
 
@@ -95,11 +97,14 @@ def write_obj(
         uv: (U, 2) texture coordinates, u right, v up, if there are any.
         uv_triangles: (T, 3) into `uv`, given together with it.
         colours: (V, 3) RGB in [0, 1], written behind the coordinates as MeshLab and Blender read them.
+        material: name of the MTL file beside it, see `write_mtl`; needs `uv`.
 
     Raises:
         OutputError: if it cannot be written.
     """
     lines = [f"# {_AXES}\n"]
+    if material is not None:
+        lines.append(f"mtllib {material}\nusemtl {_MATERIAL}\n")
     if colours is None:
         lines.append(_rows("v %.4f %.4f %.4f\n", points))
     else:
@@ -109,7 +114,21 @@ def write_obj(
     else:
         corners = np.stack([triangles, uv_triangles], axis=2) + 1  # OBJ counts from 1
         lines += [_rows("vt %.6f %.6f\n", uv), _rows("f %d/%d %d/%d %d/%d\n", corners)]
-    write_atomically(path, "".join(lines).encode("ascii"))
+    write_atomically(path, "".join(lines).encode())
+
+
+def write_mtl(path: Path, texture: str) -> None:
+    """Write the material of a Wavefront OBJ mesh: a picture, without gloss.
+
+    Args:
+        path: the file.
+        texture: name of the picture beside it.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    lines = [f"newmtl {_MATERIAL}", "Ka 1 1 1", "Kd 1 1 1", "Ks 0 0 0", "illum 1", f"map_Kd {texture}", ""]
+    write_atomically(path, "\n".join(lines).encode())
 
 
 def write_mat(path: Path, vertices: Float32) -> None:
