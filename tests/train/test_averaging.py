@@ -52,6 +52,14 @@ def test_the_mean_lies_between_the_runs_and_starts_others(two_runs, tmp_path):
     np.testing.assert_array_equal(whitening_of(saved).mean, a.whitening.mean)
 
 
+def test_a_checkpoint_joins_the_runs(two_runs, tmp_path):
+    a, b = (run.config.output for run in two_runs)
+    average_runs([a, b], tmp_path / "runs")
+    average_runs([a], tmp_path / "also", checkpoints=[b / "checkpoint.pt"])
+    one, other = (load_checkpoint(tmp_path / name / "checkpoint.pt")["average"] for name in ("runs", "also"))
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
 def test_the_mean_of_one_run_is_that_run(two_runs, tmp_path):
     run = two_runs[1]
     crops = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)

@@ -15,6 +15,7 @@ def average(
     /,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     name: str = "",
+    also: tuple[Path, ...] = (),
 ) -> int:
     """Average the weights of runs that started from the same weights: more accurate than each, at the cost of one.
 
@@ -22,10 +23,11 @@ def average(
         runs: run folders of `ddfa train`.
         output: receives checkpoint.pt and bundle.
         name: of the bundle; that of the first run by default.
+        also: further checkpoints to average with them, for instance the one they started from.
 
     Returns:
         Exit code 0.
     """
-    bundle = average_runs(runs, output, name)
-    Console().print(f"{bundle.name}: mean of {len(runs)} runs in {bundle.folder}", soft_wrap=True)
+    bundle = average_runs(runs, output, name, also)
+    Console().print(f"{bundle.name}: mean of {len(runs) + len(also)} networks in {bundle.folder}", soft_wrap=True)
     return OK

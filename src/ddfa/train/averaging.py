@@ -28,13 +28,14 @@ from ddfa.train.state import CHECKPOINT, LANDMARKS, load_checkpoint, rewhiten, w
 _CONFIG = "config.yaml"
 
 
-def average_runs(runs: Sequence[Path], output: Path, name: str = "") -> Bundle:
+def average_runs(runs: Sequence[Path], output: Path, name: str = "", checkpoints: Sequence[Path] = ()) -> Bundle:
     """Average the averaged weights of runs of one architecture that started from the same weights.
 
     Args:
         runs: run folders; of each its last checkpoint counts, whether the run is finished or not.
         output: receives `checkpoint.pt`, to start other runs from, and `bundle`.
         name: of the bundle; that of the first run by default.
+        checkpoints: others to average with them, for instance the one they started from.
 
     Returns:
         The bundle.
@@ -53,10 +54,10 @@ def average_runs(runs: Sequence[Path], output: Path, name: str = "") -> Bundle:
         )
     head = HeadModel.load(configs[0].head)
     layout = ParamLayout(len(head.identity_basis), len(head.expression_basis))
-    checkpoints = [load_checkpoint(run / CHECKPOINT) for run in runs]
-    whitening = whitening_of(checkpoints[0])
-    networks = [_network(config.arch, layout, saved) for config, saved in zip(configs, checkpoints, strict=True)]
-    for network, saved in zip(networks, checkpoints, strict=True):
+    states = [load_checkpoint(path) for path in (*(run / CHECKPOINT for run in runs), *checkpoints)]
+    whitening = whitening_of(states[0])
+    networks = [_network(configs[0].arch, layout, saved) for saved in states]
+    for network, saved in zip(networks, states, strict=True):
         rewhiten(network.fc, whitening_of(saved), whitening)
     mean = networks[0]
     mean.load_state_dict(averaged([network.state_dict() for network in networks]))
