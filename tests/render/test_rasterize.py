@@ -17,6 +17,7 @@ from ddfa.render.rasterize import (
     scene_mesh,
     shade,
     vertex_normals,
+    vertex_normals_reference,
 )
 
 
@@ -155,6 +156,12 @@ def test_interpolation_reproduces_a_linear_attribute():
     assert (image[~raster.mask] == -1).all()
 
 
+@given(seed=st.integers(0, 2**31), triangles=st.sampled_from([0, 1, 40]))
+def test_normals_are_those_of_the_readable_twin(seed, triangles):
+    mesh = random_mesh(seed, triangles, 5.0, False)
+    np.testing.assert_allclose(vertex_normals(*mesh), vertex_normals_reference(*mesh), atol=1e-4)
+
+
 def test_normals_point_out_and_shade_is_bounded():
     vertices = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [5, 5, 5]], np.float32)
     normals = vertex_normals(vertices, np.array([[0, 1, 2]], np.int32))
@@ -174,7 +181,7 @@ def test_kernels_compile_where_no_folder_can_be_written(monkeypatch) -> None:
 
     monkeypatch.setattr(rasterize_module.numba, "njit", njit)
     values = np.zeros(3)
-    rasterize_module._compiled(_fill_with_ones)(values)
+    rasterize_module.compiled(_fill_with_ones)(values)
     assert (values == 1).all()
 
 

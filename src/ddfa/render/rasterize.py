@@ -175,6 +175,14 @@ def vertex_normals(vertices: Float32, triangles: Int32) -> Float32:
         vertices: (V, 3) float, any right-handed space.
         triangles: (T, 3) int.
     """
+    normals = np.zeros((len(vertices), 3))
+    _add_normals(np.ascontiguousarray(vertices), np.ascontiguousarray(triangles, np.int32), normals)
+    _normalise(normals)
+    return normals.astype(np.float32)
+
+
+def vertex_normals_reference(vertices: Float32, triangles: Int32) -> Float32:
+    """The slow, readable twin of `vertex_normals`: same arguments, same answer up to rounding."""
     corners = vertices[triangles]
     faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals = np.zeros_like(vertices, dtype=np.float64)
@@ -223,7 +231,7 @@ def _cross(u: Any, v: Any) -> Any:
     return u[0] * v[1] - u[1] * v[0]
 
 
-def _compiled(kernel: Callable[..., None]) -> Callable[..., None]:
+def compiled(kernel: Callable[..., None]) -> Callable[..., None]:
     """Compile a kernel; the result is kept on disk, unless no folder for it can be written (as in some containers)."""
     try:
         return numba.njit(cache=True, nogil=True, error_model="numpy")(kernel)
@@ -231,7 +239,28 @@ def _compiled(kernel: Callable[..., None]) -> Callable[..., None]:
         return numba.njit(nogil=True, error_model="numpy")(kernel)
 
 
-@_compiled
+@compiled
+def _add_normals(vertices: Floats, triangles: Int32, normals: Float64) -> None:
+    for t in range(triangles.shape[0]):
+        i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux, uy, uz = vertices[j, 0] - vertices[i, 0], vertices[j, 1] - vertices[i, 1], vertices[j, 2] - vertices[i, 2]
+        vx, vy, vz = vertices[k, 0] - vertices[i, 0], vertices[k, 1] - vertices[i, 1], vertices[k, 2] - vertices[i, 2]
+        x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for corner in (i, j, k):
+            normals[corner, 0] += x
+            normals[corner, 1] += y
+            normals[corner, 2] += z
+
+
+@compiled
+def _normalise(normals: Float64) -> None:
+    for v in range(normals.shape[0]):
+        x, y, z = normals[v, 0], normals[v, 1], normals[v, 2]
+        length = max(np.sqrt(x * x + y * y + z * z), 1e-12)
+        normals[v, 0], normals[v, 1], normals[v, 2] = x / length, y / length, z / length
+
+
+@compiled
 def _snap(vertices: Float32, points: Float64) -> None:
     for v in range(len(vertices)):
         x, y, z = np.float64(vertices[v, 0]), np.float64(vertices[v, 1]), np.float64(vertices[v, 2])
@@ -244,7 +273,7 @@ def _snap(vertices: Float32, points: Float64) -> None:
         )
 
 
-@_compiled
+@compiled
 def _fill(
     points: Float64,
     triangles: Int32,
@@ -308,7 +337,7 @@ def _fill(
             row += 1.0
 
 
-@_compiled
+@compiled
 def _interpolate(
     index: Int32,
     barycentric: Float32,

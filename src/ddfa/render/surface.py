@@ -6,7 +6,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from ddfa.arrays import Bools, Float32, UInt8
+from ddfa.arrays import Float32, UInt8
+from ddfa.render.compositing import lay_over
 from ddfa.render.figure import Figure, Sight, shown_vertices
 from ddfa.render.rasterize import interpolate, shade
 from ddfa.render.styles import OverlayStyle
@@ -43,24 +44,8 @@ def paint(canvas: UInt8, figure: Figure, sight: Sight, style: OverlayStyle) -> N
         painted = painter(figure, sight) if opacity > 0 else None
         if painted is not None:
             colour, cover = painted
-            _blend(sight.window.of(canvas), colour, np.minimum(cover * np.float32(opacity), 1) * sight.shown, sight)
-
-
-def _blend(ground: UInt8, colour: Float32, alpha: Float32, sight: Sight) -> None:
-    """Lay a colour over the ground; at outlines both are averaged, which takes the teeth off them."""
-    outline = _outline(sight)
-    layer = np.dstack([colour * alpha[..., None], alpha])
-    layer[outline] = cv2.GaussianBlur(layer, (3, 3), 0.8)[outline]
-    mixed = ground * (1 - layer[..., 3:]) + layer[..., :3]
-    ground[:] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
-
-
-def _outline(sight: Sight) -> Bools:
-    """Pixels next to a step in depth: the rim of the face, and where its nose stands before its cheek."""
-    depth = np.where(sight.raster.mask, sight.raster.depth, np.float32(-1e6))
-    kernel = np.ones((3, 3), np.uint8)
-    step = cv2.dilate(depth, kernel) - cv2.erode(depth, kernel)
-    return np.asarray(step > 8)
+            opaque = np.minimum(cover * np.float32(opacity), 1) * sight.shown
+            lay_over(sight.window.of(canvas), colour, opaque, sight.raster.depth)
 
 
 def _spread(figure: Figure, sight: Sight, values: Float32) -> Float32:
@@ -71,7 +56,8 @@ def _clay(figure: Figure, sight: Sight) -> tuple[Float32, Float32]:
     """Translucent clay: denser where it turns away from the viewer, which shows its shape on any photo."""
     normals = figure.normals
     facing = np.clip(normals[:, 2], 0, 1)
-    gloss = 60 * np.clip(normals @ _HALFWAY, 0, 1) ** 30
+    gloss = np.clip(normals @ _HALFWAY, 0, 1) ** 2
+    gloss = 60 * ((gloss**2) ** 2) ** 4  # the 32nd power by squares, much faster than `** 32`
     light = 0.16 + 0.94 * np.clip(normals @ _LIGHT, 0, 1)
     cover = 0.85 + 0.6 * (1 - facing) ** 2
     spread = _spread(figure, sight, np.column_stack([light[:, None] * _CLAY + gloss[:, None], cover]))
