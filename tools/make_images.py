@@ -16,9 +16,11 @@ from ddfa.data.profiles import ProfileConfig, Profiler
 from ddfa.files import make_folder
 from ddfa.render.landmarks import draw_landmarks
 from ddfa.render.overlay import draw_overlay
+from ddfa.render.sheet import draw_sheet
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 900
+SHEET_WIDTH = 1600
 SEQUENCE_PHOTO = "astronaut.jpg"
 SEQUENCE_SIDE = 190
 WALL = (214, 204, 205)  # the colour behind her
@@ -35,9 +37,18 @@ def main() -> int:
         write_image(folder / photo.name, cv2.resize(overlay, (WIDTH, height), interpolation=cv2.INTER_AREA))
         print(folder / photo.name)
     faces = aligner(read_image(ROOT / "samples" / SEQUENCE_PHOTO), refine=True)
+    write_sheet(folder / "sheet.jpg", read_image(ROOT / "samples" / SEQUENCE_PHOTO), faces)
     write_image(folder / "profile_sequence.jpg", profile_sequence(faces[0]))
     print(folder / "profile_sequence.jpg")
     return 0
+
+
+def write_sheet(path: Path, image: UInt8, faces: Faces) -> None:
+    """Write the sheet of a photo, smaller."""
+    sheet = draw_sheet(image, faces)
+    height = round(sheet.shape[0] * SHEET_WIDTH / sheet.shape[1])
+    write_image(path, cv2.resize(sheet, (SHEET_WIDTH, height), interpolation=cv2.INTER_AREA))
+    print(path)
 
 
 def profile_sequence(face: Faces) -> UInt8:
