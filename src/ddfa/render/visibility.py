@@ -87,21 +87,21 @@ def nearest_surface(looks: Floats, vertices: Floats, triangles: Int32) -> Floats
         (K, L) float64, -inf where there is none.
     """
     points = np.asarray(vertices, np.float64)
-    a, b, c = (points[triangles[:, corner], :2].T for corner in range(3))
-    (left, top), (right, bottom) = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
+    outlines = points.T[:2, triangles.T]  # (2, 3, T)
+    (left, top), (right, bottom) = outlines.min(axis=1), outlines.max(axis=1)
+    boxes = np.column_stack([looks.min(axis=1), looks.max(axis=1)])
+    near = [np.flatnonzero((left <= x1) & (right >= x0) & (top <= y1) & (bottom >= y0)) for x0, y0, x1, y1 in boxes]
+    group = np.repeat(np.arange(len(looks)), [len(found) for found in near])  # of each pair of group and triangle
+    a, b, c = points[triangles[np.concatenate([np.zeros(0, np.intp), *near])]].transpose(1, 0, 2)[:, :, None]
+    u, v, p = b - a, c - a, looks[group] - a[..., :2]
+    area = u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
+    with np.errstate(divide="ignore", invalid="ignore"):  # triangles seen from the side hide nothing
+        weight_b = (p[..., 0] * v[..., 1] - p[..., 1] * v[..., 0]) / area
+        weight_c = (u[..., 0] * p[..., 1] - u[..., 1] * p[..., 0]) / area
+    hit = (weight_b >= 0) & (weight_c >= 0) & (weight_b + weight_c <= 1)
+    z = a[..., 2] + weight_b * u[..., 2] + weight_c * v[..., 2]
     nearest = np.full(looks.shape[:2], -np.inf)
-    for group, places in enumerate(looks):
-        (x0, y0), (x1, y1) = places.min(axis=0), places.max(axis=0)
-        near = (left <= x1) & (right >= x0) & (top <= y1) & (bottom >= y0)
-        a, b, c = points[triangles[near]].transpose(1, 0, 2)[:, :, None]
-        u, v, p = b - a, c - a, places - a[..., :2]
-        area = u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
-        with np.errstate(divide="ignore", invalid="ignore"):  # triangles seen from the side hide nothing
-            weight_b = (p[..., 0] * v[..., 1] - p[..., 1] * v[..., 0]) / area
-            weight_c = (u[..., 0] * p[..., 1] - u[..., 1] * p[..., 0]) / area
-        hit = (weight_b >= 0) & (weight_c >= 0) & (weight_b + weight_c <= 1)
-        z = a[..., 2] + weight_b * u[..., 2] + weight_c * v[..., 2]
-        nearest[group] = np.where(hit, z, -np.inf).max(axis=0, initial=-np.inf)
+    np.maximum.at(nearest, group, np.where(hit, z, -np.inf))
     return nearest
 
 
