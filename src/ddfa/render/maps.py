@@ -4,7 +4,7 @@
 """
 
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,28 +64,32 @@ class FaceMaps:
 
     def depth8(self) -> UInt8:
         """(H, W) uint8 as published: 255 (z - min) / (max - min), cut to whole numbers; 0 where there is no face."""
-        return (255 * self._relative_depth()).astype(np.uint8)
+        picture = np.zeros(self.mask.shape, np.uint8)
+        picture[self.mask] = 255 * self._relative_depth()
+        return picture
 
     def depth16(self) -> NDArray[np.uint16]:
         """(H, W) uint16: 1 + 65534 (z - min) / (max - min), rounded; 0 where there is no face."""
-        steps = 1 + np.rint(65534 * self._relative_depth())
-        return np.asarray(np.where(self.mask, steps, 0), np.uint16)
+        picture = np.zeros(self.mask.shape, np.uint16)
+        picture[self.mask] = 1 + np.rint(65534 * self._relative_depth())
+        return picture
 
     def normals(self) -> Float32:
         """(H, W, 3) float32 unit normals: x right, y up, z towards the viewer."""
         camera = (self.faces.vertices * _Y_UP).astype(np.float32)
         flat = [vertex_normals(points, self.faces.head.triangles) for points in camera]
         spread = self.spread(np.concatenate([np.zeros((0, 3), np.float32), *flat]))
-        return np.asarray(spread / np.maximum(np.linalg.norm(spread, axis=2, keepdims=True), 1e-6), np.float32)
+        seen = spread[self.mask]
+        spread[self.mask] = seen / np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-6)
+        return spread
 
     def normals8(self) -> UInt8:
         """(H, W, 3) uint8 RGB: 255 (normal + 1) / 2, rounded; black where there is no face."""
-        colours = np.rint(127.5 * (self.normals() + 1))
-        return np.asarray(np.where(self.mask[..., None], colours, 0), np.uint8)
+        return self._painted(np.rint(127.5 * (self.normals()[self.mask] + 1)))
 
     def pncc(self) -> UInt8:
         """(H, W, 3) uint8 RGB: 255 times the normalised coordinates of `ncc_codes`, cut to whole numbers."""
-        return (255 * np.clip(self._repeat(ncc_codes(self.faces.head)), 0, 1)).astype(np.uint8)
+        return self._painted(255 * np.clip(self._repeat(ncc_codes(self.faces.head))[self.mask], 0, 1))
 
     def uv(self) -> Float32:
         """(H, W, 2) float32 texture coordinates, u right, v up, in [0, 1].
@@ -96,31 +100,43 @@ class FaceMaps:
         head = self.faces.head
         if head.uv is None or head.uv_triangles is None:
             raise ModelError(f"head model '{head.name}' has no texture coordinates: use a bundle for the open head")
-        return interpolate(self._one_face(), head.uv_triangles, head.uv)
+        return interpolate(self._one_face, head.uv_triangles, head.uv)
 
     def uv16(self) -> NDArray[np.uint16]:
         """(H, W, 3) uint16 RGB: 65535 u, 65535 v, and 65535 where there is a face."""
-        return np.asarray(np.rint(65535 * np.clip(np.dstack([self.uv(), self.mask]), 0, 1)), np.uint16)
+        picture = np.zeros((*self.mask.shape, 3), np.uint16)
+        picture[self.mask, :2] = np.rint(65535 * np.clip(self.uv()[self.mask], 0, 1))
+        picture[self.mask, 2] = 65535
+        return picture
 
     def regions(self) -> UInt8:
         """(H, W, 3) uint8 RGB of `REGION_COLOURS`; of a triangle's corners, that nearest to the pixel decides."""
-        raster, head = self._one_face(), self.faces.head
-        corners = head.triangles[np.maximum(raster.triangle, 0)]
-        nearest = np.take_along_axis(corners, raster.barycentric.argmax(axis=2)[..., None], axis=2)[..., 0]
-        return np.where(self.mask[..., None], region_colours(head)[nearest], np.uint8(0))
+        head = self.faces.head
+        corner = self.raster.barycentric[self.mask].argmax(axis=1)
+        nearest = head.triangles[self._one_face.triangle[self.mask], corner]
+        return self._painted(region_colours(head)[nearest])
+
+    def _painted(self, colours: NDArray[Any]) -> UInt8:
+        """A black picture, (H, W, 3) uint8, with colours (K, 3) in the pixels of the mask."""
+        picture = np.zeros((*self.mask.shape, 3), np.uint8)
+        picture[self.mask] = colours
+        return picture
 
     def _relative_depth(self) -> Float32:
+        """0 to 1 from the farthest to the nearest vertex, (K,) float32 for the pixels of the mask."""
         low, high = self.depth_range
-        z = np.where(self.mask, self.raster.depth, low)
-        return np.asarray(np.clip((z - low) / max(high - low, 1e-6), 0, 1), np.float32)
+        return np.asarray(np.clip((self.raster.depth[self.mask] - low) / max(high - low, 1e-6), 0, 1), np.float32)
 
+    @cached_property
     def _one_face(self) -> Raster:
         """The raster with triangles numbered within their face."""
+        if len(self.faces) == 1:
+            return self.raster
         seen, count = self.raster.triangle, np.int32(len(self.faces.head.triangles))
         return self.raster._replace(triangle=np.where(seen >= 0, seen % count, np.int32(BACKGROUND)))
 
     def _repeat(self, values: Float32) -> Float32:
-        return interpolate(self._one_face(), self.faces.head.triangles, values)
+        return interpolate(self._one_face, self.faces.head.triangles, values)
 
     def spread(self, values: Float32) -> Float32:
         """Spread values (n V, C) of all vertices of all faces over the picture, (H, W, C) float32; 0 elsewhere."""
