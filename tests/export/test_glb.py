@@ -1,5 +1,8 @@
 import json
+import os
+import shutil
 import struct
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -49,6 +52,7 @@ def test_all_blendshapes_parts_and_pose_are_there(face, tmp_path):
 
 
 def test_it_opens_upright_and_not_mirrored(face, tmp_path):
+    """The tip of the nose is foremost, the forehead above it, the subject's left at +x."""
     trimesh = pytest.importorskip("trimesh")
     write_glb(tmp_path / "a.glb", face, neutral_pose=True)
     mesh = trimesh.load(tmp_path / "a.glb", force="mesh")
@@ -56,9 +60,40 @@ def test_it_opens_upright_and_not_mirrored(face, tmp_path):
     assert 0.15 < (high - low)[1] < 0.35  # metres
     np.testing.assert_allclose(mesh.vertices[mesh.vertices[:, 2].argmax()][0], 0, atol=0.01)  # the tip of the nose
     mean = face.head.mean * 1e-3
-    for place in (face.head.landmark_points.mean[42] * 1e-3, mean[mean[:, 1].argmax()]):  # left eye, crown
+    nose, left_eye = face.head.landmark_points.mean[[30, 45]] * 1e-3
+    front = mean[mean[:, 2] > left_eye[2]]
+    forehead = front[front[:, 1].argmax()]
+    assert nose[2] > left_eye[2] > 0 and forehead[1] > nose[1] + 0.05 and left_eye[0] > 0.02
+    for place in (nose, left_eye, forehead, mean[mean[:, 1].argmax()]):
         assert np.linalg.norm(mesh.vertices - place, axis=1).min() < 2e-3
     assert mesh.volume > 0  # counter-clockwise seen from outside
+
+
+VALIDATE = """
+const validator = require(process.env.DDFA_GLTF_VALIDATOR + "/gltf-validator");
+const check = path => validator.validateBytes(new Uint8Array(require("fs").readFileSync(path)));
+Promise.all(process.argv.slice(1).map(check)).then(all => console.log(JSON.stringify(all.map(one => one.issues))));
+"""
+
+
+def test_khronos_validator_finds_nothing(face, tmp_path):
+    """Runs with `npm install gltf-validator` and DDFA_GLTF_VALIDATOR naming the node_modules folder."""
+    if not shutil.which("node") or not os.environ.get("DDFA_GLTF_VALIDATOR"):
+        pytest.skip("needs node, and gltf-validator in the folder that DDFA_GLTF_VALIDATOR names")
+    texture = Texture(np.full((32, 32, 3), 120, np.uint8), np.ones((32, 32), np.float32))
+    turns = np.stack([matrix_from_euler(np.array([yaw, 0.0, 0.0])) for yaw in (0.0, 200.0)])
+    moves = GlbAnimation(np.array([0.0, 0.1]), np.zeros((2, 52)), turns, np.zeros((2, 3)))
+    write_glb(tmp_path / "plain.glb", face)
+    write_glb(tmp_path / "textured.glb", face, texture)
+    write_glb(tmp_path / "moving.glb", face, texture, moves)
+    write_glb(tmp_path / "neutral.glb", face.without(pose=True, expression=True), texture)
+    (tmp_path / "broken.glb").write_bytes((tmp_path / "plain.glb").read_bytes()[:-8])
+    names = ["plain", "textured", "moving", "neutral", "broken"]
+    words = ["node", "-e", VALIDATE, *(tmp_path / f"{name}.glb" for name in names)]
+    *good, broken = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
+    for name, issues in zip(names, good, strict=False):
+        assert (issues["numErrors"], issues["numWarnings"]) == (0, 0), (name, issues["messages"][:5])
+    assert broken["numErrors"], "the validator finds something where there is something"
 
 
 def test_what_cannot_be_written_is_named(face, toy_head, tmp_path):
