@@ -69,6 +69,14 @@ def read_video(path: Path, limit: int = 0) -> Iterator[UInt8]:
         capture.release()
 
 
+def frame_rate(path: Path) -> float:
+    """Frames per second of a video; 25 where it does not say."""
+    capture = cv2.VideoCapture(str(path))
+    rate = float(capture.get(cv2.CAP_PROP_FPS))
+    capture.release()
+    return rate if rate > 0 else 25.0
+
+
 def follow(aligner: FaceAligner, frames: Iterable[UInt8], *, detected: bool = False) -> Track:
     """Follow the largest face of the first frame that shows one.
 

@@ -1,6 +1,6 @@
 """`ddfa bench ...`: model bundles measured side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,9 @@ from rich.progress import track
 from ddfa.align import FaceAligner
 from ddfa.bench.curves import RunCurves, draw_curves
 from ddfa.bench.expression import ReferenceScores, agreement_report, agreements, mesh_scores
-from ddfa.bench.jitter import follow, read_video, score_jitter
+from ddfa.bench.jitter import Track, follow, frame_rate, read_video, score_jitter
 from ddfa.bench.landmarks import LandmarkOptions, Normaliser, score
+from ddfa.bench.moving import MovingPhoto
 from ddfa.bench.openings import (
     Opinion,
     annotated,
@@ -31,6 +32,7 @@ from ddfa.bench.predict import Predictions, Watch, predict
 from ddfa.bench.published import PublishedSet, load_points21, score21
 from ddfa.bench.report import Report, Scores
 from ddfa.bench.sets import AnnotatedSet, true_landmarks
+from ddfa.bench.steadiness import FRAME_BY_FRAME, smoothed_tracks, steadiness_report
 from ddfa.bench.tone import by_tone as scores_by_tone
 from ddfa.bench.tone import tone_groups
 from ddfa.commands.exits import OK
@@ -38,8 +40,9 @@ from ddfa.data.photos import Photos
 from ddfa.detect.yunet import YuNet
 from ddfa.errors import DataError
 from ddfa.files import make_folder
-from ddfa.images import write_image
+from ddfa.images import read_image, write_image
 from ddfa.regress.registry import DEFAULT, find_bundle
+from ddfa.video.source import Frame
 
 # The threshold of the published figures: on cropped photos of one face a weak box is still the face.
 _DETECTION_THRESHOLD = 0.5
@@ -288,29 +291,63 @@ def openings(
     return run.finish(openings_report(title, opinions, reference, settings | {"held_out": held_out}))
 
 
-def jitter(video: Path, run: _Protocol, frames: int = 0) -> int:
+def jitter(
+    run: _Protocol,
+    video: Path | None = None,
+    moved: Path | None = None,
+    smooth: bool = False,
+    frames: int = 0,
+) -> int:
     """Measure how quietly landmarks lie in a video: differences between frames in % of the face's size.
 
     Args:
-        video: the file.
         run: what to measure, and how. By default a face is followed by its landmarks; with --detected it is found
             anew in every frame.
-        frames: only the first so many; 0 means all.
+        video: the file.
+        moved: a photo instead of a video, whose face rests, then moves on a known path, with noise: tells errors too.
+        smooth: beside frame by frame also what `ddfa video` makes of it: followed, One-Euro, look ahead.
+        frames: only the first so many; 0 means all, 150 of a photo.
 
     Returns:
         Exit code 0.
     """
-    tracks = [
-        follow(aligner, track(read_video(video, frames), aligner.bundle.name, console=_progress(), transient=True),
-               detected=run.detected)
-        for aligner in run.aligners()
-    ]  # fmt: skip
-    scores = [one for found in tracks for one in score_jitter(found, align=run.aligned)]
-    count = len(tracks[0].yaw_deg)
+    if (video is None) == (moved is None):
+        raise DataError("what shall be measured? give --video or --moved")
+    path = moved or video
+    assert path is not None
+    truth = None if moved is None else _moving(moved, frames)
+
+    def pictures(what: str) -> Iterable[Frame]:
+        rate = 0.0 if truth else frame_rate(path)
+        found = truth or (Frame(image, k / rate, k) for k, image in enumerate(read_video(path, frames)))
+        return track(found, what, total=len(truth) if truth else None, console=_progress(), transient=True)
+
+    def ways(aligner: FaceAligner) -> list[Track]:
+        name = aligner.bundle.name
+        plain = follow(aligner, (frame.image for frame in pictures(name)), detected=run.detected)
+        named = replace(plain, model=FRAME_BY_FRAME)
+        return [named, *smoothed_tracks(aligner, pictures(f"{name}, smoothed"))] if smooth else [named]
+
+    tracks = [(aligner.bundle.name, ways(aligner)) for aligner in run.aligners()]
+    count = len(tracks[0][1][0].yaw_deg)
     how = ("detected in every frame" if run.detected else "followed") + ", shape only" * run.aligned
-    settings = {"data": video.stem, "frames": count, "detected": run.detected, "aligned": run.aligned}
-    title = f"jitter, % of the face's size, on {video.stem} ({count} frames; {how})"
+    title = f"jitter, % of the face's size, on {path.stem} ({count} frames; {how})"
+    settings = {"data": path.stem, "frames": count, "detected": run.detected, "aligned": run.aligned}
+    if smooth or truth:
+        report = steadiness_report(tracks, title, truth, align=run.aligned)
+        return run.finish(replace(report, settings={**report.settings, **settings}))
+    plain = [replace(one, model=name) for name, found in tracks for one in found]
+    scores = [score for one in plain for score in score_jitter(one, align=run.aligned)]
     return run.finish(Report.of_scores(title, "jitter, % of the face's size", scores, settings))
+
+
+def _moving(photo: Path, frames: int) -> MovingPhoto:
+    image = read_image(photo)
+    found = YuNet()(image)
+    if not len(found):
+        raise DataError(f"{photo} shows no face: choose another photo")
+    sizes = np.prod(found.boxes[:, 2:] - found.boxes[:, :2], axis=1)
+    return MovingPhoto(image, found.boxes[int(np.argmax(sizes))], frames or 150)
 
 
 def curves(runs: Annotated[tuple[Path, ...], tyro.conf.Positional], output: Path = Path("curves.png")) -> int:

@@ -11,9 +11,9 @@ from ddfa.video.motion import Motion, motion_of, moved
 from ddfa.video.settle import Exchange, Settled
 from ddfa.video.smooth import OneEuro, RotationFilter, ValueFilter, line_weights, weighted_rotation
 
-# Chosen on a news clip and on a rendered head that rests and turns (docs/video.md).
-ROTATION: Final = OneEuro(cutoff=0.6, beta=0.12)  # beta: Hz per degree/s
-TRANSLATION: Final = OneEuro(cutoff=0.6, beta=12.0)  # Hz per width of the RoI/s
+# Chosen on a news clip and with `ddfa bench jitter --moved` (docs/video.md).
+ROTATION: Final = OneEuro(cutoff=0.5, beta=0.08)  # beta: Hz per degree/s
+TRANSLATION: Final = OneEuro(cutoff=0.4, beta=16.0)  # Hz per width of the RoI/s
 SCALE: Final = OneEuro(cutoff=0.3, beta=3.0)  # Hz per e-fold/s
 EXPRESSION: Final = OneEuro(cutoff=0.8, beta=2.0)  # Hz per full swing/s
 STRETCH: Final = OneEuro(cutoff=0.3, beta=0.0)
