@@ -20,7 +20,7 @@ from ddfa.render.sheet import draw_sheet
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 900
-SHEET_WIDTH = 1600
+SHEET_WIDTH = 1400
 SEQUENCE_PHOTO = "astronaut.jpg"
 SEQUENCE_SIDE = 190
 WALL = (214, 204, 205)  # the colour behind her
