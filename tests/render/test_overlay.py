@@ -7,13 +7,14 @@ import pytest
 
 from ddfa.errors import OutputError
 from ddfa.head.model import HeadModel
-from ddfa.render.canvas import draw_dot, draw_lines, resized, scaled
+from ddfa.render.canvas import draw_dot, draw_lines, resized, scaled, window_around
 from ddfa.render.landmarks import LANDMARK_GROUPS, hidden_landmarks
 from ddfa.render.overlay import OVERLAY_SIDES, draw_overlay
 from ddfa.render.posebox import pose_box_corners
 from ddfa.render.published import draw_landmark_figure, draw_pose_boxes
+from ddfa.render.rasterize import rasterize
 from ddfa.render.styles import OVERLAY_STYLES, OverlayStyle, parse_style
-from ddfa.render.wireframe import drawn_edges
+from ddfa.render.wireframe import drawn_edges, edge_lines, edge_lines_reference
 
 from ..face_factory import place_faces
 
@@ -173,3 +174,18 @@ def test_small_faces_keep_their_photo(open_head: HeadModel) -> None:
     x0, y0, x1, y1 = changed(image, picture)
     touched = (np.abs(picture[y0:y1, x0:x1].astype(int) - 128).max(axis=2) > 40).mean()
     assert 0.03 < touched < 0.35
+
+
+def test_lines_of_the_mesh_are_those_of_the_readable_twin(open_head: HeadModel) -> None:
+    face, triangles = place_faces(open_head, [(30.0, 10.0, 0.0)]), open_head.triangles
+    for drawn in (drawn_edges(open_head), np.ones(triangles.shape, bool)):
+        mesh = rasterize(face.vertices[0], triangles, 200, 200), face.vertices[0], triangles, drawn, 1.2
+        lines = edge_lines(*mesh)
+        np.testing.assert_allclose(lines, edge_lines_reference(*mesh), atol=1e-4)
+        assert 0.02 < (lines > 0.1).mean() < 0.9
+
+
+def test_a_window_does_not_count_points_that_are_not_finite() -> None:
+    points = np.array([[5, 6, 0], [np.nan, 900, 0], [20, 9, np.inf], [10, 8, 0]], np.float32)
+    assert window_around(points, (100, 100), margin=1) == (4, 5, 12, 10)
+    assert window_around(points[1:3], (100, 100)).is_empty and window_around(points[:0], (9, 9)).is_empty

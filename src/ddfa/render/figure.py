@@ -94,7 +94,7 @@ def see(figure: Figure, shape: tuple[int, ...]) -> Sight | None:
         What is seen of it, or None where it lies outside or its model has no triangles.
     """
     shown, head = shown_vertices(figure.head), figure.head
-    window = window_around(figure.vertices[shown > 0], shape)
+    window = window_around(figure.vertices[_shown_indices(head)], shape)
     if window.is_empty or not len(head.triangles):
         return None
     raster = rasterize(window.local(figure.vertices), head.triangles, window.y1 - window.y0, window.x1 - window.x0)
@@ -150,3 +150,8 @@ def shown_vertices(head: HeadModel) -> Float32:
         sums = np.bincount(head.triangles.ravel(), means, minlength=head.vertices)
         shown = np.asarray(sums / around, np.float32)
     return np.asarray(np.clip(2.5 * shown - 0.75, 0, 1) * (~skin | (shown > 0.3)), np.float32)
+
+
+@lru_cache(maxsize=4)
+def _shown_indices(head: HeadModel) -> "np.typing.NDArray[np.intp]":
+    return np.flatnonzero(shown_vertices(head) > 0)

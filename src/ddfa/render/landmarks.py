@@ -80,7 +80,7 @@ def hidden_landmarks(landmarks: Float32, vertices: Float32, head: HeadModel) -> 
     origin = low - np.float32(margin) / factor
     points = (landmarks - origin) * factor
     width, height = (int(side) + 2 * margin for side in np.ceil(points[:, :2].max(axis=0)))
-    depth = rasterize((vertices - origin) * factor, head.triangles, height, width).depth
+    depth = rasterize((vertices - origin) * factor, head.triangles, height, width, cull=True).depth
     # The farthest surface around a landmark counts: beside an outline the nearest pixel may see what lies before it.
     farthest = cv2.erode(depth, np.ones((3, 3), np.uint8))
     columns, rows = np.rint(points[:, :2]).astype(int).T

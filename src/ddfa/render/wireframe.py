@@ -5,22 +5,21 @@ from typing import Final
 
 import numpy as np
 
-from ddfa.arrays import Bools, Float32, Int32
+from ddfa.arrays import Bools, Float32, Float64, Int32
 from ddfa.head.model import HeadModel
 from ddfa.render.figure import Figure, Sight
-from ddfa.render.rasterize import interpolate
+from ddfa.render.rasterize import Raster, compiled, interpolate
 
 _LINE: Final = np.array([222, 244, 255], np.float32)
 _VEIL: Final = np.array([14, 30, 52], np.float32)
 _VEIL_OPACITY: Final = 0.34
 _WIDTH: Final = 1.0 / 360  # of the face's length
 _OPEN_SPACING: Final = 7.0  # px between lines from which they are drawn in full; closer ones fade
+_FAINTEST: Final = 0.2
 
 
 def wireframe(figure: Figure, sight: Sight) -> tuple[Float32, Float32]:
     """Draw the lines of a mesh on a dark veil.
-
-    Where lines would run together, as around the eyes or on a small face, they fade.
 
     Args:
         figure: the face.
@@ -29,30 +28,71 @@ def wireframe(figure: Figure, sight: Sight) -> tuple[Float32, Float32]:
     Returns:
         Colour (h, w, 3) float32 in [0, 255] and opacity (h, w) float32 in [0, 1].
     """
-    triangles, mask = figure.head.triangles, sight.raster.mask
-    drawn = drawn_edges(figure.head)
-    heights, spacing = _heights(figure.vertices, triangles)
-    seen = sight.raster.triangle[mask]
-    distance = heights[seen] * sight.raster.barycentric[mask]
-    # A point on a line has weight 0 of the corner opposite to it; an edge that is not drawn is far from everywhere.
-    distance[~drawn[seen]] = np.inf
+    triangles = figure.head.triangles
     width = float(np.clip(_WIDTH * np.ptp(figure.landmarks[:, :2], axis=0).max(), 0.8, 4))
-    strength = np.clip(spacing / (_OPEN_SPACING * width), 0.2, 1)[seen]
-    lines = np.zeros(mask.shape, np.float32)
-    lines[mask] = strength * np.clip(0.5 * width + 0.5 - distance.min(axis=1), 0, 1)
+    lines = edge_lines(sight.raster, figure.vertices, triangles, drawn_edges(figure.head), width)
     light = interpolate(sight.raster, triangles, 0.4 + 0.6 * np.clip(figure.normals[:, 2:], 0, 1))
     colour = _VEIL + (_LINE * light - _VEIL) * lines[..., None]
     return colour.astype(np.float32), (_VEIL_OPACITY + (1 - _VEIL_OPACITY) * lines).astype(np.float32)
 
 
-def _heights(vertices: Float32, triangles: Int32) -> tuple[Float32, Float32]:
-    """Heights (T, 3) of the triangles on the picture, one over each side, and the space (T,) between lines, px."""
-    corners = vertices[triangles, :2]
+def edge_lines(raster: Raster, vertices: Float32, triangles: Int32, drawn: Bools, width: float) -> Float32:
+    """Draw edges of a mesh where they are seen.
+
+    Where lines would run together, as around the eyes or on a small face, they fade.
+
+    Args:
+        raster: of the mesh.
+        vertices: (V, 3) px.
+        triangles: (T, 3) vertex indices.
+        drawn: (T, 3) bool, whether the edge opposite to each corner is drawn.
+        width: of the lines, px.
+
+    Returns:
+        (h, w) float32, strength of the lines in [0, 1].
+    """
+    lines = np.zeros(raster.triangle.shape, np.float32)
+    points = np.ascontiguousarray(vertices[:, :2], np.float64)
+    _edge_lines(raster.triangle, raster.barycentric, points, triangles, drawn, width, lines)
+    return lines
+
+
+def edge_lines_reference(raster: Raster, vertices: Float32, triangles: Int32, drawn: Bools, width: float) -> Float32:
+    """The slow, readable twin of `edge_lines`: same arguments, same answer up to rounding."""
+    seen = raster.triangle[raster.mask]
+    corners = vertices[triangles, :2].astype(np.float64)[seen]
     sides = np.roll(corners, -1, axis=1) - np.roll(corners, 1, axis=1)  # the side opposite to each corner
-    lengths = np.sqrt((sides**2).sum(axis=2))
     area = np.abs(sides[:, 0, 0] * sides[:, 1, 1] - sides[:, 0, 1] * sides[:, 1, 0])
-    heights = area[:, None] / np.maximum(lengths, 1e-6)
-    return heights, 2 * np.sqrt(area)
+    heights = area[:, None] / np.maximum(np.linalg.norm(sides, axis=2), 1e-6)
+    # A point on a line has weight 0 of the corner opposite to it; an edge that is not drawn is far from everywhere.
+    distance = np.where(drawn[seen], heights * raster.barycentric[raster.mask], np.inf).min(axis=1)
+    strength = np.clip(2 * np.sqrt(area) / (_OPEN_SPACING * width), _FAINTEST, 1)
+    lines = np.zeros(raster.mask.shape, np.float32)
+    lines[raster.mask] = strength * np.clip(0.5 * width + 0.5 - distance, 0, 1)
+    return lines
+
+
+@compiled
+def _edge_lines(
+    index: Int32, barycentric: Float32, points: Float64, triangles: Int32, drawn: Bools, width: float, lines: Float32
+) -> None:
+    for y in range(index.shape[0]):
+        for x in range(index.shape[1]):
+            t = index[y, x]
+            if t < 0:
+                continue
+            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            ux, uy = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1]
+            vx, vy = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1]
+            area, distance = abs(ux * vy - uy * vx), np.inf
+            if drawn[t, 0]:
+                distance = min(distance, barycentric[y, x, 0] * area / max(np.hypot(vx - ux, vy - uy), 1e-6))
+            if drawn[t, 1]:
+                distance = min(distance, barycentric[y, x, 1] * area / max(np.hypot(vx, vy), 1e-6))
+            if drawn[t, 2]:
+                distance = min(distance, barycentric[y, x, 2] * area / max(np.hypot(ux, uy), 1e-6))
+            strength = min(max(2 * np.sqrt(area) / (_OPEN_SPACING * width), _FAINTEST), 1.0)
+            lines[y, x] = strength * min(max(0.5 * width + 0.5 - distance, 0.0), 1.0)
 
 
 @lru_cache(maxsize=4)
