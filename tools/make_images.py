@@ -14,13 +14,19 @@ from ddfa.data.lids import Lids
 from ddfa.data.photos import Photos
 from ddfa.data.profiles import ProfileConfig, Profiler
 from ddfa.files import make_folder
+from ddfa.regress.crop import cut_crops
 from ddfa.render.landmarks import draw_landmarks
+from ddfa.render.maps import FaceMaps
 from ddfa.render.overlay import draw_overlay
+from ddfa.render.paf import pose_adaptive_feature
 from ddfa.render.sheet import draw_sheet
+from ddfa.render.visibility import vertex_visibility
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 900
 SHEET_WIDTH = 1400
+MAPS_PHOTO = "grace_hopper.jpg"
+MAPS_SIDE = 400
 SEQUENCE_PHOTO = "astronaut.jpg"
 SEQUENCE_SIDE = 190
 WALL = (214, 204, 205)  # the colour behind her
@@ -38,9 +44,38 @@ def main() -> int:
         print(folder / photo.name)
     faces = aligner(read_image(ROOT / "samples" / SEQUENCE_PHOTO), refine=True)
     write_sheet(folder / "sheet.jpg", read_image(ROOT / "samples" / SEQUENCE_PHOTO), faces)
+    image = read_image(ROOT / "samples" / MAPS_PHOTO)
+    write_image(folder / "maps.jpg", maps_sheet(image, aligner(image, refine=True)[0]))
+    print(folder / "maps.jpg")
     write_image(folder / "profile_sequence.jpg", profile_sequence(faces[0]))
     print(folder / "profile_sequence.jpg")
     return 0
+
+
+def maps_sheet(image: UInt8, face: Faces) -> UInt8:
+    """The photo, depth, normals, PNCC; texture coordinates, regions, visible vertices, pose adaptive feature."""
+    maps = FaceMaps(face)
+    seen = maps.spread(vertex_visibility(face)[:, None].astype(np.float32))
+    pictures = [
+        image,
+        maps.depth16() / 257,
+        maps.normals8(),
+        maps.pncc(),
+        maps.uv16() / 257,
+        maps.regions(),
+        255 * seen,
+    ]
+    rows, columns = (np.flatnonzero(maps.mask.any(axis=axis)) for axis in (1, 0))
+    x, y = int(columns.mean()), int(rows.mean())
+    half = min(int(1.1 * max(np.ptp(rows), np.ptp(columns)) / 2), x, y, image.shape[1] - x, image.shape[0] - y)
+    cut = [np.asarray(picture, np.uint8)[y - half : y + half, x - half : x + half] for picture in pictures]
+    crop = cut_crops(image, face.roi, face.crop_size, face.convention)[0]
+    tiles = [
+        cv2.resize(picture, (MAPS_SIDE, MAPS_SIDE), interpolation=cv2.INTER_AREA)
+        for picture in [*cut, pose_adaptive_feature(crop, face)]
+    ]
+    tiles = [cv2.cvtColor(tile, cv2.COLOR_GRAY2RGB) if tile.ndim == 2 else tile for tile in tiles]
+    return np.vstack([np.hstack(tiles[:4]), np.hstack(tiles[4:])])
 
 
 def write_sheet(path: Path, image: UInt8, faces: Faces) -> None:
