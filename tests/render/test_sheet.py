@@ -54,3 +54,10 @@ def test_a_face_outside_its_photo_is_drawn_on_dark_ground(open_head, photo):
     faces = place_faces(open_head)
     far = replace(faces, roi=faces.roi + np.float32(2000))
     assert draw_sheet(photo, far).shape == draw_sheet(photo, faces).shape
+
+
+def test_a_head_without_atlas_and_regions_has_no_tiles_for_them(open_head, photo):
+    bare = replace(open_head, uv=None, uv_triangles=None, regions={})
+    assert draw_sheet(photo, place_faces(bare)).shape[1] == pytest.approx(
+        0.8 * draw_sheet(photo, place_faces(open_head)).shape[1], rel=0.01
+    )
