@@ -25,8 +25,8 @@ from ddfa.images import read_image
 from ddfa.render.overlay import draw_overlay
 from ddfa.render.styles import parse_style
 from ddfa.video.frames import Frame, VideoWriter, open_video
-from ddfa.video.threads import prefetched
-from ddfa.video.track import FaceTracker
+from ddfa.video.threads import Worker, prefetched
+from ddfa.video.track import FaceTracker, TrackedFace
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "astronaut.jpg"
 STYLE = parse_style("mesh+landmarks")
@@ -65,15 +65,23 @@ def run(path: Path, count: int, draw: Path | None) -> tuple[float, list[float]]:
     """Follow; returns frames per second and the peak memory (MB) after each fifth of the way."""
     tracker, memory = FaceTracker(FaceAligner(threads=1), look_ahead=4), []
     writer = None if draw is None else VideoWriter(draw, open_video(path).size)
-    start = time.perf_counter()
-    for number, (frame, faces) in enumerate(tracker.follow(prefetched(looped(path, count)))):
+
+    def draw_one(item: tuple[Frame, list[TrackedFace]]) -> None:
+        frame, faces = item
+        picture = draw_overlay(frame.image, faces[0].faces, STYLE, sides=None) if faces else frame.image
         if writer is not None:
-            picture = draw_overlay(frame.image, faces[0].faces, STYLE, sides=None) if faces else frame.image
             writer.write(picture, frame.time)
+
+    drawer = Worker(draw_one)
+    start = time.perf_counter()
+    for number, item in enumerate(tracker.follow(prefetched(looped(path, count)))):
+        if writer is not None:
+            drawer.put(item)
         if (number + 1) % max(1, count // 5) == 0:
             memory.append(
                 resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 2**20)
             )
+    drawer.close()
     if writer is not None:
         writer.close()
     return count / (time.perf_counter() - start), memory

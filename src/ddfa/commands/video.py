@@ -22,7 +22,7 @@ from ddfa.video.animation import AnimationWriter
 from ddfa.video.camera import Window
 from ddfa.video.frames import Frame, FrameSource, VideoWriter, open_video
 from ddfa.video.records import RecordWriter
-from ddfa.video.threads import prefetched
+from ddfa.video.threads import Worker, prefetched
 from ddfa.video.track import FaceTracker, TrackedFace
 
 _LOOK_AHEAD: Final = 4  # frames, for what is no camera
@@ -173,18 +173,26 @@ class _Live(Window):
 
 
 class _Drawing(VideoWriter):
-    """The drawn video."""
+    """The drawn video; drawing happens in a thread of its own, beside following and encoding."""
 
     def __init__(self, path: Path, source: FrameSource, draw: "_Drawer", *, whole: bool) -> None:
         super().__init__(path, source.size, source.rate, sound=source.sound)
         self._draw, self._whole = draw, whole
+        self._drawn = Worker(self._draw_one)
 
     def take(self, frame: Frame, faces: list[TrackedFace]) -> bool:
-        self.write(self._draw(frame.image, faces), frame.time)
+        self._drawn.put((frame, faces))
         return True
 
     def close(self, *, whole: bool = True) -> None:
-        super().close(whole=whole and self._whole)
+        try:
+            self._drawn.close()
+        finally:
+            super().close(whole=whole and self._whole)
+
+    def _draw_one(self, item: tuple[Frame, list[TrackedFace]]) -> None:
+        frame, faces = item
+        self.write(self._draw(frame.image, faces), frame.time)
 
 
 class _Drawer:
