@@ -14,12 +14,15 @@ from ddfa.data.lids import Lids
 from ddfa.data.photos import Photos
 from ddfa.data.profiles import ProfileConfig, Profiler
 from ddfa.files import make_folder
+from ddfa.geometry.pose import matrix_from_euler
 from ddfa.regress.crop import cut_crops
 from ddfa.render.landmarks import draw_landmarks
 from ddfa.render.maps import FaceMaps
 from ddfa.render.overlay import draw_overlay
 from ddfa.render.paf import pose_adaptive_feature
+from ddfa.render.rasterize import interpolate, rasterize
 from ddfa.render.sheet import draw_sheet
+from ddfa.render.texture import Texture, unwrap_texture
 from ddfa.render.visibility import vertex_visibility
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,6 +32,9 @@ MAPS_PHOTO = "grace_hopper.jpg"
 MAPS_SIDE = 400
 SEQUENCE_PHOTO = "astronaut.jpg"
 SEQUENCE_SIDE = 190
+TEXTURE_PHOTOS = ("astronaut.jpg", "grace_hopper.jpg")
+TEXTURE_YAWS = (-85, -45, 0, 45, 85, 180)
+TEXTURE_SIDE = 200
 WALL = (214, 204, 205)  # the colour behind her
 
 
@@ -49,6 +55,10 @@ def main() -> int:
     print(folder / "maps.jpg")
     write_image(folder / "profile_sequence.jpg", profile_sequence(faces[0]))
     print(folder / "profile_sequence.jpg")
+    photos = [read_image(ROOT / "samples" / name) for name in TEXTURE_PHOTOS]
+    rows = [texture_row(photo, aligner(photo, refine=True)[0]) for photo in photos]
+    write_image(folder / "texture.jpg", np.vstack(rows))
+    print(folder / "texture.jpg")
     return 0
 
 
@@ -84,6 +94,29 @@ def write_sheet(path: Path, image: UInt8, faces: Faces) -> None:
     height = round(sheet.shape[0] * SHEET_WIDTH / sheet.shape[1])
     write_image(path, cv2.resize(sheet, (SHEET_WIDTH, height), interpolation=cv2.INTER_AREA))
     print(path)
+
+
+def texture_row(photo: UInt8, face: Faces) -> UInt8:
+    """The face in its photo, then the head with its texture, turned."""
+    texture, size = unwrap_texture(photo, face), (TEXTURE_SIDE, TEXTURE_SIDE)
+    x0, y0, x1, y1 = (max(round(float(value)), 0) for value in face.roi[0])
+    shown = cv2.resize(photo[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA)
+    turned = [turned_head(face, texture, yaw) for yaw in TEXTURE_YAWS]
+    return np.hstack([shown, *(cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in turned)])
+
+
+def turned_head(face: Faces, texture: Texture, yaw: float) -> UInt8:
+    """A textured head before the wall, three times TEXTURE_SIDE large."""
+    head, side = face.head, 3 * TEXTURE_SIDE
+    assert head.uv is not None and head.uv_triangles is not None
+    points = head.decode(face.identity, face.expression)[0] - [0, 20, 0]  # mm: the middle of the head
+    points = points @ matrix_from_euler(np.array([yaw, 0.0, 0.0])).T * (side / 300)
+    points = np.asarray(points * [1, -1, 1] + [side / 2, side / 2, 0], np.float32)
+    raster = rasterize(points, head.triangles, side, side)
+    places = np.asarray(head.uv * [texture.size, -texture.size] + [-0.5, texture.size - 0.5], np.float32)
+    places = interpolate(raster, head.uv_triangles, places)
+    drawn = cv2.remap(texture.image, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
+    return np.where(raster.mask[..., None], drawn, np.uint8(WALL))
 
 
 def profile_sequence(face: Faces) -> UInt8:

@@ -47,12 +47,23 @@ def test_a_texture_is_found_again_in_its_photo(head, yaw):
     found = unwrap_texture(photo, faces, SIZE)
     assert found.image.shape == (SIZE, SIZE, 3) and found.image.dtype == np.uint8
     seen = (found.validity > 0.9) & (atlas_of(head, SIZE).face > 0.9)
-    assert seen.mean() > 0.08
+    assert seen.mean() > 0.07
     away = np.abs(found.image[seen].astype(float) - truth.image[seen])
     assert np.quantile(away, 0.95) < 12
     again, mask = drawn(faces, found)
     mask = cv2.erode(mask.astype(np.uint8), np.ones((25, 25))) > 0  # what is seen from the side is left to guesses
     assert np.abs(again[mask].astype(float) - photo[mask]).mean() < 6
+
+
+def test_what_lies_behind_a_narrow_fit_is_not_painted_on_the_cheek(head):
+    """The face in the photo is narrower than its fit: blue background lies where the cheek should be."""
+    faces = large_face(head, 40.0)
+    _, mask = drawn(faces, painted(head))
+    shown = cv2.erode(mask.astype(np.uint8), np.ones((17, 17))) > 0
+    photo = np.where(shown[..., None], np.uint8((200, 150, 120)), np.uint8((60, 90, 200)))
+    atlas = atlas_of(head, SIZE)
+    found = unwrap_texture(photo, faces, SIZE).image[(atlas.face > 0.9) & (atlas.beard < 0.05) & (atlas.hair < 0.1)]
+    assert (found[:, 2] > found[:, 0]).mean() < 0.01
 
 
 def test_validity_tells_seen_from_mirrored_from_painted(head):

@@ -69,6 +69,7 @@ def unwrap_texture(image: UInt8, faces: Faces, size: int = 1024, *, delight: boo
     fields = atlas.spread(np.column_stack([vertices, normals[:, 2:]]))
     seen = _seen(image, vertices, fields, atlas)
     colours = _sampled(image, vertices, fields, atlas)
+    seen *= _believed(colours, seen, fields[..., 3], atlas)
     if delight:
         light = skin_light(faces.head, normals, _at_vertices(image, vertices))
         colours /= atlas.spread((harmonics(normals) @ light)[:, None]).clip(*_SHADING)
@@ -124,6 +125,27 @@ def _seen(image: UInt8, vertices: Floats, fields: Float32, atlas: Atlas) -> Floa
     seen = seen * ((px >= 0) & (px <= columns - 1) & (py >= 0) & (py <= rows - 1))
     soft = cv2.GaussianBlur(cv2.erode(seen, np.ones((3, 3), np.uint8)), (0, 0), atlas.size / 250)
     return np.asarray(np.minimum(soft, 1) * (seen > 0), np.float32)
+
+
+def _believed(colours: Float32, seen: Float32, facing: Float32, atlas: Atlas) -> Float32:
+    """How far (S, S) to believe what is seen aslant: near the outline a fit that is a little off shows what is behind.
+
+    Skin that is there far from the tone of the face is hair or background; light and shadow change the brightness
+    more than the hue. Where a beard may grow everything is believed.
+    """
+    step = max(atlas.size // 128, 1)
+    sure = ((seen > 0.9) & (atlas.face > 0.7))[::step, ::step]
+    if sure.sum() < 20:
+        return np.ones_like(seen)
+    tone = np.median(colours[::step, ::step][sure], axis=0)
+    ratio = np.log((colours + 8) / (tone + 8))
+    brightness = ratio.mean(axis=-1)
+    hue = np.abs(ratio - brightness[..., None]).max(axis=-1)
+    strange = smoothstep(np.maximum(np.abs(brightness) / 1.0, hue / 0.4), 0.7, 1.1)
+    reach = max(atlas.size // 100, 1)
+    spread = cv2.GaussianBlur(cv2.dilate(strange, np.ones((reach, reach), np.uint8)), (0, 0), reach / 2)
+    bare = (1 - smoothstep(atlas.hair, 0.1, 0.4)) * (1 - atlas.beard) * atlas.skin
+    return np.asarray(1 - spread * bare * (1 - smoothstep(facing, 0.6, 0.85)), np.float32)
 
 
 def _nearest_at(picture: Any, x: Float32, y: Float32) -> Float32:
@@ -187,9 +209,9 @@ def _plain(colours: Float32, seen: Float32, atlas: Atlas) -> Float32:
     """Skin and hair of the colours that the photo shows, (S, S, 3)."""
     step = max(atlas.size // 128, 1)
     flat, weight = colours[::step, ::step], seen[::step, ::step]
-    skin, hair = atlas.face[::step, ::step] > 0.7, atlas.hair[::step, ::step] > 0.5
+    skin, hair = atlas.face[::step, ::step] > 0.7, atlas.hair[::step, ::step] > 0.3
     tone = _median(flat, (weight > 0.5) & skin, np.array([170, 130, 110], np.float32))
-    return blend(np.broadcast_to(tone, colours.shape), _median(flat, (weight > 0.5) & hair, 0.5 * tone), atlas.hair)
+    return blend(np.broadcast_to(tone, colours.shape), _median(flat, (weight > 0.3) & hair, 0.5 * tone), atlas.hair)
 
 
 def _median(colours: Float32, mask: Bools, default: Float32) -> Float32:
