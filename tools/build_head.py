@@ -25,6 +25,7 @@ from headbuild.source import Floats, Ints, MakeHuman
 ROOT = Path(__file__).resolve().parents[1]
 OUTPUT = ROOT / "src" / "ddfa" / "head" / "assets" / "open_head.npz"
 LANDMARKS = Path(__file__).parent / "headbuild" / "landmarks.json"
+SIGNS = Path(__file__).parent / "headbuild" / "signs.json"
 LICENCE = "CC0-1.0: made from the MakeHuman assets (CC0) by tools/build_head.py; free for any use"
 SEED, MODES = 2024, 80
 # How much each region counts when people are aligned and compared: the modes are for faces.
@@ -80,9 +81,22 @@ def build(source: MakeHuman) -> dict[str, np.ndarray]:
         "triangles": triangles.astype(np.int32),
         "mirror_vertices": mirror.astype(np.int32),
     }
-    arrays |= quantise("identity_basis", sharp(modes.fields)) | quantise("expression_basis", sharp(units))
+    fields = signed_as_published(sharp(modes.fields))
+    arrays |= quantise("identity_basis", fields) | quantise("expression_basis", sharp(units))
     arrays |= texture(mesh) | dense_regions(mesh, operator, triangles, masks, operator @ sharp(mean[None])[0])
     return arrays | landmarks()
+
+
+def signed_as_published(fields: Floats) -> Floats:
+    """The modes (M, C, 3), each with the sign it has in the head that was published: weights were trained with it.
+
+    An eigenvector leaves its sign open, and where a mode moves both sides of the head alike, rounding would decide it.
+    `signs.json` has the signs of the published modes along a fixed direction.
+    """
+    flat = fields.reshape(len(fields), -1)
+    along = flat @ np.random.default_rng(0).standard_normal(flat.shape[1])
+    published = np.array(json.loads(SIGNS.read_text(encoding="utf-8")))
+    return np.asarray(fields * (published * np.sign(along))[:, None, None])
 
 
 def surface(mesh: control.Control) -> tuple[csr_matrix, Ints, Ints]:

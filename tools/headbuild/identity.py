@@ -159,7 +159,7 @@ def align(fields: Floats, mean: Floats, weights: Floats) -> Floats:
 
 
 def principal_modes(people: People, fields: Floats, mirrored: Floats, weights: Floats, count: int = 80) -> Modes:
-    """Principal modes of the people and their mirror images together.
+    """Principal modes of the people and their mirror images together; their signs are arbitrary.
 
     With the mirror images, the covariance splits into a symmetric and an antisymmetric half, which share no mode.
 
@@ -187,10 +187,6 @@ def principal_modes(people: People, fields: Floats, mirrored: Floats, weights: F
     variance = np.concatenate(variances)
     order = np.argsort(-variance, kind="stable")[:count]
     chosen = np.concatenate(modes)[order]
-    # Fix the sign, which an eigenvector leaves open: the largest displacement points up its axis.
-    flat = chosen.reshape(count, -1)
-    largest = np.take_along_axis(flat, np.abs(flat).argmax(axis=1)[:, None], axis=1)
-    chosen = chosen * np.sign(largest)[:, :, None]
     return Modes(chosen, np.concatenate(parities)[order], float(variance[order].sum() / total))
 
 
