@@ -15,6 +15,8 @@ from ddfa.commands.exits import FAILED, INTERRUPTED, OK
 from ddfa.errors import DDFAError
 
 _TRAIN: Final = ("torch", "onnx", "openvino", "yaml", "tensorboard")
+# Faces come one by one there: threads of linear algebra gain nothing and burn a core while they wait.
+_ONE_BY_ONE: Final = ("video", "replace", "retarget")
 _VIDEO: Final = dict.fromkeys(("av", "pyarrow"), "video")
 _EXTRAS: Final = dict.fromkeys(_TRAIN, "train") | _VIDEO | {"dlib": "dlib", "pxr": "usd", "c2pa": "c2pa"}
 
@@ -95,6 +97,8 @@ def _run(command: Command, arguments: list[str]) -> int:
 
     module, _, function = command.target.partition(":")
     name = " ".join(command.name)
+    if command.name[0] in _ONE_BY_ONE:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is loaded
     try:
         words = expand_config(arguments)
         code: int = tyro.cli(getattr(import_module(module), function), prog=f"ddfa {name}", args=words)
