@@ -86,8 +86,10 @@ class Faces:
             expression: set all expression coefficients to 0.
 
         Returns:
-            Faces of the same boxes and regions.
+            Faces of the same boxes and regions; these themselves where nothing is taken.
         """
+        if not (pose or expression):
+            return self
         parts = self._parts
         mimic = np.zeros_like(parts.expression) if expression else parts.expression
         camera: Floats = parts.pose

@@ -5,12 +5,13 @@ import pytest
 
 from ddfa.align import FaceAligner
 from ddfa.bench.landmarks import LandmarkOptions, evaluate, landmark_errors
-from ddfa.bench.predict import box_overlap, detect_face, predict
+from ddfa.bench.predict import detect_face, predict
 from ddfa.bench.report import CHART_FILE, JSON_FILE, MARKDOWN_FILE
 from ddfa.bench.sets import AnnotatedSet
 from ddfa.cli import main
 from ddfa.commands.bench import Protocol, landmarks
 from ddfa.detect import Detections
+from ddfa.detect.detections import box_overlap
 from ddfa.detect.yunet import YuNet
 from ddfa.errors import DataError
 from ddfa.images import read_image

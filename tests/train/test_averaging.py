@@ -7,35 +7,20 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 from ddfa.errors import DataError  # noqa: E402
 from ddfa.regress.session import Regressor  # noqa: E402
-from ddfa.train import state  # noqa: E402
 from ddfa.train.averaging import average_runs, averaged  # noqa: E402
-from ddfa.train.config import TrainConfig  # noqa: E402
 from ddfa.train.loop import train  # noqa: E402
 from ddfa.train.package import package  # noqa: E402
 from ddfa.train.state import load_checkpoint, whitening_of  # noqa: E402
+
+from .short_runs import quick_whitening, short_run  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def two_runs(labelled, tmp_path_factory):
     """Two short runs from the same weights, with other crops."""
     folder = tmp_path_factory.mktemp("runs")
-    first = TrainConfig(
-        data=(labelled,),
-        output=folder / "a",
-        arch="mobilenet_v1_025",
-        samples=8,
-        batch=4,
-        resolution=32,
-        warmup=1,
-        worst=0.0,
-        held_out=0.4,
-        workers=0,
-        threads=1,
-        tensorboard=False,
-        name="a",
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(state, "_WHITENING_SAMPLES", 200)
+    first = short_run(labelled, folder / "a", samples=8, name="a")
+    with quick_whitening():
         a = train(first)
         b = train(replace(first, output=folder / "b", seed=1, init=folder / "a" / "checkpoint.pt", name="b"))
     return a, b

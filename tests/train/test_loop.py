@@ -14,40 +14,26 @@ from ddfa.errors import DataError, ModelError  # noqa: E402
 from ddfa.regress.whitening import Whitening  # noqa: E402
 from ddfa.train import state  # noqa: E402
 from ddfa.train.batches import step_seed  # noqa: E402
-from ddfa.train.config import LossWeights, TrainConfig  # noqa: E402
+from ddfa.train.config import LossWeights  # noqa: E402
 from ddfa.train.loop import train  # noqa: E402
 from ddfa.train.networks import create, normalise  # noqa: E402
 from ddfa.train.package import at_resolution, package  # noqa: E402
 from ddfa.train.state import load_checkpoint, start_from  # noqa: E402
 
 from ..conftest import make_basis, make_labelled_photos  # noqa: E402
+from .short_runs import quick_whitening, short_run  # noqa: E402
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quick_whitening():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(state, "_WHITENING_SAMPLES", 200)
+def whitened_quickly():
+    with quick_whitening():
         yield
 
 
 @pytest.fixture(scope="module")
 def settings(labelled, tmp_path_factory):
-    return TrainConfig(
-        data=(labelled,),
-        output=tmp_path_factory.mktemp("run"),
-        arch="mobilenet_v1_025",
-        loss=LossWeights(pdc=0.1, wpdc=1, vdc=0.01, landmark=1, aperture=1, dense=1, points=1),
-        augment=Augmentation(mirror=0.5),
-        samples=16,
-        batch=4,
-        resolution=32,
-        warmup=1,
-        worst=0.0,
-        held_out=0.4,
-        workers=0,
-        threads=1,
-        tensorboard=False,
-    )
+    loss = LossWeights(pdc=0.1, wpdc=1, vdc=0.01, landmark=1, aperture=1, dense=1, points=1)
+    return short_run(labelled, tmp_path_factory.mktemp("run"), loss=loss, augment=Augmentation(mirror=0.5))
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,9 @@ from typing import TypeAlias
 import numpy as np
 
 from ddfa.align import FaceAligner
-from ddfa.arrays import Float32, Float64, Floats, UInt8
+from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.bench.sets import AnnotatedSet
+from ddfa.detect.detections import box_overlap
 from ddfa.errors import DataError
 from ddfa.faces import Faces
 
@@ -92,14 +93,6 @@ def detect_face(aligner: FaceAligner, image: UInt8, near: Floats | None = None) 
         return faces[:1]
     overlap = box_overlap(faces.boxes, np.concatenate([near[:, :2].min(axis=0), near[:, :2].max(axis=0)]))
     return faces[np.flatnonzero(overlap == overlap.max())[:1]] if overlap.max() > 0 else faces[:0]
-
-
-def box_overlap(boxes: Floats, other: Floats) -> Float64:
-    """Intersection over union of boxes (n, 4) with one box (4,), x0 y0 x1 y1: (n,) float64."""
-    boxes, other = np.asarray(boxes, np.float64), np.asarray(other, np.float64)
-    shared = np.minimum(boxes[:, 2:], other[2:]) - np.maximum(boxes[:, :2], other[:2])
-    area = np.prod(np.clip(shared, 0, None), axis=1)
-    return np.asarray(area / (np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(other[2:] - other[:2]) - area))
 
 
 def collect(aligner: FaceAligner, count: int, look: Callable[[int], Faces], watch: Watch = iter) -> Predictions:

@@ -1,7 +1,7 @@
 """Timing side by side: what is compared runs in turns, so that other work on the machine slows all alike."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,11 +63,6 @@ def side_by_side(
         for row, (_, work) in enumerate(works.values()):
             seconds[row, k] = _timed(work, repeats[row])
     return [Timing(name, items, row) for (name, (items, _)), row in zip(works.items(), seconds, strict=True)]
-
-
-def by_name(timings: Sequence[Timing]) -> dict[str, Timing]:
-    """The timings under their names."""
-    return {timing.name: timing for timing in timings}
 
 
 def _repeats(work: Work, least_s: float) -> int:

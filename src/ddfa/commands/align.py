@@ -12,6 +12,7 @@ import tyro
 
 from ddfa.align import FaceAligner
 from ddfa.arrays import UInt8
+from ddfa.commands.counting import counted
 from ddfa.commands.exits import FAILED, NOTHING_FOUND, OK
 from ddfa.detect.boxes import BoxFile
 from ddfa.errors import DDFAError, DetectorError, ImageError, OutputError
@@ -102,7 +103,7 @@ def align(
             failures += 1
             _complain(photo, f"unexpected {type(error).__name__}: {error}; please report it with this photo")
     if len(photos) > 1:
-        print(f"{len(photos)} photos, {_count(faces, 'face')}, {failures} failed -> {output}")
+        print(f"{len(photos)} photos, {counted(faces, 'face')}, {failures} failed -> {output}")
     if failures:
         return FAILED
     return OK if faces else NOTHING_FOUND
@@ -133,8 +134,8 @@ class _Job:
             faces = replace(faces, scores=given.scores)
         milliseconds = 1000 * (time.perf_counter() - start)
         written = self._write(photo, name, image, faces)
-        files = f", {_count(len(written), 'file')}: {self.folder / name}_*" if written else ""
-        print(f"{photo}: {_count(len(faces), 'face')}, {milliseconds:.0f} ms{files}", flush=True)
+        files = f", {counted(len(written), 'file')}: {self.folder / name}_*" if written else ""
+        print(f"{photo}: {counted(len(faces), 'face')}, {milliseconds:.0f} ms{files}", flush=True)
         return len(faces)
 
     def _write(self, photo: Path, name: str, image: UInt8, faces: Faces) -> list[Path]:
@@ -157,31 +158,30 @@ class _Job:
             for kind in self.kinds
             if kind in FACE_KINDS
         ]
-        return written + [self._write_scene(kind, name, image, faces) for kind in self.kinds if kind in _SCENE_KINDS]
+        return written + [self._write_scene(kind, name, files) for kind in self.kinds if kind in _SCENE_KINDS]
 
-    def _write_scene(self, kind: str, name: str, image: UInt8, faces: Faces) -> Path:
+    def _write_scene(self, kind: str, name: str, files: FaceFiles) -> Path:
         """Write one picture of all faces of a photo."""
         # Imported here: Numba takes its time.
-        from ddfa.render.maps import FaceMaps
         from ddfa.render.overlay import draw_overlay
         from ddfa.render.sheet import draw_sheet
 
         match kind:
             case "scene_depth":
                 path = self.folder / f"{name}_depth.png"
-                write_png16(path, FaceMaps(faces).depth16())
+                write_png16(path, files.scene.depth16())
             case "scene_depth32":
                 path = self.folder / f"{name}_depth.npy"
-                write_array(path, FaceMaps(faces).depth)
+                write_array(path, files.scene.depth)
             case "scene_pncc":
                 path = self.folder / f"{name}_pncc.png"
-                write_image(path, FaceMaps(faces).pncc())
+                write_image(path, files.scene.pncc())
             case "sheet":
                 path = self.folder / f"{name}_sheet.jpg"
-                write_image(path, draw_sheet(image, faces))
+                write_image(path, draw_sheet(files.image, files.faces))
             case _:
                 path = self.folder / f"{name}_overlay.jpg"
-                write_image(path, draw_overlay(image, faces, self.style))
+                write_image(path, draw_overlay(files.image, files.faces, self.style))
         return path
 
 
@@ -232,7 +232,3 @@ def _complain(photo: Path, message: str) -> None:
     """Print one line to stderr, which names the photo."""
     named = message if str(photo) in message else f"{photo}: {message}"
     print(f"ddfa align: {' '.join(named.split())}", file=sys.stderr, flush=True)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

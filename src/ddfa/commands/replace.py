@@ -9,6 +9,7 @@ import tyro
 
 from ddfa.align import FaceAligner
 from ddfa.arrays import UInt8
+from ddfa.commands.counting import counted
 from ddfa.commands.exits import NOTHING_FOUND, OK
 from ddfa.errors import DDFAError, ImageError, OutputError
 from ddfa.faces import Faces
@@ -72,7 +73,7 @@ def replace(
         return NOTHING_FOUND
     result = Replacer(source, shape)(image, faces)
     save_picture(out, result, label, signer)
-    print(f"{target}: {len(faces)} face{'s' * (len(faces) != 1)} replaced -> {out}")
+    print(f"{target}: {counted(len(faces), 'face')} replaced -> {out}")
     return OK
 
 

@@ -46,10 +46,11 @@ def speed(
         raise DataError("--rounds, --batches and --cores need numbers from 1 up")
     bundles = [find_bundle(name) for name in run.models]
     report = regression(bundles, runtimes, cores, batches, rounds, watching("regression"))
-    report = report.with_further(machine(), machine=[list(row) for row in machine().rows])
+    sheets = {"machine": machine()}
     if photos is not None:
-        sheet = stages(FaceAligner(bundles[0], threads=1), Photos(photos), rounds, watching("stages"))
-        report = report.with_further(sheet, stages=[list(row) for row in sheet.rows])
+        sheets["stages"] = stages(FaceAligner(bundles[0], threads=1), Photos(photos), rounds, watching("stages"))
+    for name, sheet in sheets.items():
+        report = report.with_further(sheet, **{name: [list(row) for row in sheet.rows]})
     return run.finish(report)
 
 

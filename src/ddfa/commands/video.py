@@ -13,6 +13,7 @@ import tyro
 
 from ddfa.align import FaceAligner
 from ddfa.arrays import UInt8
+from ddfa.commands.counting import counted
 from ddfa.commands.exits import INTERRUPTED, NOTHING_FOUND, OK
 from ddfa.errors import OutputError, VideoError
 from ddfa.faces import Faces
@@ -127,15 +128,10 @@ class _Report:
         self.ids.update(face.id for face in faces)
 
     def line(self, source: FrameSource, tracker: FaceTracker) -> str:
-        parts = [_counted(self.frames, "frame"), _counted(len(self.ids), "track")]
-        parts += [f"a face in {_counted(self.shown, 'frame')}", _counted(tracker.follower.cuts, "cut")]
-        parts += [f"{_counted(source.skipped, 'damaged frame')} skipped"] * bool(source.skipped)
+        parts = [counted(self.frames, "frame"), counted(len(self.ids), "track")]
+        parts += [f"a face in {counted(self.shown, 'frame')}", counted(tracker.follower.cuts, "cut")]
+        parts += [f"{counted(source.skipped, 'damaged frame')} skipped"] * bool(source.skipped)
         return f"{source.name}: {', '.join(parts)}"
-
-
-def _counted(number: int, thing: str) -> str:
-    """A number of things: "1 frame", "2 frames"."""
-    return f"{number} {thing}" + "s" * (number != 1)
 
 
 class _Sink(Protocol):

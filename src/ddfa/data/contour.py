@@ -8,9 +8,9 @@ fit knew is summed up by its quadratic form about its solution.
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, Float64, Floats
-from ddfa.data.fit import Fit, small_motions
+from ddfa.data.fit import Fit
 from ddfa.data.outline import FaceOutline, Outline, far_jaw
-from ddfa.geometry.pose import nearest_rotation
+from ddfa.geometry.pose import nearest_rotation, small_motions
 
 # Expected error of the annotations; less than it is, for what the teachers see of the jaw counts as well.
 _NOISE_MM = 0.5
@@ -78,7 +78,7 @@ def _refined(
 def _rows(outline: FaceOutline, found: Outline, shape: Float32, directions: Floats) -> Float64:
     """How far (j, I + E + 7) outline points go along directions (j, 3) of head space per unit of each parameter."""
     bases = np.einsum("mjec,je->jmc", outline.points.bases[:, found.ends], found.weights)
-    motions = small_motions(np.einsum("jec,je->jc", shape[found.ends], found.weights), 1.0)
+    motions = small_motions(np.einsum("jec,je->jc", shape[found.ends], found.weights))
     both = np.concatenate([bases, motions.reshape(7, -1, 3).transpose(1, 0, 2)], axis=1)
     return np.asarray(np.einsum("jmc,jc->jm", both, directions), np.float64)
 

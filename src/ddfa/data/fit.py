@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, Float64, Floats
-from ddfa.geometry.pose import nearest_rotation
+from ddfa.geometry.pose import nearest_rotation, small_motions
 from ddfa.head.linear import LinearPoints
 
 _FLIP_Y = np.diag([1.0, -1.0, 1.0])  # image space points y down, camera axes y up
@@ -177,20 +177,12 @@ def _differences_to_head(pose: Float64, hints: Hints, coefficients: Float64) -> 
     return to_head(np.concatenate([linear, np.zeros((len(pose), 3, 1))], axis=2), camera)
 
 
-def small_motions(points: Floats, shift: float) -> Float64:
-    """(7, K * 3) what small turns about the origin, shifts (times `shift`) and growth do to points (K, 3)."""
-    axes = np.eye(3)
-    turns = [np.cross(axis, points) for axis in axes]
-    shifts = [np.broadcast_to(shift * axis, points.shape) for axis in axes]
-    return np.stack([*turns, *shifts, points]).reshape(7, -1).astype(np.float64)
-
-
 def _without_motion(points: LinearPoints, share: Float64, hints: Hints | None) -> tuple[Float64, Float64]:
     """The bases of points (I + E, K * 3) less the small motions of the mean head that they contain.
 
     Also the bases of the hinted differences (I + E, D * 3), less the same motions.
     """
-    motions = small_motions(points.mean - share @ points.mean, 1.0)
+    motions = small_motions(points.mean - share @ points.mean)
     bases = _flat(points)
     metric = np.repeat(share, 3)
     amount = np.linalg.solve((motions * metric) @ motions.T, (motions * metric) @ bases.T)
@@ -210,7 +202,7 @@ def curvature(
     """
     trust = options.independent_points / options.noise_mm**2
     share = np.asarray(weights, np.float64) / np.sum(weights)
-    rows = np.concatenate([_flat(points), small_motions(points.mean, 1.0)])
+    rows = np.concatenate([_flat(points), small_motions(points.mean)])
     result: Float64 = (rows * np.repeat(trust * share, 3)) @ rows.T
     prior = _prior(points, identity_std, options, hints)
     result[: len(prior), : len(prior)] += np.diag(prior)

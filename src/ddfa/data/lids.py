@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfa.arrays import Bools, Float32, Float64, Floats, Int32, UInt8
-from ddfa.data.profiling import drawn_triangles, facing, sample_photo
+from ddfa.data.profiling import drawn_triangles, facing
 from ddfa.head.model import HeadModel
 from ddfa.render.rasterize import Raster, interpolate, rasterize
+from ddfa.render.sampling import sample
 
 # Eyes are drawn this many times finer than the photo: lids and lashes are thinner than its pixels.
 _FINE = 3
@@ -180,8 +181,8 @@ def _draw_eye(
     above, below = _skin(eye, before, after)
     looks = [(place @ pose[:2, :3].T + pose[:2, 3]).astype(np.float32) for place in (above, below)]
     seen = interpolate(raster, triangles, np.column_stack([*looks, mix * eye.lid, moved]), background=0.0)
-    colour = sample_photo(photo, seen[..., :2])
-    colour += seen[..., 4:5] * (sample_photo(photo, seen[..., 2:4]) - colour)
+    colour = sample(photo, seen[..., :2])
+    colour += seen[..., 4:5] * (sample(photo, seen[..., 2:4]) - colour)
     closing = np.clip((before - after)[eye.edge, 1].max() / 6.0, 0, 1)
     if closing > 0:
         lashes = 0.75 * closing * _lash_line(fine[eye.edge], raster, abs(_FINE * pose[1, 1]) * _LASHES_MM)

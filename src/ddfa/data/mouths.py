@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, Floats, Int32, UInt8
-from ddfa.data.profiling import background_anchors, drawn_triangles, facing, sample_photo
+from ddfa.data.profiling import background_anchors, drawn_triangles, facing
 from ddfa.head.model import HeadModel
 from ddfa.render.rasterize import interpolate, rasterize, shade, vertex_normals
+from ddfa.render.sampling import sample
 
 # Pictures are drawn this many times finer, then reduced.
 _FINE = 2
@@ -102,7 +103,7 @@ class Mouths:
             painted[: len(target), 2:5] = self._painted(photo, source, after)
             painted[: len(target), 5] = self._inside
         seen = interpolate(raster, mesh, painted)
-        colour = sample_photo(photo, seen[..., :2])
+        colour = sample(photo, seen[..., :2])
         colour += seen[..., 5:] * (seen[..., 2:5] - colour)
         changed = np.maximum(_travel(seen[..., :2]), seen[..., 5])
         weight = np.where(raster.mask, changed, 0).astype(np.float32)[..., None]

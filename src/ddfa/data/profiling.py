@@ -240,12 +240,6 @@ def corner(photo: UInt8, rng: np.random.Generator) -> UInt8:
     return np.asarray(cv2.resize(np.ascontiguousarray(cut), (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def sample_photo(photo: UInt8, places: Float32) -> Float32:
-    """Colours (h, w, 3) float32 of the photo at places (h, w, 2)."""
-    x, y = np.ascontiguousarray(places[..., 0]), np.ascontiguousarray(places[..., 1])
-    return np.asarray(cv2.remap(photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
-
-
 def turn(rotation: Floats, centre: Floats, scale: float = 1.0) -> Float64:
     """Affine map (3, 4) of image space that rotates about `centre` (3,) and scales.
 

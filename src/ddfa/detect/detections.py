@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ddfa.arrays import Float32, Floats, UInt8
+from ddfa.arrays import Float32, Float64, Floats, UInt8
 from ddfa.errors import DetectorError
 
 
@@ -114,6 +114,15 @@ class Detector(Protocol):
 def box_areas(boxes: Float32) -> Float32:
     """Return the areas (n,) of boxes (n, 4) in square pixels."""
     return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), np.float32)
+
+
+def box_overlap(boxes: Floats, other: Floats) -> Float64:
+    """Intersection over union of boxes (n, 4) with one box (4,), x0 y0 x1 y1: (n,) float64."""
+    boxes, other = np.asarray(boxes, np.float64), np.asarray(other, np.float64)
+    shared = np.minimum(boxes[:, 2:], other[2:]) - np.maximum(boxes[:, :2], other[:2])
+    area = np.prod(np.clip(shared, 0, None), axis=1)
+    both = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(other[2:] - other[:2])
+    return np.asarray(area / np.maximum(both - area, 1e-9))
 
 
 def _numbers(values: Floats, name: str) -> Float32:

@@ -17,7 +17,7 @@ from ddfa.faces import Faces
 from ddfa.images import write_image
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.crop import cut_crops
-from ddfa.render.visibility import landmark_visibility, vertex_visibility
+from ddfa.render.visibility import vertex_visibility
 
 if TYPE_CHECKING:  # loaded when a map is drawn: Numba takes its time
     from ddfa.render.maps import FaceMaps
@@ -83,6 +83,13 @@ class FaceFiles:
     def _maps(self) -> "dict[int, FaceMaps]":
         return {}
 
+    @cached_property
+    def scene(self) -> "FaceMaps":
+        """The maps of all faces in one picture."""
+        from ddfa.render.maps import FaceMaps
+
+        return FaceMaps(self.faces)
+
     def texture(self, index: int) -> "Texture":
         """Return the texture of one face; that of the last one is kept."""
         from ddfa.render.texture import unwrap_texture
@@ -140,14 +147,6 @@ def _write_obj(files: FaceFiles, index: int, path: Path) -> None:
     write_obj(path, files.points(index), head.triangles, head.uv, head.uv_triangles, material=material)
 
 
-def _write_record(files: FaceFiles, index: int, path: Path) -> None:
-    record = face_record(files.faces, index, files.bundle, files.image_path)
-    z = files.faces.vertices[index, :, 2]
-    record["visibility68"] = landmark_visibility(files.faces[index]).tolist()
-    record["depth_range"] = [float(str(value)) for value in (z.min(), z.max())]
-    write_record(path, record)
-
-
 def _write_glb(files: FaceFiles, index: int, path: Path) -> None:
     from ddfa.export.glb import write_glb
 
@@ -167,7 +166,7 @@ _WRITERS: Final[dict[str, _Kind]] = {
     "obj": _Kind(".obj", _write_obj),
     "mat": _Kind(".mat", lambda f, i, path: write_mat(path, f.meshes.vertices[i])),
     "txt": _Kind(".txt", lambda f, i, path: write_landmarks(path, f.faces.landmarks68[i])),
-    "json": _Kind(".json", _write_record),
+    "json": _Kind(".json", lambda f, i, path: write_record(path, face_record(f.faces, i, f.bundle, f.image_path))),
     "crop": _Kind("_crop.png", lambda f, i, path: write_image(path, f.crop(i))),
     "glb": _Kind(".glb", _write_glb),
     "texture": _Kind("_texture.png", lambda f, i, path: write_image(path, f.texture(i).image)),

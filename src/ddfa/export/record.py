@@ -12,6 +12,7 @@ import numpy as np
 from ddfa.faces import BLENDSHAPES, Faces
 from ddfa.files import write_atomically
 from ddfa.regress.bundle import MODEL_FILE, Bundle
+from ddfa.render.visibility import landmark_visibility
 
 RECORD_FORMAT = "openddfa.face"
 RECORD_VERSION = 1
@@ -31,6 +32,7 @@ def face_record(faces: Faces, index: int, bundle: Bundle, image_path: Path) -> d
     """
     face = faces[index]
     width, height = face.image_size
+    z = faces.vertices[index, :, 2]
     yaw, pitch, roll = _plain(face.euler_deg[0])
     return {
         "format": RECORD_FORMAT,
@@ -52,6 +54,8 @@ def face_record(faces: Faces, index: int, bundle: Bundle, image_path: Path) -> d
             "expression": _plain(face.expression[0]),
         },
         "blendshapes": _blendshapes(face),
+        "visibility68": landmark_visibility(face).tolist(),
+        "depth_range": _plain(np.array([z.min(), z.max()])),
     }
 
 

@@ -162,3 +162,19 @@ def published_euler(rotation: Floats) -> Float64:
     roll = np.where(locked, 0.0, np.arctan2(R[..., 1, 0], R[..., 0, 0]))
     euler: Float64 = np.rad2deg(np.stack([yaw, pitch, roll], axis=-1))
     return euler
+
+
+def small_motions(points: Floats, shift: float = 1.0) -> Float64:
+    """What turns about the three axes, shifts along them and growth do to points, for small amounts.
+
+    Args:
+        points: (K, 3).
+        shift: what one unit of a shift moves; 0 for differences of points, which shifts leave alone.
+
+    Returns:
+        (7, K * 3) float64: displacements of all points per unit of three turns (radians), three shifts, growth.
+    """
+    axes = np.eye(3)
+    turns = [np.cross(axis, points) for axis in axes]
+    shifts = [np.broadcast_to(shift * axis, points.shape) for axis in axes]
+    return np.stack([*turns, *shifts, points]).reshape(7, -1).astype(np.float64)

@@ -38,7 +38,7 @@ class Atlas:
             raise ModelError(f"head '{head.name}' cannot be textured: textures need a bundle for the open head")
         self.head, self.size = head, size
         self.uv_triangles = head.uv_triangles
-        self.uv = np.asarray(head.uv * [size, -size] + [-0.5, size - 0.5], np.float32)
+        self.uv = atlas_places(head.uv, size)
         flat = np.column_stack([self.uv, np.zeros(len(self.uv), np.float32)]).astype(np.float32)
         self._raster = rasterize(flat, head.uv_triangles, size, size)
         self.inside: Bools = self._raster.mask
@@ -176,6 +176,11 @@ class Atlas:
             place = np.where((distance < best)[:, None], candidate, place)
             best = np.minimum(distance, best)
         return interpolate(self._raster, self.uv_triangles, place)
+
+
+def atlas_places(uv: Float32, size: int) -> Float32:
+    """Px (U, 2) of texture coordinates (U, 2), u right, v up, on an atlas of side `size`, row 0 at v = 1."""
+    return np.asarray(uv * [size, -size] + [-0.5, size - 0.5], np.float32)
 
 
 @lru_cache(maxsize=4)

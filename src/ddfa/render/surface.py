@@ -9,6 +9,7 @@ import numpy as np
 from ddfa.arrays import Float32, UInt8
 from ddfa.render.compositing import lay_over
 from ddfa.render.figure import Figure, Sight, shown_vertices
+from ddfa.render.maps import ncc_codes, region_colours
 from ddfa.render.rasterize import interpolate, shade
 from ddfa.render.styles import OverlayStyle
 from ddfa.render.wireframe import wireframe
@@ -87,18 +88,13 @@ def _normals(figure: Figure, sight: Sight) -> tuple[Float32, Float32]:
 
 
 def _pncc(figure: Figure, sight: Sight) -> tuple[Float32, Float32]:
-    mean = figure.head.mean
-    codes = 255 * (mean - mean.min(axis=0)) / np.maximum(np.ptp(mean, axis=0), 1e-6)
-    return _spread(figure, sight, codes), _full(sight)
+    return _spread(figure, sight, 255 * ncc_codes(figure.head)), _full(sight)
 
 
 def _regions(figure: Figure, sight: Sight) -> tuple[Float32, Float32] | None:
     if not figure.head.regions:
         return None
-    colours = np.full((figure.head.vertices, 3), 128, np.float32)
-    for name, colour in REGION_COLOURS.items():
-        if name in figure.head.regions:
-            colours[figure.head.regions[name]] = colour
+    colours = region_colours(figure.head, REGION_COLOURS, ground=128).astype(np.float32)
     return _spread(figure, sight, _shaded(figure, colours, 0.6)), _full(sight)
 
 

@@ -17,6 +17,7 @@ from ddfa.render.atlas import Atlas, atlas_of
 from ddfa.render.blending import blend, push_pull, smoothstep
 from ddfa.render.lighting import harmonics, skin_light
 from ddfa.render.rasterize import interpolate, rasterize
+from ddfa.render.sampling import sample
 from ddfa.render.texture_inner import inner_of
 
 _DEPTH_SIDE: Final = 420  # of the picture in which parts hide each other, px: some 1.5 px per mm
@@ -71,7 +72,7 @@ def unwrap_texture(image: UInt8, faces: Faces, size: int = 1024, *, delight: boo
     colours = _sampled(image, vertices, fields, atlas)
     seen *= _believed(colours, seen, fields[..., 3], atlas)
     if delight:
-        light = skin_light(faces.head, normals, _at_vertices(image, vertices))
+        light = skin_light(faces.head, normals, sample(image, vertices))
         colours /= atlas.spread((harmonics(normals) @ light)[:, None]).clip(*_SHADING)
     return _completed(colours, seen, atlas)
 
@@ -222,10 +223,3 @@ def _far(weight: Float32, atlas: Atlas) -> Float32:
     """How far (S, S) each place lies from what has been seen: 0 near, 1 beyond reach."""
     distance = cv2.distanceTransform((weight < 0.3).astype(np.uint8), cv2.DIST_L2, 3)
     return smoothstep(distance.astype(np.float32), 0.2 * _REACH * atlas.size, _REACH * atlas.size)
-
-
-def _at_vertices(image: UInt8, vertices: Floats) -> Float32:
-    """Colours (V, 3) of the photo under the vertices."""
-    x, y = np.ascontiguousarray(vertices[:, :2].T, dtype=np.float32)[..., None]
-    picked = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(picked[:, 0], np.float32)

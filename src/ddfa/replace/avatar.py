@@ -1,5 +1,7 @@
 """The open head with any texture, moved by somebody's face."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -7,6 +9,7 @@ from ddfa.arrays import Float32, UInt8
 from ddfa.errors import ImageError, ModelError
 from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
+from ddfa.render.atlas import atlas_places
 from ddfa.render.rasterize import interpolate, rasterize
 from ddfa.replace.canvas import Canvas
 
@@ -33,10 +36,9 @@ class Avatar:
             raise ImageError(
                 f"a texture is square, not {texture.shape[1]} x {texture.shape[0]}: give one of `ddfa align`"
             )
-        size = texture.shape[0]
         self._head, self._texture, self._identity = head, texture, identity
         self._uv_triangles = head.uv_triangles
-        self._places = np.asarray(head.uv * [size, -size] + [-0.5, size - 0.5], np.float32)
+        self._places = atlas_places(head.uv, texture.shape[0])
 
     def draw(self, image: UInt8, face: Faces) -> None:
         """Draw the head where a face is, with its pose and expression, in place.
@@ -57,9 +59,7 @@ class Avatar:
         canvas.paste(image, np.asarray(drawn, np.float32), np.asarray(edge * inside, np.float32))
 
     def _vertices(self, face: Faces) -> Float32:
-        if self._identity is None:
-            return np.asarray(face.vertices[0], np.float32)
-        parts = face.layout.split(face.params)
-        decoded = self._head.decode(self._identity[None], parts.expression)
-        crop = decoded @ parts.pose[:, :, :3].transpose(0, 2, 1) + parts.pose[:, None, :, 3]
-        return np.asarray(face.convention.to_image(crop, face.roi, face.crop_size)[0], np.float32)
+        if self._identity is not None:
+            parts = face.layout.split(face.params)
+            face = replace(face, params=face.layout.join(parts.pose, self._identity[None], parts.expression))
+        return np.asarray(face.vertices[0], np.float32)

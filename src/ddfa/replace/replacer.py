@@ -7,10 +7,11 @@ import numpy as np
 
 from ddfa.arrays import Float32, UInt8
 from ddfa.faces import Faces
+from ddfa.render.atlas import atlas_places
 from ddfa.render.blending import smoothstep
 from ddfa.render.rasterize import Raster, interpolate, rasterize
 from ddfa.replace.memory import Memory
-from ddfa.replace.source import Source, atlas_places
+from ddfa.replace.source import Source
 from ddfa.replace.tone import ToneBasis, brightness, log_colours
 from ddfa.replace.view import View
 

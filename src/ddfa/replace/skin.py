@@ -1,14 +1,12 @@
 """The skin of a photographed face on the head's atlas: all of it, lids and lips too, in the light of the photo."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
 
 import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, UInt8
-from ddfa.head.model import HeadModel
 from ddfa.render.atlas import Atlas
 from ddfa.render.blending import fill_holes, smoothstep
 from ddfa.replace.view import View
@@ -17,12 +15,6 @@ _FACING: Final = (0.25, 0.65)  # cosine to the viewer between which a place goes
 _SOFT: Final = 0.004  # of the atlas' side: width of seams
 _CHOICE: Final = 3  # where two photos show a place, the better one counts for more by this power
 _EDGE: Final = 0.012  # of the face's height: so near to what hides it a place counts as hidden
-
-
-@lru_cache(maxsize=2)
-def atlas_of(head: HeadModel, size: int) -> Atlas:
-    """The one atlas of a head and a size."""
-    return Atlas(head, size)
 
 
 def unwrap_skin(view: View, atlas: Atlas) -> tuple[Float32, Float32]:

@@ -10,10 +10,12 @@ import numpy as np
 
 from ddfa.arrays import Float32, UInt8
 from ddfa.faces import Faces
+from ddfa.render.atlas import atlas_of, atlas_places
 from ddfa.render.blending import smoothstep
-from ddfa.replace.skin import atlas_of, unwrap_skin, whole_skin
+from ddfa.render.sampling import sample
+from ddfa.replace.skin import unwrap_skin, whole_skin
 from ddfa.replace.surface import FaceSurface
-from ddfa.replace.tone import ToneBasis, contrast, log_colours, sample
+from ddfa.replace.tone import ToneBasis, contrast, log_colours
 from ddfa.replace.view import View
 
 _SIZE: Final = 1024  # px of a texture: the face then has some 4 px per mm
@@ -81,8 +83,3 @@ def source_from_photos(photos: Sequence[UInt8], faces: Sequence[Faces], size: in
     texture, known = whole_skin([unwrap_skin(view, atlas) for view in views], atlas)
     trust = smoothstep(sample(known, atlas_places(surface.vertex_uv, size))[:, 0], *_TRUST)
     return Source(surface, texture, trust, np.mean([face.identity[0] for face in faces], axis=0))
-
-
-def atlas_places(uv: Float32, size: int) -> Float32:
-    """Atlas px (U, 2) of texture coordinates (U, 2)."""
-    return np.asarray(uv * [size, -size] + [-0.5, size - 0.5], np.float32)

@@ -68,8 +68,7 @@ class FaceSurface:
         """
         parts = faces.layout.split(faces.params)
         decoded = self.points.decode(parts.identity if identity is None else identity, parts.expression)
-        crop = decoded @ parts.pose[:, :, :3].transpose(0, 2, 1) + parts.pose[:, None, :, 3]
-        return faces.convention.to_image(crop, faces.roi, faces.crop_size)
+        return faces.convention.place(decoded, parts.pose, faces.roi, faces.crop_size)
 
     def normals(self, shape: Float32) -> Float32:
         """Unit normals (K, 3) in camera axes (y up) of a shape (K, 3) in image axes (y down)."""

@@ -5,10 +5,9 @@ Colours are logarithms of RGB as displayed: as displays follow a power law, a fa
 
 from typing import Any, Final
 
-import cv2
 import numpy as np
 
-from ddfa.arrays import Float32, Floats
+from ddfa.arrays import Float32
 from ddfa.replace.surface import FaceSurface
 
 _DARKEST: Final = 8 / 255  # below it a logarithm says more about noise than about skin
@@ -87,11 +86,3 @@ def log_colours(picture: Any) -> Float32:
 def brightness(colours: Float32) -> Float32:
     """Mean over the three channels (..., 3), several times faster than `mean` over so short an axis."""
     return np.asarray((colours[..., 0] + colours[..., 1] + colours[..., 2]) * np.float32(1 / 3), np.float32)
-
-
-def sample(picture: Any, places: Floats, nearest: bool = False) -> Float32:
-    """A picture (h, w, C) at places (K, 2 or 3) px: (K, C) float32."""
-    x, y = (np.ascontiguousarray(places[:, k], dtype=np.float32)[:, None] for k in range(2))
-    method = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
-    result = cv2.remap(picture, x, y, method, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(result, np.float32).reshape(len(places), -1)

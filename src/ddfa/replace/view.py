@@ -10,12 +10,13 @@ import numpy as np
 from ddfa.arrays import Bools, Float32, UInt8
 from ddfa.faces import Faces
 from ddfa.render.rasterize import Raster, interpolate, rasterize
+from ddfa.render.sampling import sample
 from ddfa.replace.canvas import Canvas
 from ddfa.replace.glasses import glasses_of
 from ddfa.replace.memory import Memory
 from ddfa.replace.occluder import find_occluders
 from ddfa.replace.surface import FaceSurface
-from ddfa.replace.tone import ToneBasis, contrast, log_colours, sample
+from ddfa.replace.tone import ToneBasis, contrast, log_colours
 
 _FINE: Final = 0.004  # of the face's height, as much for details
 _SPOT: Final = 0.012  # of the face's height: what counts as the colour of a place

@@ -4,7 +4,6 @@ Source of the idea: Wortsman et al., "Model soups: averaging weights of multiple
 without increasing inference time" (ICML 2022). It holds for runs that started from the same weights.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +22,15 @@ from ddfa.regress.whitening import Whitening
 from ddfa.train.config import TrainConfig
 from ddfa.train.networks import Network, create
 from ddfa.train.package import package_network
-from ddfa.train.state import CHECKPOINT, LANDMARKS, load_checkpoint, rewhiten, whitening_of
+from ddfa.train.state import (
+    CHECKPOINT,
+    LANDMARKS,
+    averaged_tensors,
+    load_checkpoint,
+    rewhiten,
+    whitening_of,
+    write_checkpoint,
+)
 
 _CONFIG = "config.yaml"
 
@@ -80,7 +87,7 @@ def averaged(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 def _network(arch: str, layout: ParamLayout, saved: dict[str, Any]) -> Network:
     network = create(arch, layout.size, LANDMARKS)
-    state = {name.removeprefix("module."): tensor for name, tensor in saved["average"].items()}
+    state = averaged_tensors(saved)
     state.pop("n_averaged", None)
     try:
         network.load_state_dict(state)
@@ -90,14 +97,12 @@ def _network(arch: str, layout: ParamLayout, saved: dict[str, Any]) -> Network:
 
 
 def _save(path: Path, network: Network, whitening: Whitening) -> None:
-    temporary = path.with_suffix(".tmp")
     saved = {
         "average": network.state_dict(),
         "whitening_mean": torch.from_numpy(whitening.mean),
         "whitening_std": torch.from_numpy(whitening.std),
     }
-    torch.save(saved, temporary)
-    os.replace(temporary, path)
+    write_checkpoint(saved, path)
 
 
 def _config(run: Path) -> TrainConfig:

@@ -124,9 +124,20 @@ def save_checkpoint(run: Run, path: Path) -> None:
         "whitening_mean": torch.from_numpy(run.whitening.mean),
         "whitening_std": torch.from_numpy(run.whitening.std),
     }
+    write_checkpoint(state, path)
+
+
+def write_checkpoint(content: dict[str, Any], path: Path) -> None:
+    """Write tensors and plain containers, whole or not at all."""
     temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
+    torch.save(content, temporary)
     os.replace(temporary, path)
+
+
+def averaged_tensors(saved: dict[str, Any]) -> dict[str, Tensor]:
+    """The tensors of a checkpoint's averaged network, or of a published one, by their names in a network of ours."""
+    state = saved.get("average") or saved.get("state_dict", saved)
+    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -154,8 +165,7 @@ def start_from(network: Network, saved: dict[str, Any], whitening: Whitening) ->
     Raises:
         DataError: nothing fits.
     """
-    state = saved.get("average") or saved.get("state_dict", saved)
-    state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    state = averaged_tensors(saved)
     own = network.state_dict()
     last = "dw6.conv_sep.weight"
     if isinstance(network, MobileNetV1) and last in state and len(state[last]) < len(own[last]):

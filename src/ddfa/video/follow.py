@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 
 from ddfa.align import FaceAligner
-from ddfa.arrays import Float32, Float64, Floats, UInt8
+from ddfa.arrays import Float32, UInt8
 from ddfa.detect import Detections, Detector
+from ddfa.detect.detections import box_overlap
 from ddfa.detect.yunet import YuNet
 from ddfa.faces import Faces
 from ddfa.geometry.roi import roi_from_landmarks
@@ -120,7 +121,8 @@ class Follower:
         sights, failed = [], []
         for track, roi, face in zip(list(self._tracks), rois, faces, strict=True):
             confirmed = self._confirmed(frame, track, roi, face)
-            if confirmed is None or any(overlap(track.box, o.box) > _TWINS for o in self._tracks if o.id < track.id):
+            older = _boxes([other for other in self._tracks if other.id < track.id])
+            if confirmed is None or (box_overlap(older, track.box) > _TWINS).any():
                 failed.append(track)
             else:
                 sights.append(Sight(track.id, confirmed))
@@ -130,7 +132,7 @@ class Follower:
     def _confirmed(self, frame: Frame, track: _Track, roi: Float32, face: Faces) -> Faces | None:
         """The face of a track if there is one: checked from time to time, and at once when it looks wrong."""
         landmarks = face.landmarks68[0]
-        astray = overlap(roi_from_landmarks(landmarks[None])[0], roi) < _ASTRAY
+        astray = box_overlap(roi_from_landmarks(landmarks[None]), roi)[0] < _ASTRAY
         track.unchecked += 1
         if astray or track.misses or track.unchecked >= _CHECK:
             track.unchecked = 0
@@ -158,8 +160,8 @@ class Follower:
         small = cv2.resize(window, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else window
         found = self._check(np.ascontiguousarray(small, np.uint8))
         boxes = found.boxes / scale + np.array([x0, y0, x0, y0], np.float32)
-        overlaps = [overlap(box, other) for other in boxes]
-        if not overlaps or max(overlaps) < _SAME:
+        overlaps = box_overlap(boxes, box)
+        if not len(overlaps) or overlaps.max() < _SAME:
             return None
         best = int(np.argmax(overlaps))
         return Detections(boxes[best : best + 1], found.scores[best : best + 1])
@@ -169,8 +171,8 @@ class Follower:
         self._since = 0
         self.detections += 1
         found = self._aligner.detector(frame.image)
-        known = [track.box for track in self._tracks]
-        new = [i for i, box in enumerate(found.boxes) if all(overlap(box, other) < _SAME for other in known)]
+        known = _boxes(self._tracks)
+        new = [i for i, box in enumerate(found.boxes) if (box_overlap(known, box) < _SAME).all()]
         if not new:
             return []
         faces = self._aligner(frame.image, boxes=found.boxes[new], refine=True)
@@ -204,12 +206,9 @@ class Follower:
             self._lost.append(track)
 
 
-def overlap(box: Floats, other: Floats) -> float:
-    """Intersection over union of two boxes (4,)."""
-    a, b = np.asarray(box, np.float64), np.asarray(other, np.float64)
-    shared: Float64 = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None)
-    area = float(np.prod(shared))
-    return area / max(float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - area, 1e-9)
+def _boxes(tracks: list[_Track]) -> Float32:
+    """The boxes (n, 4) of tracks."""
+    return np.array([track.box for track in tracks], np.float32).reshape(-1, 4)
 
 
 def _is_inside(roi: Float32, size: tuple[int, int]) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from ddfa.arrays import Float64, Floats
+from ddfa.geometry.pose import small_motions
 from ddfa.head.model import HeadModel
 from ddfa.regress.layout import ParamLayout
 from ddfa.video.motion import Motion
@@ -18,7 +19,7 @@ from ddfa.video.smooth import rotations
 _MOST: Final = 400.0  # frames that count at most; then the oldest fade, at 25 frames/s over a quarter of a minute
 _OUTLIER: Final = 1.5  # times the usual distance from which a frame counts less (Huber)
 _RIDGE: Final = 0.05  # what an expression costs, over the mean square of what one unit moves
-_POSE: Final = 7  # scale, rotation, translation
+_POSE: Final = 7  # turns, shifts and growth, as of `small_motions`
 
 
 class Settled:
@@ -70,11 +71,7 @@ class Exchange:
         identities = np.asarray(points.bases[: layout.identity], np.float64).reshape(layout.identity, -1)
         units = points.bases[points.identities : points.identities + layout.expression]
         expressions = np.asarray(units, np.float64).reshape(layout.expression, -1)
-        # Small motions of the mean face: growth, turns about the three axes, shifts.
-        turns = np.cross(np.eye(3)[:, None], mean[None])
-        shifts = np.broadcast_to(np.eye(3)[:, None], (3, *mean.shape))
-        rigid = np.concatenate([mean[None], turns, shifts]).reshape(_POSE, -1)
-        system = np.concatenate([rigid, expressions])
+        system = np.concatenate([small_motions(mean), expressions])
         gram = system @ system.T
         cost = np.zeros(len(system))
         cost[_POSE:] = _RIDGE * np.square(expressions).sum(axis=1).mean()
@@ -96,8 +93,8 @@ class Exchange:
         change = self._map @ np.asarray(difference, np.float64)
         return replace(
             motion,
-            rotation=motion.rotation @ rotations(change[1:4]),
-            scale=motion.scale * (1 + float(change[0])),
-            translation=motion.translation + motion.matrix @ change[4:7],
+            rotation=motion.rotation @ rotations(change[0:3]),
+            scale=motion.scale * (1 + float(change[6])),
+            translation=motion.translation + motion.matrix @ change[3:6],
             expression=motion.expression + change[_POSE:],
         )

@@ -10,6 +10,7 @@ from ddfa.render.atlas import Atlas
 from ddfa.render.blending import fill_holes, smoothstep
 from ddfa.render.lighting import harmonics, skin_light
 from ddfa.render.rasterize import rasterize
+from ddfa.render.sampling import sample
 
 # A fit is never exact: this near to the edges of lids and lips the photo may show the eye or the teeth.
 _LID_MM: Final = 2.2
@@ -45,11 +46,11 @@ def unwrap(photo: UInt8, vertices: Floats, atlas: Atlas) -> Unwrapped:
     """
     normals = atlas.normals(vertices * np.array([1, -1, 1], np.float32))
     picture = np.asarray(photo, np.float32) / np.float32(255)
-    colours = _at(picture, vertices)
+    colours = sample(picture, vertices)
     light = skin_light(atlas.head, normals, colours)
     shade = np.clip(harmonics(normals) @ light, *_SHADING)
     fields = atlas.spread(np.column_stack([vertices, normals[:, 2], shade]))
-    texture = np.asarray(_at(picture, fields[..., :2]) / np.maximum(fields[..., 4:], 1e-3), np.float32)
+    texture = np.asarray(sample(picture, fields[..., :2]) / np.maximum(fields[..., 4:], 1e-3), np.float32)
     seen = _seen(photo, vertices, fields, atlas)
     skinlike = _skinlike(texture, seen, atlas)
     hair = _hair_colour(texture, np.asarray(seen * (1 - skinlike), np.float32), atlas)
@@ -61,16 +62,6 @@ def unwrap(photo: UInt8, vertices: Floats, atlas: Atlas) -> Unwrapped:
     whole = (seen[..., None] * texture + share[..., None] * ghost) / np.maximum(weight, 1e-3)[..., None]
     filled = fill_holes(np.clip(255 * whole, 0, 255).astype(np.uint8), weight > 0.25)
     return Unwrapped(np.asarray(filled / np.float32(255), np.float32), hair, float(seen[atlas.face > 0.5].mean()))
-
-
-def _at(picture: Float32, places: Floats) -> Float32:
-    """The picture at places (..., 2 or 3): (..., channels)."""
-    x, y = (np.ascontiguousarray(places[..., k], dtype=np.float32) for k in range(2))
-    flat = x.ndim == 1
-    if flat:  # OpenCV wants a picture of places
-        x, y = x[:, None], y[:, None]
-    result = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(result[:, 0] if flat else result, np.float32)
 
 
 def _seen(photo: UInt8, vertices: Floats, fields: Float32, atlas: Atlas) -> Float32:
