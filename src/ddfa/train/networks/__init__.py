@@ -20,6 +20,7 @@ ARCHITECTURES: Final[dict[str, Callable[..., Network]]] = {
     "mobilenet_v1_075": partial(MobileNetV1, width=0.75),
     "mobilenet_v1_100": partial(MobileNetV1, width=1.0),
     "mobilenet_v1_200": partial(MobileNetV1, width=2.0),
+    "repnet_xs": partial(RepNet, stem=16, channels=(32, 64, 128, 256), depths=(1, 1, 4, 0), embedding=512),
     "repnet_s": partial(RepNet, stem=16, channels=(32, 64, 128, 256), depths=(1, 2, 5, 0)),
 }
 

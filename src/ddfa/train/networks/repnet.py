@@ -77,10 +77,18 @@ class RepNet(Network):
         stem: channels at half resolution.
         channels: of the stages.
         depths: blocks in each stage.
+        embedding: rectified channels that the last stage is widened to before they are pooled; 0 to pool the stage itself.
     """
 
     def __init__(
-        self, num_params: int, num_points: int = 0, *, stem: int, channels: Sequence[int], depths: Sequence[int]
+        self,
+        num_params: int,
+        num_points: int = 0,
+        *,
+        stem: int,
+        channels: Sequence[int],
+        depths: Sequence[int],
+        embedding: int = 0,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = [_conv_norm(3, stem, 3, 2), nn.ReLU(inplace=True)]
@@ -91,6 +99,9 @@ class RepNet(Network):
             for _ in range(depth):
                 layers += [RepDepthwise(width), FeedForward(width)]
             before = width
+        if embedding:
+            layers += [_conv_norm(before, embedding), nn.ReLU(inplace=True)]
+            before = embedding
         self.body = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self._add_heads(before, num_params, num_points)
