@@ -143,3 +143,31 @@ def test_published_crops_cannot_be_mirrored(bundle, tmp_path):
     )
     with pytest.raises(ModelError, match="only bundles of the open head"):
         export(ExportConfig(str(published.folder), tmp_path / "out", mirrored=True))
+
+
+def test_networks_beside_each_other_give_their_mean(crops, tmp_path):
+    one = make_bundle(tmp_path / "one", "mobilenet_v1_025", "RGB")
+    other = make_bundle(tmp_path / "other", "repnet_xs", "RGB")
+    other = write_bundle(
+        replace(other, whitening=Whitening(other.whitening.mean + 0.1, 1.5 * other.whitening.std)),
+        tmp_path / "moved",
+        {"model.onnx": other.model_path},
+    )
+    made, _ = export(ExportConfig(str(one.folder), tmp_path / "out", beside=(str(other.folder),), name="both"))
+    assert made.name == "both" and made.architecture == "mobilenet_v1_025.open+repnet_xs.open"
+    expected = (Regressor(one).params_from_crops(crops) + Regressor(other).params_from_crops(crops)) / 2
+    seen = Regressor(made).params_from_crops(crops)
+    np.testing.assert_allclose(one.whitening.whiten(seen), one.whitening.whiten(expected), atol=1e-4)
+    mirrored, _ = export(ExportConfig(str(one.folder), tmp_path / "m", beside=(str(other.folder),), mirrored=True))
+    alone = [
+        export(ExportConfig(str(each.folder), tmp_path / f"m{k}", mirrored=True))[0]
+        for k, each in enumerate((one, other))
+    ]
+    halves = [one.whitening.whiten(Regressor(each).params_from_crops(crops)) for each in (mirrored, *alone)]
+    np.testing.assert_allclose(halves[0], (halves[1] + halves[2]) / 2, atol=1e-4)
+
+
+def test_networks_of_other_crops_cannot_be_averaged(bundle, tmp_path):
+    other = write_bundle(replace(bundle, input_size=120), tmp_path / "other", {"model.onnx": bundle.model_path})
+    with pytest.raises(ModelError, match="differ in input_size"):
+        export(ExportConfig(str(bundle.folder), tmp_path / "out", beside=(str(other.folder),)))

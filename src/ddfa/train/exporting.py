@@ -17,6 +17,7 @@ from ddfa.regress.bundle import MODEL_FILE, Bundle, write_bundle
 from ddfa.regress.crop import cut_crops
 from ddfa.regress.registry import find_bundle
 from ddfa.regress.session import Regressor, network_inputs
+from ddfa.train.ensemble import average_networks
 from ddfa.train.mirroring import average_mirror
 from ddfa.train.variants import Precision, convert, take_crops
 
@@ -37,6 +38,9 @@ class ExportConfig:
         calibration: folder or tar of photos with faces; int8 needs them, the others are only measured on them.
         mirrored: give the mean of what the network sees in the crop and in its mirror image: more accurate, at twice
             the cost.
+        beside: names or folders of other bundles whose networks see the same crop; the new network gives the mean. Of
+            networks of different architectures it is more accurate than each.
+        name: of the new bundle; that of the first by default.
     """
 
     bundle: Annotated[str, tyro.conf.Positional]
@@ -45,6 +49,8 @@ class ExportConfig:
     precision: Precision = "float32"
     calibration: Path | None = None
     mirrored: bool = False
+    beside: tuple[str, ...] = ()
+    name: str = ""
 
 
 def export(config: ExportConfig) -> tuple[Bundle, float]:
@@ -54,7 +60,8 @@ def export(config: ExportConfig) -> tuple[Bundle, float]:
         config: which bundle, which form.
 
     Returns:
-        The new bundle, and how far its landmarks lie from those of the float32 network: mean over all crops, crop px.
+        The new bundle, and how far its landmarks lie from those of the same network in float32: mean over all crops,
+        in crop px.
 
     Raises:
         ModelError: the bundle cannot be used, or the new network strays too far from the old one.
@@ -62,17 +69,22 @@ def export(config: ExportConfig) -> tuple[Bundle, float]:
         OutputError: the folder cannot be written.
     """
     source = find_bundle(config.bundle)
+    others = [find_bundle(name) for name in config.beside]
     calibration, unseen = _crops(config, source)
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / MODEL_FILE
         original = source.model_path
+        if others:
+            original = Path(folder) / "beside.onnx"
+            average_networks([source, *others], original)
         if config.mirrored:
-            original = Path(folder) / "mirrored.onnx"
-            average_mirror(source, original)
+            plain, original = original, Path(folder) / "mirrored.onnx"
+            average_mirror(source, original, plain)
         inputs = network_inputs(calibration, source.channel_order)
         convert(original, model, config.precision, inputs)
-        changed = replace(source, architecture=_described(source.architecture, config))
-        if config.precision != "float32" or config.mirrored:
+        kinds = "+".join(dict.fromkeys(bundle.architecture for bundle in (source, *others)))
+        changed = replace(source, architecture=_described(kinds, config), name=config.name or source.name)
+        if config.precision != "float32" or config.mirrored or others:
             changed = replace(changed, accuracy={})  # those are the original's figures
         if config.input == "uint8":
             take_crops(model, source.input_size, source.channel_order)

@@ -18,18 +18,19 @@ _POSE_SIGNS = np.array([1, -1, -1, -1, -1, 1, 1, 1, -1, 1, 1, 1])  # of x' = -x 
 _T_X = 3
 
 
-def average_mirror(bundle: Bundle, target: Path) -> None:
+def average_mirror(bundle: Bundle, target: Path, network_path: Path | None = None) -> None:
     """Write a bundle's network such that it gives the mean of what it sees in a crop and in its mirror image.
 
     Args:
         bundle: takes normalised images; its head can be mirrored.
         target: the new `.onnx` file.
+        network_path: another network that takes and gives the same; None for the bundle's own.
 
     Raises:
         ModelError: the head has no mirror maps, or the bundle speaks of published crops or takes bytes.
     """
     source, gain, shift = unmirroring(bundle)
-    network = onnx.load(bundle.model_path)
+    network = onnx.load(network_path or bundle.model_path)
     graph = network.graph
     (given,), (result,) = graph.input, graph.output
     if given.type.tensor_type.elem_type != onnx.TensorProto.FLOAT:

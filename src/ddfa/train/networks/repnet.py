@@ -77,7 +77,7 @@ class RepNet(Network):
         stem: channels at half resolution.
         channels: of the stages.
         depths: blocks in each stage.
-        embedding: rectified channels that the last stage is widened to before they are pooled; 0 to pool the stage itself.
+        embedding: rectified channels that the last stage is widened to before pooling; 0 to pool the stage itself.
     """
 
     def __init__(

@@ -1,0 +1,76 @@
+"""Several networks in one graph: the mean of what they see in a crop. Networks of other kinds err in other ways."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import compose, helper, numpy_helper
+from onnxruntime.transformers.onnx_model import OnnxModel
+
+from ddfa.errors import ModelError
+from ddfa.regress.bundle import Bundle
+
+
+def average_networks(bundles: Sequence[Bundle], target: Path) -> None:
+    """Write one network that gives the mean of the parameters several bundles' networks give, whitened as the first's.
+
+    Args:
+        bundles: two or more that take the same crops and speak of the same parameters of the same head.
+        target: the new `.onnx` file.
+
+    Raises:
+        ModelError: the bundles do not fit together, or one takes bytes.
+    """
+    first = bundles[0]
+    for other in bundles[1:]:
+        _check(first, other)
+    parts = [_part(bundle, f"network{number}_") for number, bundle in enumerate(bundles)]
+    given, result = _copied(parts[0].graph.input[0], "input"), _copied(parts[0].graph.output[0], "output")
+    constants, nodes, seen = dict[str, np.ndarray](), [], []
+    for part, bundle in zip(parts, bundles, strict=True):
+        name = part.graph.output[0].name
+        for node in part.graph.node:
+            node.input[:] = [given.name if tensor == part.graph.input[0].name else tensor for tensor in node.input]
+        constants[f"{name}_gain"] = bundle.whitening.std / first.whitening.std
+        constants[f"{name}_shift"] = (bundle.whitening.mean - first.whitening.mean) / first.whitening.std
+        nodes += [
+            *part.graph.node,
+            helper.make_node("Mul", [name, f"{name}_gain"], [f"{name}_scaled"]),
+            helper.make_node("Add", [f"{name}_scaled", f"{name}_shift"], [f"{name}_whitened"]),
+        ]
+        seen.append(f"{name}_whitened")
+    nodes.append(helper.make_node("Mean", seen, [result.name]))
+    initializers = [tensor for part in parts for tensor in part.graph.initializer]
+    initializers += [numpy_helper.from_array(array.astype(np.float32), name) for name, array in constants.items()]
+    graph = helper.make_graph(nodes, "ensemble", [given], [result], initializers)
+    network = helper.make_model(graph, opset_imports=parts[0].opset_import, ir_version=parts[0].ir_version)
+    OnnxModel(network).topological_sort()
+    onnx.checker.check_model(network)
+    onnx.save(network, target)
+
+
+def _part(bundle: Bundle, prefix: str) -> onnx.ModelProto:
+    """A bundle's network with names of its own."""
+    network = onnx.load(bundle.model_path)
+    if network.graph.input[0].type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
+        raise ModelError(f"bundle '{bundle.name}' takes bytes: average the bundle it was made from")
+    return compose.add_prefix(network, prefix)
+
+
+def _copied(value: onnx.ValueInfoProto, name: str) -> onnx.ValueInfoProto:
+    """The input or output of a graph under another name."""
+    copy = onnx.ValueInfoProto()
+    copy.CopyFrom(value)
+    copy.name = name
+    return copy
+
+
+def _check(first: Bundle, other: Bundle) -> None:
+    facts = ("head", "layout", "convention", "channel_order", "input_size")
+    differing = [fact for fact in facts if getattr(first, fact) != getattr(other, fact)]
+    if differing:
+        raise ModelError(
+            f"bundles '{first.name}' and '{other.name}' cannot be averaged, they differ in {', '.join(differing)}: "
+            "name bundles of one head that take the same crops"
+        )
