@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -99,19 +100,23 @@ def _replace_video(
     if source is None:
         return NOTHING_FOUND
     work = VideoReplacer(Replacer(source, shape, LIMIT), FaceTracker(aligner), chosen)
-    with VideoWriter(out, frames.size, frames.rate, sound=frames.sound, metadata=VIDEO_TAGS) as writer:
+    seal = None if signer is None else partial(_sign_file, signer, out.suffix)
+    with VideoWriter(out, frames.size, frames.rate, sound=frames.sound, metadata=VIDEO_TAGS, seal=seal) as writer:
+        writer.keep = False  # until a face is replaced
         for image, moment in work.frames(frames):
+            writer.keep = work.replaced > 0
             if label:
                 draw_label(image)
             writer.write(image, moment)
-    if signer is not None and out.exists():
-        write_atomically(out, signer.sign(out.read_bytes(), out.suffix))
     if not work.replaced:
-        out.unlink(missing_ok=True)
         print(f"ddfa: {target} shows no face: choose another file", file=sys.stderr)
         return NOTHING_FOUND
     print(f"{target}: faces replaced in {work.replaced} of {writer.written} frames -> {out}")
     return OK
+
+
+def _sign_file(signer: C2paSigner, suffix: str, path: Path) -> None:
+    write_atomically(path, signer.sign(path.read_bytes(), suffix))
 
 
 def load_source(aligner: FaceAligner, photos: Sequence[Path], index: int) -> Source | None:

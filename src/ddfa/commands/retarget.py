@@ -61,17 +61,18 @@ def retarget(
         avatar = Avatar(aligner.head, unwrap_texture(image, face).image, face.identity[0])
     frames, tracker, moved = open_video(files[1]), FaceTracker(aligner), 0
     with VideoWriter(out, frames.size, frames.rate, sound=frames.sound, metadata=VIDEO_TAGS) as writer:
+        writer.keep = False  # until the head moves
         for frame in frames:
             picture = frame.image.copy() if over else np.full_like(frame.image, PLAIN)
             faces = [seen.faces for seen in tracker(frame) if seen.id == 0]
             for driver in faces:
                 avatar.draw(picture, driver)
             moved += bool(faces)
+            writer.keep = moved > 0
             if label:
                 draw_label(picture)
             writer.write(picture, frame.time)
     if not moved:
-        out.unlink(missing_ok=True)
         print(f"ddfa: {files[1]} shows no face: choose another video", file=sys.stderr)
         return NOTHING_FOUND
     print(f"{files[1]}: the head moves in {moved} of {writer.written} frames -> {out}")

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -48,8 +48,8 @@ class VideoWriter:
             writer.write(image, time)
 
     The file appears under a temporary name and gets its own when it is finished. Left by an error or Ctrl-C, the part
-    written so far is finished and kept; a video without frames leaves nothing. H.264 and AAC in .mp4, .m4v, .mov, .mkv;
-    VP9 and Opus in .webm. Sides of odd length get one more pixel, which these codecs need.
+    written so far is finished and kept; a video without frames leaves nothing, and an older file where it is. H.264 and
+    AAC in .mp4, .m4v, .mov, .mkv; VP9 and Opus in .webm. Odd sides get one more pixel, which these codecs need.
 
     Args:
         path: the file; its suffix names the format.
@@ -57,9 +57,12 @@ class VideoWriter:
         rate: frames per second on average, a hint for players; the times given to `write` count.
         sound: a file whose sound is kept: copied, or encoded anew where the format does not allow it.
         metadata: tags of the file.
+        seal: changes the finished file, given by its temporary path, before it gets its name; what it raises leaves an
+            older file of that name as it is.
 
     Attributes:
         written: frames taken so far.
+        keep: whether the finished file gets its name; otherwise nothing is left, and an older file stays.
 
     Raises:
         OutputError: an unknown format, or the file cannot be created.
@@ -73,8 +76,10 @@ class VideoWriter:
         *,
         sound: Path | None = None,
         metadata: Mapping[str, str] | None = None,
+        seal: Callable[[Path], None] | None = None,
     ) -> None:
-        self.path, self.size, self.written = Path(path), size, 0
+        self.path, self.size, self.written, self.keep = Path(path), size, 0, True
+        self._seal = seal
         if self.path.suffix.lower() not in _FORMATS:
             raise OutputError(f"cannot write {path}: use one of the suffixes {', '.join(_FORMATS)}")
         form = _FORMATS[self.path.suffix.lower()]
@@ -118,7 +123,7 @@ class VideoWriter:
         """
         try:
             self._worker.close()
-            if self.written and not self._closed:
+            if self.written and self.keep and not self._closed:
                 self._finish(whole)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._failure(error) from None
@@ -159,6 +164,8 @@ class VideoWriter:
             self._sound.advance(float("inf") if whole else float((self._last + self._period) * _CLOCK))
             self._sound.finish()
         self._container.close()
+        if self._seal is not None:
+            self._seal(self._temporary)
         os.replace(self._temporary, self.path)
 
     def _discard(self) -> None:
