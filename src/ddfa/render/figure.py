@@ -97,7 +97,8 @@ def see(figure: Figure, shape: tuple[int, ...]) -> Sight | None:
     window = window_around(figure.vertices[_shown_indices(head)], shape)
     if window.is_empty or not len(head.triangles):
         return None
-    raster = rasterize(window.local(figure.vertices), head.triangles, window.y1 - window.y0, window.x1 - window.x0)
+    height, width = window.y1 - window.y0, window.x1 - window.x0
+    raster = rasterize(window.local(figure.vertices), head.triangles, height, width, cull=True)
     return Sight(window, raster, interpolate(raster, head.triangles, shown[:, None])[..., 0])
 
 

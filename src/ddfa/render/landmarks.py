@@ -81,10 +81,29 @@ def hidden_landmarks(landmarks: Float32, vertices: Float32, head: HeadModel) -> 
     points = (landmarks - origin) * factor
     width, height = (int(side) + 2 * margin for side in np.ceil(points[:, :2].max(axis=0)))
     depth = rasterize((vertices - origin) * factor, head.triangles, height, width, cull=True).depth
+    return hidden_in(depth, points, _TEST_SIDE)
+
+
+def hidden_in(depth: Float32, landmarks: Float32, extent: float) -> Bools:
+    """Tell which landmarks lie behind what a z-buffer shows.
+
+    Args:
+        depth: (H, W) float32, -inf where there is nothing.
+        landmarks: (68, 3) in its pixels.
+        extent: length of the face in its pixels.
+
+    Returns:
+        (68,) bool; landmarks outside the picture are not hidden.
+    """
+    unit = max(extent / _TEST_SIDE, 1 / 3)
     # The farthest surface around a landmark counts: beside an outline the nearest pixel may see what lies before it.
-    farthest = cv2.erode(depth, np.ones((3, 3), np.uint8))
-    columns, rows = np.rint(points[:, :2]).astype(int).T
-    return np.asarray(farthest[rows, columns] > points[:, 2] + _TEST_SLACK)
+    side = 2 * round(unit) + 1
+    farthest = cv2.erode(depth, np.ones((side, side), np.uint8))
+    columns, rows = np.rint(landmarks[:, :2]).astype(int).T
+    inside = (columns >= 0) & (columns < depth.shape[1]) & (rows >= 0) & (rows < depth.shape[0])
+    hidden = np.zeros(len(landmarks), bool)
+    hidden[inside] = farthest[rows[inside], columns[inside]] > landmarks[inside, 2] + _TEST_SLACK * unit
+    return hidden
 
 
 def draw_landmarks(canvas: UInt8, landmarks: Float32, hidden: Bools | None = None) -> None:

@@ -9,7 +9,7 @@ from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
 from ddfa.render.canvas import Window, resized
 from ddfa.render.figure import Figure, Sight, covered, cut_out, figures_of, see
-from ddfa.render.landmarks import draw_landmarks, hidden_landmarks, line_width
+from ddfa.render.landmarks import draw_landmarks, hidden_in, hidden_landmarks, line_width
 from ddfa.render.posebox import draw_angles, draw_axes, draw_pose_box, pose_box_corners
 from ddfa.render.styles import DEFAULT_STYLE, OverlayStyle
 from ddfa.render.surface import paint
@@ -61,7 +61,7 @@ def draw_figures(canvas: UInt8, figures: list[Figure], style: OverlayStyle) -> N
         if sight is not None:
             paint(canvas, figure, sight, style)
         if style.landmarks:
-            draw_landmarks(canvas, figure.landmarks, _hidden(figure, sights[index + 1 :]))
+            draw_landmarks(canvas, figure.landmarks, _hidden(figure, sight, sights[index + 1 :]))
         if style.pose:
             draw_axes(canvas, figure.landmarks, figure.rotation, width)
             draw_pose_box(canvas, corners, width, rear=False)
@@ -91,9 +91,13 @@ def _needs_sight(style: OverlayStyle, figures: list[Figure]) -> bool:
     return max(surfaces) > 0 or (style.landmarks and len(figures) > 1)
 
 
-def _hidden(figure: Figure, nearer: list[Sight | None]) -> Bools:
+def _hidden(figure: Figure, sight: Sight | None, nearer: list[Sight | None]) -> Bools:
     """(68,) bool, landmarks behind their own head or behind a nearer face."""
-    own = hidden_landmarks(figure.landmarks, figure.vertices, figure.head)
+    if sight is None:
+        own = hidden_landmarks(figure.landmarks, figure.vertices, figure.head)
+    else:
+        extent = float(np.ptp(figure.landmarks[:, :2], axis=0).max())
+        own = hidden_in(sight.raster.depth, sight.window.local(figure.landmarks), extent)
     return np.asarray(own | covered(figure.landmarks, nearer))
 
 

@@ -13,6 +13,7 @@ much more than the rounding error. Beyond, pixels within rounding of an edge may
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -61,7 +62,7 @@ def rasterize(
         height: rows of the picture.
         width: columns of the picture.
         cull: leave out triangles whose inside the viewer sees: those clockwise in a y-up space.
-        threads: how many share the rows; worth it from a million pixels on.
+        threads: how many share the rows.
 
     Returns:
         The visible triangle, barycentric weights and depth of every pixel.
@@ -69,16 +70,31 @@ def rasterize(
     raster = _empty(height, width)
     points, cells = _snapped(vertices)
     corners = np.ascontiguousarray(triangles, np.int32)
-    bands = np.linspace(0, height, max(1, threads) + 1).astype(int)
     if threads <= 1:
         _fill(points, cells, corners, cull, 0, height, *raster)
         return raster
-    with ThreadPoolExecutor(threads) as pool:
-        spans = pairwise(bands)
-        jobs = [pool.submit(_fill, points, cells, corners, cull, first, stop, *raster) for first, stop in spans]
-        for job in jobs:
-            job.result()
+    spans = list(pairwise(_bands(cells, height, threads)))
+    jobs = [_helpers(threads - 1).submit(_fill, points, cells, corners, cull, *span, *raster) for span in spans[1:]]
+    _fill(points, cells, corners, cull, *spans[0], *raster)
+    for job in jobs:
+        job.result()
     return raster
+
+
+def _bands(cells: Int32, height: int, count: int) -> list[int]:
+    """Rows at which bands of about as many vertices each begin, and `height`."""
+    rows = cells[:: max(1, len(cells) // 1000), 1]  # some tell enough
+    rows = rows[(rows > 0) & (rows < height)]
+    if not len(rows):
+        return [0, height]
+    middle = np.quantile(rows, np.arange(1, count) / count, method="nearest")
+    return [0, *(int(row) for row in middle), height]
+
+
+@lru_cache(maxsize=1)
+def _helpers(count: int) -> ThreadPoolExecutor:
+    """Threads beside the caller's, kept: starting them takes as long as a small picture."""
+    return ThreadPoolExecutor(count)
 
 
 def rasterize_scene(vertices: Float32, triangles: Int32, height: int, width: int, *, cull: bool = False) -> Raster:
