@@ -1,6 +1,6 @@
 """The part of the head that is put on: the skin of the face, and how firmly each place of it covers what was there."""
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -9,11 +9,13 @@ from ddfa.errors import ModelError
 from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
 from ddfa.render.blending import smoothstep
+from ddfa.render.rasterize import vertex_normals
 
 _EDGE_MM: Final = (1.0, 12.0)  # from the border of the face inwards: the new face fades in
 _LID_MM: Final = (0.3, 2.6)
 _MOUTH_MM: Final = (0.0, 1.8)  # on the edge of the lips the source may show its teeth
 _FEATURE_MM: Final = {"lid": 9.0, "brow": 6.0, "mouth": 9.0}  # around these lines skin is not plain
+_Y_UP: Final = np.array([1, -1, 1], np.float32)
 _BROWS: Final = (range(17, 22), range(22, 27))
 
 
@@ -56,7 +58,6 @@ class FaceSurface:
         self.vertex_uv[self.triangles.ravel()] = self.uv[self.uv_triangles.ravel()]
         self.points = head.subset(self.vertices)
         self.mm = head.mean[self.vertices]
-        self._corners = _corner_matrix(self.triangles, len(self.vertices))
         self._set_fields(face)
 
     def project(self, faces: Faces, identity: Floats | None = None) -> Float32:
@@ -72,18 +73,7 @@ class FaceSurface:
 
     def normals(self, shape: Float32) -> Float32:
         """Unit normals (K, 3) in camera axes (y up) of a shape (K, 3) in image axes (y down)."""
-        corners = shape[self.triangles]
-        first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-        # Image axes are left-handed: the cross product points inwards, and its y downwards.
-        summed = self._corners @ (np.cross(first, second) * np.array([-1, 1, -1], np.float32))
-        length = np.linalg.norm(summed, axis=1, keepdims=True)
-        return np.asarray(summed / np.maximum(length, 1e-9), np.float32)
-
-    def facing(self, shape: Float32) -> Bools:
-        """Which triangles (T,) turn their outside to the viewer, for a shape (K, 3) in image axes."""
-        a, b, c = (shape[self.triangles[:, corner], :2] for corner in range(3))
-        (ux, uy), (vx, vy) = (b - a).T, (c - a).T
-        return np.asarray(ux * vy - uy * vx < 0)
+        return vertex_normals(shape * _Y_UP, self.triangles)
 
     def _set_fields(self, face: Bools) -> None:
         head, own = self.head, self.mm
@@ -127,11 +117,3 @@ def _line(points: Floats, steps: int = 8) -> Floats:
     """Points (N, 3) along a polygon line."""
     at = np.linspace(0, len(points) - 1, steps * (len(points) - 1) + 1)
     return np.column_stack([np.interp(at, np.arange(len(points)), axis) for axis in points.T])
-
-
-def _corner_matrix(triangles: Int32, count: int) -> Any:
-    """Sparse (K, T): 1 where a vertex is a corner of a triangle."""
-    from scipy.sparse import csr_array
-
-    rows, columns = triangles.ravel(), np.repeat(np.arange(len(triangles)), 3)
-    return csr_array((np.ones(len(rows), np.float32), (rows, columns)), shape=(count, len(triangles)))

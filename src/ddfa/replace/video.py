@@ -1,13 +1,14 @@
 """Faces replaced in a video, frame by frame, steadily."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ddfa.arrays import UInt8
 from ddfa.replace.memory import Memory
 from ddfa.replace.replacer import Replacer
-from ddfa.video.frames import Frame, FrameSource
-from ddfa.video.track import FaceTracker
+from ddfa.video.frames import Frame
+from ddfa.video.threads import prefetched
+from ddfa.video.track import FaceTracker, TrackedFace
 
 LIMIT: Final = 256  # px of the square in which a face is replaced, so that a video keeps its pace
 
@@ -31,7 +32,10 @@ class VideoReplacer:
 
     def __call__(self, frame: Frame) -> UInt8:
         """The frame with its faces replaced, a new image."""
-        seen = [face for face in self._tracker(frame) if self._chosen in (None, face.id)]
+        return self._replaced(frame, self._tracker(frame))
+
+    def _replaced(self, frame: Frame, tracked: list[TrackedFace]) -> UInt8:
+        seen = [face for face in tracked if self._chosen in (None, face.id)]
         self._memories = {face.id: self._memories.get(face.id, Memory()) for face in seen}
         result = frame.image.copy()
         for face in seen:
@@ -39,7 +43,7 @@ class VideoReplacer:
         self.replaced += bool(seen)
         return result
 
-    def frames(self, source: FrameSource) -> Iterator[tuple[UInt8, float]]:
-        """All frames of a source and their times in seconds."""
-        for frame in source:
-            yield self(frame), frame.time
+    def frames(self, source: Iterable[Frame]) -> Iterator[tuple[UInt8, float]]:
+        """All frames of a source and their times in seconds; the next one is followed while one is drawn."""
+        for frame, tracked in prefetched(((frame, self._tracker(frame)) for frame in source), depth=1):
+            yield self._replaced(frame, tracked), frame.time

@@ -7,7 +7,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from ddfa.arrays import Bools, Float32, UInt8
+from ddfa.arrays import Float32, UInt8
 from ddfa.faces import Faces
 from ddfa.render.rasterize import Raster, interpolate, rasterize
 from ddfa.render.sampling import sample
@@ -74,14 +74,9 @@ class View:
         return self.surface.normals(self.shape)
 
     @cached_property
-    def facing(self) -> Bools:
-        """(T,) bool, triangles that turn their outside to the viewer."""
-        return self.surface.facing(self.shape)
-
-    @cached_property
     def raster(self) -> Raster:
-        """Which of the facing triangles each pixel shows."""
-        return rasterize(self.shape, self.surface.triangles[self.facing], *self.canvas.size)
+        """Which of the triangles that face the viewer each pixel shows."""
+        return rasterize(self.shape, self.surface.triangles, *self.canvas.size, cull=True)
 
     @cached_property
     def seen(self) -> Float32:
@@ -136,7 +131,7 @@ class View:
         """(h, w) float32 in [0, 1], where something lies before the face."""
         cover = glasses_of(self.surface).cover * self.with_glasses
         values = np.column_stack([self.basis @ self.skin, self.surface.guarded, cover])
-        fields = interpolate(self.raster, self.surface.triangles[self.facing], values)
+        fields = interpolate(self.raster, self.surface.triangles, values)
         found = find_occluders(self.picture, fields[..., :3], self.raster.mask.astype(np.float32), fields[..., 3])
         return np.maximum(self.memory.mask("occluder", found, _MASK_SHARE), fields[..., 4])
 
