@@ -8,7 +8,9 @@ import pytest
 
 from ddfa import FaceAligner, Faces, read_image
 from ddfa.errors import ModelError
+from ddfa.render.atlas import atlas_of
 from ddfa.replace.replacer import Replacer
+from ddfa.replace.skin import faded
 from ddfa.replace.source import Source, source_from_photos
 from ddfa.replace.surface import FaceSurface
 from ddfa.replace.tone import ToneBasis
@@ -38,8 +40,9 @@ def case(root: Path) -> Case:
 
 
 def _mouth(faces: Faces) -> np.ndarray:
-    """Columns and rows around the mouth and the chin."""
-    low, high = faces.landmarks68[0, 48:68, :2].min(axis=0), faces.landmarks68[0, 48:68, :2].max(axis=0)
+    """Columns and rows around the mouth and up to the tip of the nose."""
+    points = faces.landmarks68[0, [*range(30, 36), *range(48, 68)], :2]
+    low, high = points.min(axis=0), points.max(axis=0)
     return np.concatenate([low, high]).astype(int)
 
 
@@ -112,3 +115,18 @@ def test_a_head_without_texture_map_is_refused(toy_head) -> None:
 
     with pytest.raises(ModelError, match="open head only"):
         FaceSurface(replace(toy_head, uv=None, uv_triangles=None))
+
+
+def test_what_was_hidden_is_left_out_softly_and_eyes_are_not_taken_for_hidden(case: Case) -> None:
+    atlas = atlas_of(case.faces["astronaut"].head, 512)
+    known = np.ones((512, 512), np.float32)
+    known[atlas.lid_mm < 4] = 0  # as closed eyes would leave it
+    assert np.allclose(faded(known, atlas), known, atol=1e-3)
+    height = atlas.position[..., 1]
+    brow = atlas.brow_top
+    known[height > brow + 10] = 0  # a hat
+    result = faded(known, atlas)
+    assert (result <= known + 1e-6).all()
+    face = (atlas.face > 0.9) & atlas.skin & (known > 0)
+    near, far = face & (height > brow + 7), face & (height < brow - 12) & (atlas.lid_mm > 6)
+    assert near.any() and result[near].mean() < 0.5 and result[far].min() > 0.95

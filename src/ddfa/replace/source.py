@@ -13,7 +13,7 @@ from ddfa.faces import Faces
 from ddfa.render.atlas import atlas_of, atlas_places
 from ddfa.render.blending import smoothstep
 from ddfa.render.sampling import sample
-from ddfa.replace.skin import unwrap_skin, whole_skin
+from ddfa.replace.skin import faded, unwrap_skin, whole_skin
 from ddfa.replace.surface import FaceSurface
 from ddfa.replace.tone import ToneBasis, contrast, log_colours
 from ddfa.replace.view import View
@@ -22,6 +22,7 @@ _SIZE: Final = 1024  # px of a texture: the face then has some 4 px per mm
 _TRUST: Final = (0.3, 0.85)  # how well a place must be known for its skin to be put on
 _SPOT: Final = 0.006  # of the atlas' side: what counts as the colour of a place
 _FINE: Final = 0.0015  # as much for details
+_OPEN_MM: Final = 2.0  # between the lips
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,13 @@ def source_from_photos(photos: Sequence[UInt8], faces: Sequence[Faces], size: in
     surface = FaceSurface(faces[0].head)
     tone, atlas = ToneBasis(surface), atlas_of(surface.head, size)
     views = [View.of(surface, tone, photo, face, size) for photo, face in zip(photos, faces, strict=True)]
-    texture, known = whole_skin([unwrap_skin(view, atlas) for view in views], atlas)
-    trust = smoothstep(sample(known, atlas_places(surface.vertex_uv, size))[:, 0], *_TRUST)
+    seen = [unwrap_skin(view, atlas, _lips_mm(face) > _OPEN_MM) for view, face in zip(views, faces, strict=True)]
+    texture, known = whole_skin(seen, atlas)
+    trust = smoothstep(sample(faded(known, atlas), atlas_places(surface.vertex_uv, size))[:, 0], *_TRUST)
     return Source(surface, texture, trust, np.mean([face.identity[0] for face in faces], axis=0))
+
+
+def _lips_mm(face: Faces) -> float:
+    """How far the lips of one face are apart."""
+    points = face.head.decode_landmarks(face.identity, face.expression)[0]
+    return float(np.linalg.norm(points[[61, 62, 63]] - points[[67, 66, 65]], axis=1).max())
