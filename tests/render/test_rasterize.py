@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddfa.render import rasterize as rasterize_module
 from ddfa.render.rasterize import (
     interpolate,
     rasterize,
@@ -169,21 +168,3 @@ def test_normals_point_out_and_shade_is_bounded():
     np.testing.assert_array_equal(normals[3], 0)
     brightness = shade(normals, light=(0, 0, 2), ambient=0.25)
     np.testing.assert_allclose(brightness, [1, 1, 1, 0.25])
-
-
-def test_kernels_compile_where_no_folder_can_be_written(monkeypatch) -> None:
-    real = rasterize_module.numba.njit
-
-    def njit(cache: bool = False, **options: bool):
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return real(**options)
-
-    monkeypatch.setattr(rasterize_module.numba, "njit", njit)
-    values = np.zeros(3)
-    rasterize_module.compiled(_fill_with_ones)(values)
-    assert (values == 1).all()
-
-
-def _fill_with_ones(values: np.ndarray) -> None:
-    values[:] = 1

@@ -22,6 +22,7 @@ from ddfa.errors import DataError, DetectorError
 from ddfa.faces import Faces
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.crop import affine_crop, published_crop
+from ddfa.regress.sampling import MIDDLE, RANGE, network_crops
 
 _DECODED: Final = 32  # faces decoded at once
 
@@ -97,6 +98,7 @@ def stages(aligner: FaceAligner, photos: Photos, rounds: int, watch: Watch = ite
     Raises:
         DataError: no photo shows a face.
     """
+    from ddfa.regress.compiled import sample
     from ddfa.render.overlay import draw_overlay
 
     image, faces = first_face(aligner, photos)
@@ -114,8 +116,8 @@ def stages(aligner: FaceAligner, photos: Photos, rounds: int, watch: Watch = ite
     works: dict[str, tuple[int, Work]] = {
         "decode JPEG": (1, lambda: cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB)),
         "detect": (1, lambda: aligner.detector(image)),
-        "crop": (1, lambda: affine_crop(image, roi, size)),
-        "crop, as published": (1, lambda: published_crop(image, roi, size)),
+        "crop, normalised": (1, lambda: network_crops(image, roi[None], size, sample)),
+        "crop, normalised, as published": (1, lambda: published_input(image, roi, size)),
         "regress, batch 1": (1, lambda: run(crops[:1])),
         f"regress, batch {_DECODED}": (_DECODED, lambda: run(crops)),
         f"68 landmarks, batch {_DECODED}": (_DECODED, lambda: _fresh(many).landmarks68),
@@ -126,7 +128,7 @@ def stages(aligner: FaceAligner, photos: Photos, rounds: int, watch: Watch = ite
     }
     timings = {timing.name: timing for timing in side_by_side(works, rounds, watch=watch)}
     published = {
-        "crop": "crop, as published",
+        "crop, normalised": "crop, normalised, as published",
         f"dense mesh, batch {_DECODED}": "dense mesh, as published",
     }
     rows = [_stage_row(timing, timings.get(published.get(name, ""))) for name, timing in timings.items()]
@@ -155,6 +157,21 @@ def first_face(aligner: FaceAligner, photos: Photos) -> tuple[UInt8, Faces]:
         if len(faces):
             return image, faces[:1]
     raise DataError("no photo shows a face: give photos with faces to time the stages on (--photos)")
+
+
+def published_input(image: UInt8, roi: Float32, size: int) -> Float32:
+    """The network's input as published code makes it: cut and resized, then normalised.
+
+    Args:
+        image: (H, W, 3) uint8.
+        roi: (4,) x0, y0, x1, y1 px.
+        size: side S of the crop.
+
+    Returns:
+        (1, 3, S, S) float32.
+    """
+    crop = published_crop(image, roi, size).astype(np.float32)
+    return np.asarray((crop.transpose(2, 0, 1)[None] - np.float32(MIDDLE)) / np.float32(RANGE))
 
 
 def published_decode(

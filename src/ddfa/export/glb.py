@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from ddfa.arrays import Bools, Floats
+from ddfa.arrays import Bools, Float32, Floats
 from ddfa.errors import ModelError
 from ddfa.export.gltf import GltfBuffer
 from ddfa.faces import BLENDSHAPES, Faces
@@ -112,21 +113,31 @@ def _primitives(faces: Faces, buffer: GltfBuffer) -> list[dict[str, Any]]:
     normals = vertex_normals(shape, head.triangles)
     normals[np.linalg.norm(normals, axis=1) < 0.5] = [0, 0, 1]
     offsets = head.expression_basis * np.float32(_METRES)
+    moves = (np.abs(offsets) > np.float32(_STILL)).any(axis=2)
     result = []
     for material, chosen in enumerate(_parts(head)):
-        corners = np.stack([head.triangles[chosen], head.uv_triangles[chosen]], axis=-1).reshape(-1, 2)
-        pairs, index = np.unique(corners, axis=0, return_inverse=True)
-        vertex = pairs[:, 0]
+        # A vertex for every pair of head vertex and atlas vertex.
+        corners = head.triangles[chosen].astype(np.int64) * len(head.uv) + head.uv_triangles[chosen]
+        pairs, index = np.unique(corners, return_inverse=True)
+        vertex, uv = pairs // len(head.uv), pairs % len(head.uv)
         attributes = {
             "POSITION": buffer.add(shape[vertex], "<f4", _VERTICES, bounds=True),
             "NORMAL": buffer.add(normals[vertex], "<f4", _VERTICES),
             # glTF counts v from the top.
-            "TEXCOORD_0": buffer.add(head.uv[pairs[:, 1]] * [1, -1] + [0, 1], "<f4", _VERTICES),
+            "TEXCOORD_0": buffer.add(head.uv[uv] * [1, -1] + [0, 1], "<f4", _VERTICES),
         }
         indices = buffer.add(index.ravel(), "<u4", _TRIANGLES)
-        targets = [{"POSITION": buffer.add_sparse(offset[vertex], _STILL)} for offset in offsets]
+        targets = [
+            {"POSITION": _target(buffer, offset, moved, vertex)} for offset, moved in zip(offsets, moves, strict=True)
+        ]
         result.append({"attributes": attributes, "indices": indices, "material": material, "targets": targets})
     return result
+
+
+def _target(buffer: GltfBuffer, offset: Float32, moves: Bools, vertex: NDArray[np.int64]) -> int:
+    """Add the offsets (V, 3) of the vertices of a part, those that move."""
+    places = np.flatnonzero(moves[vertex])
+    return buffer.add_sparse(offset[vertex[places]], places, len(vertex))
 
 
 def _parts(head: HeadModel) -> list[Bools]:

@@ -45,19 +45,30 @@ class GltfBuffer:
         self.accessors.append(described)
         return len(self.accessors) - 1
 
-    def add_sparse(self, values: Any, least: float) -> int:
-        """Add offsets (N, 3), most of them zero: only those longer than `least` are kept. Returns the accessor."""
-        array = np.asarray(values, "<f4")
-        kept = np.flatnonzero(np.abs(array).max(axis=1) > least)
-        kept = kept if len(kept) else np.zeros(1, np.intp)  # glTF wants at least one
-        shown = np.zeros_like(array)
-        shown[kept] = array[kept]
+    def add_sparse(self, values: Any, places: Any, count: int) -> int:
+        """Add `count` offsets that are zero but for some; returns the number of the accessor.
+
+        Args:
+            values: (K, 3) the offsets that are not.
+            places: (K,) where they stand, increasing.
+            count: of all offsets, at most 65536.
+        """
+        if not len(places):  # glTF wants at least one
+            values, places = np.zeros((1, 3)), np.zeros(1)
+        array = np.ascontiguousarray(values, "<f4")
         sparse = {
-            "count": len(kept),
-            "indices": {"bufferView": self.view(kept.astype("<u2").tobytes()), "componentType": _COMPONENTS["<u2"]},
-            "values": {"bufferView": self.view(shown[kept].tobytes())},
+            "count": len(array),
+            "indices": {
+                "bufferView": self.view(np.asarray(places, "<u2").tobytes()),
+                "componentType": _COMPONENTS["<u2"],
+            },
+            "values": {"bufferView": self.view(array.tobytes())},
         }
-        self.accessors.append(_described(shown, "<f4", True) | {"sparse": sparse})
+        described = _described(array, "<f4", True) | {"count": count, "sparse": sparse}
+        if len(array) < count:
+            described |= {"min": np.minimum(array.min(axis=0), 0).tolist()}
+            described |= {"max": np.maximum(array.max(axis=0), 0).tolist()}
+        self.accessors.append(described)
         return len(self.accessors) - 1
 
     def file(self, scene: dict[str, Any]) -> bytes:

@@ -40,7 +40,7 @@ def published_crop(image: UInt8, roi: Floats, size: int) -> UInt8:
     """
     x0, y0, x1, y1 = (int(v) for v in np.rint(np.asarray(roi, np.float64)))
     x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
-    patch = _cut(image, x0, y0, x1, y1)
+    patch = cut(image, x0, y0, x1, y1)
     return np.asarray(cv2.resize(patch, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
@@ -69,7 +69,7 @@ def _shrunk(image: UInt8, roi: Floats, matrix: Float64, factor: int) -> tuple[UI
     """Average blocks of factor x factor px around the RoI; adapt the map from image to crop px."""
     x0, y0 = (int(np.floor(v)) - factor for v in roi[:2])
     columns, rows = (int(np.ceil((v - low) / factor)) + 2 for v, low in zip(roi[2:], (x0, y0), strict=True))
-    patch = _cut(image, x0, y0, x0 + columns * factor, y0 + rows * factor)
+    patch = cut(image, x0, y0, x0 + columns * factor, y0 + rows * factor)
     small = np.asarray(cv2.resize(patch, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
     # A block's centre lies (factor - 1) / 2 px right of and below its first pixel's centre.
     first = np.array([x0, y0]) + (factor - 1) / 2
@@ -77,7 +77,7 @@ def _shrunk(image: UInt8, roi: Floats, matrix: Float64, factor: int) -> tuple[UI
     return small, np.column_stack([matrix[:, :2] * factor, shift])
 
 
-def _cut(image: UInt8, x0: int, y0: int, x1: int, y1: int) -> UInt8:
+def cut(image: UInt8, x0: int, y0: int, x1: int, y1: int) -> UInt8:
     """Cut whole pixels x0 <= x < x1, y0 <= y < y1, with zeros where there is no image."""
     height, width = image.shape[:2]
     patch = np.zeros((y1 - y0, x1 - x0, *image.shape[2:]), np.uint8)

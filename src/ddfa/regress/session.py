@@ -10,6 +10,7 @@ from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.errors import ModelError, reason
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.crop import cut_crops
+from ddfa.regress.sampling import MIDDLE, RANGE, best_sampler, network_crops
 
 # Bounds the memory of one run; the speed per face no longer grows beyond it.
 _BATCH = 64
@@ -31,6 +32,7 @@ class Regressor:
         if threads is not None and threads < 1:
             raise ModelError(f"{threads} threads cannot run a network: give 1 or more, or leave the number out")
         self.bundle = bundle
+        self._crops = 0
         path = model_path or bundle.model_path
         options = ort.SessionOptions()
         options.log_severity_level = 3  # errors reach the user as exceptions
@@ -54,7 +56,12 @@ class Regressor:
         Returns:
             (n, P) float32 parameters, de-whitened.
         """
-        return self.params_from_crops(cut_crops(image, roi, self.bundle.input_size, self.bundle.convention))
+        size, convention = self.bundle.input_size, self.bundle.convention
+        if self._takes_crops or convention.published:
+            return self.params_from_crops(cut_crops(image, roi, size, convention))
+        self._crops += len(roi)
+        crops = network_crops(image, roi, size, best_sampler(self._crops))
+        return self._in_batches(crops if self.bundle.channel_order == "RGB" else crops[:, ::-1])
 
     def params_from_crops(self, crops: UInt8) -> Float32:
         """Regress from crops already cut.
@@ -65,15 +72,20 @@ class Regressor:
         Returns:
             (n, P) float32 parameters, de-whitened.
         """
-        if not len(crops):
-            return np.zeros((0, self.bundle.layout.size), np.float32)
-        whitened = [self._run(crops[start : start + _BATCH]) for start in range(0, len(crops), _BATCH)]
-        return self.bundle.whitening.dewhiten(np.concatenate(whitened))
+        return self._in_batches(crops if self._takes_crops else network_inputs(crops, self.bundle.channel_order))
 
-    def _run(self, crops: UInt8) -> Float32:
-        takes_crops = self._input.type == "tensor(uint8)"  # as `ddfa export` makes them
-        batch = crops if takes_crops else network_inputs(crops, self.bundle.channel_order)
-        return np.asarray(self._session.run(None, {self._input.name: batch})[0], np.float32)
+    @property
+    def _takes_crops(self) -> bool:
+        """Whether the network normalises by itself, as `ddfa export` makes them."""
+        return bool(self._input.type == "tensor(uint8)")
+
+    def _in_batches(self, inputs: Float32 | UInt8) -> Float32:
+        """Run the network on inputs (n, ...)."""
+        if not len(inputs):
+            return np.zeros((0, self.bundle.layout.size), np.float32)
+        batches = (inputs[start : start + _BATCH] for start in range(0, len(inputs), _BATCH))
+        whitened = [self._session.run(None, {self._input.name: batch})[0] for batch in batches]
+        return self.bundle.whitening.dewhiten(np.concatenate(whitened).astype(np.float32, copy=False))
 
 
 def network_inputs(crops: UInt8, channel_order: Literal["RGB", "BGR"]) -> Float32:
@@ -81,6 +93,6 @@ def network_inputs(crops: UInt8, channel_order: Literal["RGB", "BGR"]) -> Float3
     ordered = crops if channel_order == "RGB" else crops[..., ::-1]
     # Into one contiguous buffer first: normalising a transposed view is several times slower.
     batch = np.ascontiguousarray(ordered.transpose(0, 3, 1, 2), np.float32)
-    batch -= 127.5
-    batch /= 128.0
+    batch -= MIDDLE
+    batch /= RANGE
     return batch

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, UInt8
-from ddfa.render.rasterize import compiled
+from ddfa.compiling import compiled
 
 _STEP: Final = 8.0  # px of depth between neighbours from which on they belong to an outline
 _FAR: Final = np.float32(-1e6)  # depth of what no surface covers

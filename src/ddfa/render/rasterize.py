@@ -11,16 +11,15 @@ number below 2^53, and where a row crosses an edge is either a whole number or a
 much more than the rounding error. Beyond, pixels within rounding of an edge may fall to either side.
 """
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, Float64, Floats, Int32
+from ddfa.compiling import compiled
 
 BACKGROUND = -1
 _SUBPIXELS = 256
@@ -255,14 +254,6 @@ def _snapped(vertices: Floats) -> tuple[Float64, Int32]:
 
 def _cross(u: Any, v: Any) -> Any:
     return u[0] * v[1] - u[1] * v[0]
-
-
-def compiled(kernel: Callable[..., None]) -> Callable[..., None]:
-    """Compile a kernel; the result is kept on disk, unless no folder for it can be written (as in some containers)."""
-    try:
-        return numba.njit(cache=True, nogil=True, error_model="numpy")(kernel)
-    except RuntimeError:
-        return numba.njit(nogil=True, error_model="numpy")(kernel)
 
 
 @compiled

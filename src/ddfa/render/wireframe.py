@@ -6,9 +6,10 @@ from typing import Final
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, Float64, Int32
+from ddfa.compiling import compiled
 from ddfa.head.model import HeadModel
 from ddfa.render.figure import Figure, Sight
-from ddfa.render.rasterize import Raster, compiled, interpolate
+from ddfa.render.rasterize import Raster, interpolate
 
 _LINE: Final = np.array([222, 244, 255], np.float32)
 _VEIL: Final = np.array([14, 30, 52], np.float32)

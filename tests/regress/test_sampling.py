@@ -1,0 +1,59 @@
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from ddfa.regress import sampling
+from ddfa.regress.compiled import sample
+from ddfa.regress.crop import affine_crop
+from ddfa.regress.sampling import best_sampler, network_crops, sample_plainly
+from ddfa.regress.session import network_inputs
+
+ROIS = [
+    [100.3, 50.7, 270.9, 221.3],
+    [99.5, 29.5, 219.5, 149.5],
+    [10.2, 11.3, 50.5, 51.6],
+    [50.3, 20.1, 350.7, 320.5],
+    [-0.7, 2.1, 399.2, 401.8],
+    [-30.2, -40.1, 100.3, 90.4],
+    [400.2, 300.1, 700.3, 600.2],
+    [-300.0, -300.0, -180.0, -180.0],
+    [10.1, 10.1, 10.3, 10.3],
+]
+
+
+@pytest.fixture
+def image():
+    rng = np.random.default_rng(0)
+    return cv2.resize(rng.integers(0, 256, (40, 50, 3), np.uint8), (500, 400), interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.mark.parametrize("sampler", [sample, sample_plainly])
+@pytest.mark.parametrize("roi", ROIS)
+def test_samples_as_the_affine_crop_does(image, roi, sampler) -> None:
+    """Apart from its rounding to whole grey levels: once for the crop, once more for the averages of large faces."""
+    expected = network_inputs(affine_crop(image, roi, 120)[None], "RGB")
+    allowed = 0.51 if roi[2] - roi[0] < 240 else 1.01
+    np.testing.assert_allclose(128 * network_crops(image, [roi], 120, sampler), 128 * expected, atol=allowed)
+
+
+def test_compiled_and_plain_agree(image) -> None:
+    rois = np.array(ROIS)
+    plain, fast = (network_crops(image, rois, 120, sampler) for sampler in (sample_plainly, sample))
+    small = rois[:, 2] - rois[:, 0] < 240
+    np.testing.assert_allclose(fast[small], plain[small], atol=1e-6)
+    np.testing.assert_allclose(fast, plain, atol=0.51 / 128)  # OpenCV rounds its averages
+
+
+def test_views_of_images_are_sampled(image) -> None:
+    turned = image.transpose(1, 0, 2)[:, ::-1]
+    expected = network_crops(turned.copy(), [ROIS[0]], 120, sample_plainly)
+    np.testing.assert_allclose(network_crops(turned, [ROIS[0]], 120, sample), expected, atol=1e-6)
+
+
+def test_numba_is_loaded_only_where_it_pays(monkeypatch) -> None:
+    assert best_sampler(1) is sample  # loaded by this test
+    monkeypatch.delitem(sys.modules, "numba")
+    assert best_sampler(1) is sample_plainly
+    assert best_sampler(sampling._COMPILED_FROM) is sample
