@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Literal
@@ -56,7 +57,7 @@ def align(
         detector: yunet, dlib, or dlib:FILE.dat for boxes with 68 landmarks.
         refine: regress twice, the second time on the region around the first result: slower, more accurate.
         boxes: .bbox, .txt or .json file of face boxes, instead of the detector.
-        save: which files, separated by commas: ply, obj, mat, txt, json, crop; glb,
+        save: which files, separated by commas: ply, obj, mat, txt, json, crop; glb, usd,
             texture, validity (open head); maps: depth, depth8, depth32,
             normals, pncc, uvmap, regions, visibility, paf (docs/render.md); per photo: overlay, sheet,
             scene_depth, scene_depth32, scene_pncc.
@@ -76,6 +77,8 @@ def align(
     kinds, overlay_style = _parse_kinds(save), parse_style(style)
     if not 64 <= texture_size <= 4096:
         raise OutputError(f"--texture-size {texture_size}: choose 64 to 4096 px")
+    if "usd" in kinds:
+        import_module("pxr")  # if it is missing, say so before any work
     box_file = _read_box_file(boxes, photos)
     aligner = FaceAligner(model, detector=None if box_file else detector, threads=threads)
     job = _Job(

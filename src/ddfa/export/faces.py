@@ -33,7 +33,7 @@ class FaceFiles:
         bundle: the model that aligned them.
         image: (H, W, 3) uint8 RGB, the photo.
         image_path: where it lies, as the user named it.
-        shown: the faces as meshes (PLY, OBJ, MAT, GLB) show them, if not as in the photo.
+        shown: the faces as meshes (PLY, OBJ, MAT, GLB, USD) show them, if not as in the photo.
         texture_size: side of the texture in px.
         delight: take the shading out of the texture.
         with_material: an OBJ file comes with a material that shows the file of kind "texture".
@@ -153,6 +153,12 @@ def _write_glb(files: FaceFiles, index: int, path: Path) -> None:
     write_glb(path, files.meshes[index], files.texture(index))
 
 
+def _write_usd(files: FaceFiles, index: int, path: Path) -> None:
+    from ddfa.export.usd import write_usdz
+
+    write_usdz(path, files.meshes[index], files.texture(index))
+
+
 class _Kind(NamedTuple):
     ending: str
     write: "_Writer"
@@ -169,6 +175,7 @@ _WRITERS: Final[dict[str, _Kind]] = {
     "json": _Kind(".json", lambda f, i, path: write_record(path, face_record(f.faces, i, f.bundle, f.image_path))),
     "crop": _Kind("_crop.png", lambda f, i, path: write_image(path, f.crop(i))),
     "glb": _Kind(".glb", _write_glb),
+    "usd": _Kind(".usdz", _write_usd),
     "texture": _Kind("_texture.png", lambda f, i, path: write_image(path, f.texture(i).image)),
     "validity": _Kind("_validity.png", lambda f, i, path: write_image(path, f.validity8(i))),
     "depth": _Kind("_depth.png", lambda f, i, path: write_png16(path, f.maps(i).depth16())),

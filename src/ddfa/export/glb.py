@@ -22,8 +22,8 @@ from ddfa.head.model import HeadModel
 from ddfa.render.rasterize import vertex_normals
 from ddfa.render.texture import Texture
 
-_METRES: Final = 1e-3
-_STILL: Final = 1e-5  # metres: a vertex that moves less does not move
+METRES: Final = 1e-3
+STILL: Final = 1e-5  # metres: a vertex that moves less does not move
 _VERTICES, _TRIANGLES = 34962, 34963
 # Name of a part: its regions of the head (none: all that is left), roughness, colour without a texture.
 _PARTS: Final[dict[str, tuple[tuple[str, ...], float, tuple[float, float, float]]]] = {
@@ -109,11 +109,11 @@ def write_glb(
 def _primitives(faces: Faces, buffer: GltfBuffer) -> list[dict[str, Any]]:
     head = faces.head
     assert head.uv is not None and head.uv_triangles is not None
-    shape = head.decode(faces.identity, np.zeros((1, 0)))[0] * np.float32(_METRES)
+    shape = head.decode(faces.identity, np.zeros((1, 0)))[0] * np.float32(METRES)
     normals = vertex_normals(shape, head.triangles)
     normals[np.linalg.norm(normals, axis=1) < 0.5] = [0, 0, 1]
-    offsets = head.expression_basis * np.float32(_METRES)
-    moves = (np.abs(offsets) > np.float32(_STILL)).any(axis=2)
+    offsets = head.expression_basis * np.float32(METRES)
+    moves = (np.abs(offsets) > np.float32(STILL)).any(axis=2)
     result = []
     for material, chosen in enumerate(_parts(head)):
         # A vertex for every pair of head vertex and atlas vertex.
