@@ -1,4 +1,4 @@
-"""How fast faces are replaced in a video, per stage, without reading and writing it.
+"""How fast faces are replaced in a video, per stage, without reading and writing it, and how steadily.
 
 python benchmarks/replace.py SOURCE.jpg CLIP.mp4
 """
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ddfa import FaceAligner, read_image
+from ddfa.arrays import UInt8
 from ddfa.replace.memory import Memory
 from ddfa.replace.replacer import Replacer
 from ddfa.replace.source import source_from_photos
@@ -45,7 +46,7 @@ def main() -> None:
     for name in rows["target"]:
         table.add_column(name, justify="right")
     for shape, stages in rows.items():
-        table.add_row(shape, *(f"{value:.1f}" for value in stages.values()))
+        table.add_row(shape, *(f"{value:.3g}" for value in stages.values()))
     Console().print(table)
 
 
@@ -66,9 +67,29 @@ def _stages(replacer: Replacer, aligner: FaceAligner, frames) -> dict[str, float
         spent.append((tracked - start, done - tracked, looked - done, done - start))
     track, draw, look, whole = 1000 * np.median(spent[_WARM:], axis=0)
     work, start = VideoReplacer(replacer, FaceTracker(aligner)), time.perf_counter()
-    count = sum(1 for _ in work.frames(frames))
-    fps = count / (time.perf_counter() - start)
-    return {"track": track, "replace": draw, "of it: look": look, "together": whole, "side by side, frames/s": fps}
+    drawn = [image for image, _ in work.frames(frames)]
+    return {
+        "track": track,
+        "replace": draw,
+        "of it: look": look,
+        "together": whole,
+        "side by side, frames/s": len(drawn) / (time.perf_counter() - start),
+        "flicker": flicker([frame.image for frame in frames], drawn),
+    }
+
+
+def flicker(before: list[UInt8], after: list[UInt8]) -> float:
+    """Second differences in time where anything was replaced: of the new frames over those of the old ones."""
+    ratio = []
+    for k in range(1, len(before) - 1):
+        changed = (before[k] != after[k]).any(axis=2)
+        if changed.any():
+            old, new = (
+                np.abs(a[k - 1][changed].astype(int) - 2 * a[k][changed].astype(int) + a[k + 1][changed]).mean()
+                for a in (before, after)
+            )
+            ratio.append(new / max(old, 1e-6))
+    return float(np.median(ratio)) if ratio else float("nan")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ from ddfa.render.rasterize import interpolate, rasterize
 from ddfa.render.sheet import draw_sheet
 from ddfa.render.texture import Texture, unwrap_texture
 from ddfa.render.visibility import vertex_visibility
+from ddfa.replace.replacer import Replacer
+from ddfa.replace.source import source_from_photos
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 900
@@ -35,6 +37,9 @@ SEQUENCE_SIDE = 190
 TEXTURE_PHOTOS = ("astronaut.jpg", "grace_hopper.jpg")
 TEXTURE_YAWS = (-85, -45, 0, 45, 85, 180)
 TEXTURE_SIDE = 200
+REPLACED = (("astronaut.jpg", "grace_hopper.jpg"), ("grace_hopper.jpg", "astronaut.jpg"))  # source and target
+REPLACED_YAWS = (45, 80)
+REPLACED_SIDE = 400
 WALL = (214, 204, 205)  # the colour behind her
 
 
@@ -59,6 +64,8 @@ def main() -> int:
     rows = [texture_row(photo, aligner(photo, refine=True)[0]) for photo in photos]
     write_image(folder / "texture.jpg", np.vstack(rows))
     print(folder / "texture.jpg")
+    write_image(folder / "replaced.jpg", np.vstack([replaced_row(aligner, *names) for names in REPLACED]))
+    print(folder / "replaced.jpg")
     return 0
 
 
@@ -105,6 +112,25 @@ def texture_row(photo: UInt8, face: Faces) -> UInt8:
     return np.hstack([shown, *(cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in turned)])
 
 
+def replaced_row(aligner: FaceAligner, source_name: str, target_name: str) -> UInt8:
+    """The source; then the target as photographed and turned, each beside itself with the source's face."""
+    source_photo, target_photo = (read_image(ROOT / "samples" / name) for name in (source_name, target_name))
+    person, target = (aligner(photo, refine=True)[0] for photo in (source_photo, target_photo))
+    replacer = Replacer(source_from_photos([source_photo], [person]))
+    profiler = Profiler(
+        labelled(target, target_name), target.head, ProfileConfig(Path(), Path(), picture=REPLACED_SIDE)
+    )
+    pitch, side = float(target.euler_deg[0, 1]), np.sign(float(target.euler_deg[0, 0]))
+    wall = np.full((REPLACED_SIDE, REPLACED_SIDE, 3), WALL, np.uint8)
+    tiles = [cut_crops(source_photo, person.roi, REPLACED_SIDE, person.convention)[0]]
+    for yaw in (float(target.euler_deg[0, 0]), *(side * yaw for yaw in REPLACED_YAWS)):
+        sample = profiler.picture(0, (yaw, pitch), None, wall)
+        points = target.head.decode_landmarks(sample.identity[None], sample.expression[None])
+        face = aligner(sample.picture, landmarks=points @ sample.pose[:, :3].T + sample.pose[:, 3])
+        tiles += [sample.picture, replacer(sample.picture, face)]
+    return np.hstack([cv2.resize(tile, (TEXTURE_SIDE,) * 2, interpolation=cv2.INTER_AREA) for tile in tiles])
+
+
 def turned_head(face: Faces, texture: Texture, yaw: float) -> UInt8:
     """A textured head before the wall, three times TEXTURE_SIDE large."""
     head, side = face.head, 3 * TEXTURE_SIDE
@@ -141,12 +167,12 @@ def profile_sequence(face: Faces) -> UInt8:
     return np.vstack([np.hstack([sample.picture for sample in samples]), np.hstack(below)])
 
 
-def labelled(face: Faces) -> LabelledPhotos:
+def labelled(face: Faces, name: str = SEQUENCE_PHOTO) -> LabelledPhotos:
     """The face as a data set of one photo."""
     linear = face.scale[0] * np.diag([1.0, -1.0, 1.0]) @ face.rotation[0]  # image space has y down
     pose = np.column_stack([linear, face.translation[0]])[None].astype(np.float32)
     quality = np.zeros(1, np.float32)
-    labels = Labels((SEQUENCE_PHOTO,), pose, face.identity, face.blendshapes, quality, face.head.name)
+    labels = Labels((name,), pose, face.identity, face.blendshapes, quality, face.head.name)
     photos = Photos(ROOT / "samples")
     return LabelledPhotos(photos, labels, labels.landmarks(face.head), face.euler_deg[:, 0].astype(np.float64))
 
