@@ -58,7 +58,7 @@ def align(
         refine: regress twice, the second time on the region around the first result: slower, more accurate.
         boxes: .bbox, .txt or .json file of face boxes, instead of the detector.
         save: which files, separated by commas: ply, obj, mat, txt, json, crop; glb, usd,
-            texture, validity (open head); maps: depth, depth8, depth32,
+            texture, validity, frontal (open head); maps: depth, depth8, depth32,
             normals, pncc, uvmap, regions, visibility, paf (docs/render.md); per photo: overlay, sheet,
             scene_depth, scene_depth32, scene_pncc.
         style: what the overlay shows, joined by "+": landmarks, mesh, wireframe, pose, depth, normals, pncc, uv,
@@ -145,12 +145,13 @@ class _Job:
         """Write the files of all faces and the overlay; nothing for a photo without a face."""
         if not len(faces):
             return []
+        changed = self.without_pose or self.without_expression
         files = FaceFiles(
             faces,
             self.aligner.bundle,
             image,
             photo,
-            shown=faces.without(pose=self.without_pose, expression=self.without_expression),
+            shown=faces.without(pose=self.without_pose, expression=self.without_expression) if changed else None,
             texture_size=self.texture_size,
             delight=self.delight,
             with_material="texture" in self.kinds,

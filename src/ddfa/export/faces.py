@@ -116,6 +116,13 @@ class FaceFiles:
 
         return pose_adaptive_feature(self.crop(index), self.faces[index], kernel)
 
+    def frontal(self, index: int) -> UInt8:
+        """Return the photo with one face as meshes show it, see `ddfa.render.frontal`."""
+        from ddfa.render.frontal import frontal_photo
+
+        shown = self.meshes[index] if self.shown is not None else self.faces[index].without(pose=True)
+        return frontal_photo(self.image, self.faces[index], shown, self.texture(index))
+
     @property
     def meshes(self) -> Faces:
         """The faces as meshes show them."""
@@ -177,6 +184,7 @@ _WRITERS: Final[dict[str, _Kind]] = {
     "glb": _Kind(".glb", _write_glb),
     "usd": _Kind(".usdz", _write_usd),
     "texture": _Kind("_texture.png", lambda f, i, path: write_image(path, f.texture(i).image)),
+    "frontal": _Kind("_frontal.png", lambda f, i, path: write_image(path, f.frontal(i))),
     "validity": _Kind("_validity.png", lambda f, i, path: write_image(path, f.validity8(i))),
     "depth": _Kind("_depth.png", lambda f, i, path: write_png16(path, f.maps(i).depth16())),
     "depth8": _Kind("_depth8.png", lambda f, i, path: write_image(path, f.maps(i).depth8())),
