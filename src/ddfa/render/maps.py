@@ -3,7 +3,6 @@
 `FaceMaps` draws all of its faces into one depth buffer: give it `faces[i]` for one face. Backgrounds are 0.
 """
 
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final
 
@@ -185,18 +184,15 @@ def ncc_codes(head: HeadModel) -> Float32:
     return np.asarray((head.mean - low) / np.maximum(high - low, 1e-12), np.float32)
 
 
-def region_colours(
-    head: HeadModel, palette: Mapping[str, tuple[int, int, int]] = REGION_COLOURS, ground: int = 0
-) -> UInt8:
-    """The colour of each vertex, (V, 3) uint8 RGB, by its region; where regions overlap, the palette's later one wins.
+def region_colours(head: HeadModel, ground: int = 0) -> UInt8:
+    """The colour of each vertex, (V, 3) uint8 RGB, by its region, see `REGION_COLOURS`.
 
     Args:
         head: the model.
-        palette: RGB of regions, by name.
         ground: grey value of vertices in none of them.
     """
     colours = np.full((head.vertices, 3), ground, np.uint8)
-    for name, colour in palette.items():
+    for name, colour in REGION_COLOURS.items():
         if name in head.regions:
             colours[head.regions[name]] = colour
     return colours

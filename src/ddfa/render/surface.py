@@ -18,13 +18,6 @@ _CLAY: Final = np.array([158, 204, 244], np.float32)
 _LIGHT: Final = np.array([-0.30, 0.45, 0.84], np.float32)  # unit, from above on the left, in the camera's axes
 _HALFWAY: Final = np.array([-0.157, 0.235, 0.959], np.float32)  # unit, between the light and the viewer
 _CHECKS: Final = 24  # squares of the texture map's side
-REGION_COLOURS: Final = {
-    "skin": (120, 132, 148), "hair": (120, 132, 148), "neck": (120, 132, 148), "face": (242, 196, 160),
-    "ears": (150, 160, 240), "nose": (126, 220, 135), "lips": (245, 92, 122), "eyelid_left": (88, 200, 232),
-    "eyelid_right": (88, 200, 232), "eye_socket": (60, 140, 190), "mouth_inner": (120, 20, 50),
-    "teeth": (255, 255, 240), "tongue": (224, 110, 140), "eye_left": (250, 250, 250), "eye_right": (250, 250, 250),
-    "iris_left": (40, 90, 170), "iris_right": (40, 90, 170),
-}  # fmt: skip
 
 
 def paint(canvas: UInt8, figure: Figure, sight: Sight, style: OverlayStyle) -> None:
@@ -94,7 +87,7 @@ def _pncc(figure: Figure, sight: Sight) -> tuple[Float32, Float32]:
 def _regions(figure: Figure, sight: Sight) -> tuple[Float32, Float32] | None:
     if not figure.head.regions:
         return None
-    colours = region_colours(figure.head, REGION_COLOURS, ground=128).astype(np.float32)
+    colours = region_colours(figure.head, ground=128).astype(np.float32)
     return _spread(figure, sight, _shaded(figure, colours, 0.6)), _full(sight)
 
 
