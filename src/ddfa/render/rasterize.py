@@ -344,7 +344,8 @@ def _fill(
 ) -> None:
     width = index.shape[1]
     for t in range(triangles.shape[0]):
-        i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        # Unsigned, here and below: numba need not ask each index whether it counts from the end.
+        i, j, k = np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2])
         row = max(min(cells[i, 1], cells[j, 1], cells[k, 1]), first_row)
         stop = min(max(cells[i, 1], cells[j, 1], cells[k, 1]), stop_row)
         if row >= stop:
@@ -377,9 +378,9 @@ def _fill(
         least_c = -_HAIR if c_right > 0 or (c_right == 0 and c_down > 0) else 0.0
         az, inverse = points[i, 2], 0.0
         bz, cz = points[j, 2] - az, points[k, 2] - az
-        for y in range(row, stop):
+        for y in range(np.uint64(row), np.uint64(stop)):
             on_a, on_b, on_c = row_a, row_b, row_c
-            for x in range(column, end):
+            for x in range(np.uint64(column), np.uint64(end)):
                 if (on_a > least_a) & (on_b > least_b) & (on_c > least_c):
                     if inverse == 0.0:  # many small triangles cover no pixel's centre, and need no division
                         inverse = 1 / (sign * area)
