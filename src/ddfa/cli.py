@@ -17,7 +17,7 @@ from ddfa.errors import DDFAError
 _TRAIN: Final = ("torch", "onnx", "openvino", "yaml", "tensorboard")
 # Faces come one by one there: threads of linear algebra gain nothing and burn a core while they wait.
 _ONE_BY_ONE: Final = ("video", "replace", "retarget")
-_VIDEO: Final = dict.fromkeys(("av", "pyarrow"), "video")
+_VIDEO: Final = {"av": "video", "pyarrow": "batch", "fsspec": "batch"}
 _EXTRAS: Final = dict.fromkeys(_TRAIN, "train") | _VIDEO | {"dlib": "dlib", "pxr": "usd", "c2pa": "c2pa"}
 
 
@@ -45,6 +45,8 @@ COMMANDS: Final = (
     Command(("models", "show"), "ddfa.commands.models:show_model", "what a bundle is and how good"),
     Command(("models", "verify"), "ddfa.commands.models:verify_models", "check bundles against their SHA-256"),
     Command(("models", "import-3ddfa"), "ddfa.commands.models:import_published", "bundle from published 3DDFA files"),
+    Command(("batch",), "ddfa.commands.batch:batch", "a corpus of photos to tables of faces"),
+    Command(("decode",), "ddfa.commands.batch:decode", "rows of such tables to meshes and pictures"),
     Command(("bench", "landmarks"), "ddfa.commands.bench:landmarks", "landmark accuracy on annotated photos"),
     Command(("bench", "aflw2000"), "ddfa.commands.bench:aflw2000", "landmark accuracy on AFLW2000-3D as published"),
     Command(("bench", "aflw"), "ddfa.commands.bench:aflw", "accuracy of 21 points on AFLW as published"),

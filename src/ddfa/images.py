@@ -47,17 +47,33 @@ def read_image(path: str | Path) -> UInt8:
     Raises:
         ImageError: if the file is missing, empty, a folder, cut off, damaged or not a picture.
     """
-    path = Path(path)
-    content = _read_bytes(path)
+    return decode_image(_read_bytes(Path(path)), path)
+
+
+def decode_image(content: bytes, name: str | Path) -> UInt8:
+    """Decode a picture as `read_image` does.
+
+    Args:
+        content: the bytes of its file.
+        name: of the picture, for the error.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+
+    Raises:
+        ImageError: if it is empty, cut off, damaged or not a picture.
+    """
+    if not content:
+        raise ImageError(f"{name} is empty (0 bytes): copy it again")
     kind = next((name for magic, name in _FORMATS.items() if content.startswith(magic)), None)
     if kind == "PNG" and not _is_whole_png(content):
-        raise ImageError(f"{path} is a damaged or cut-off PNG picture: copy or export it again")
+        raise ImageError(f"{name} is a damaged or cut-off PNG picture: copy or export it again")
     image = _decode(content, may_be_transparent=kind not in _OPAQUE)
     if image is not None:
         return image
     if kind is None:
-        raise ImageError(f"{path} is not a picture of a known format: convert it to JPEG or PNG")
-    raise ImageError(f"{path} is damaged, cut off or a rare kind of {kind}: copy it again, or convert it to PNG")
+        raise ImageError(f"{name} is not a picture of a known format: convert it to JPEG or PNG")
+    raise ImageError(f"{name} is damaged, cut off or a rare kind of {kind}: copy it again, or convert it to PNG")
 
 
 def write_image(path: str | Path, image: UInt8) -> None:
@@ -100,8 +116,6 @@ def _read_bytes(path: Path) -> bytes:
         raise ImageError(f"{path} does not exist: check the path") from error
     except (OSError, ValueError) as error:
         raise ImageError(f"cannot read {path} ({getattr(error, 'strerror', error)}): check the path") from error
-    if not content:
-        raise ImageError(f"{path} is empty (0 bytes): copy it again")
     return content
 
 

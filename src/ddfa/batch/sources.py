@@ -1,0 +1,164 @@
+"""Where photos come from: files, folders, patterns, tars and Parquet tables, on disk or behind any URL fsspec knows.
+
+A photo is named by where it lies: `PATH`, `TAR::MEMBER` or `TABLE::ROW`; the same input always gives the same names in
+the same order.
+"""
+
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+import fsspec
+import pyarrow.parquet as pq
+
+from ddfa.errors import DataError, ImageError, reason
+
+SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
+_INSIDE: Final = "::"
+_CONTENT: Final = ("bytes", "image", "content", "jpg")  # columns of a table that hold pictures
+_PATHS: Final = ("path", "url", "file")  # columns that name them
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo of the input.
+
+    Attributes:
+        name: where it lies, see above.
+        place: the file to open: the photo itself, or the tar or table it is in.
+        start: where it begins in a tar, bytes; its row in a table; -1 for a file.
+        length: in a tar, bytes; -1 otherwise.
+    """
+
+    name: str
+    place: str
+    start: int = -1
+    length: int = -1
+
+
+def list_photos(inputs: Sequence[str]) -> list[Photo]:
+    """Find the photos of some inputs, in order.
+
+    Args:
+        inputs: paths, patterns or URLs of photos, folders (searched deeply), uncompressed tars (`.tar`) and Parquet
+            tables (`.parquet`) with a column of encoded pictures (bytes, image, content or jpg) or of their paths
+            (path, url or file).
+
+    Raises:
+        DataError: an input does not exist, cannot be read, or holds no photo.
+    """
+    return [photo for given in inputs for photo in _photos_of(given)]
+
+
+def read_photo(photo: Photo) -> bytes:
+    """The encoded picture.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    try:
+        with fsspec.open(photo.place, "rb") as file:
+            if photo.length >= 0:
+                file.seek(photo.start)
+                return bytes(file.read(photo.length))
+            if photo.start >= 0:
+                return _cell(pq.ParquetFile(file), photo.start)
+            return bytes(file.read())
+    except ImageError:
+        raise
+    except Exception as error:  # every file system has errors of its own
+        raise ImageError(f"cannot read {photo.name} ({reason(error)}): check the place") from None
+
+
+def find_photo(name: str) -> Photo:
+    """The photo of a name that `list_photos` gave.
+
+    Raises:
+        DataError: it is not there any more.
+    """
+    place, inside, member = name.partition(_INSIDE)
+    if not inside:
+        return Photo(name, place)
+    if place.lower().endswith(".parquet"):
+        return Photo(name, place, int(member))
+    found = next((photo for photo in _in_tar(place) if photo.name == name), None)
+    if found is None:
+        raise DataError(f"{place} holds no {member} any more: name the input the table was made from")
+    return found
+
+
+def _photos_of(given: str) -> list[Photo]:
+    try:
+        system, path = fsspec.core.url_to_fs(given)
+        if any(sign in given for sign in "*?["):
+            found = sorted(system.glob(path))
+        elif system.isdir(path):
+            found = sorted(system.find(path))
+        else:
+            found = [path] if system.exists(path) else []
+    except Exception as error:  # every file system has errors of its own
+        raise DataError(f"cannot list {given} ({reason(error)}): check the place") from None
+    if not found:
+        raise DataError(f"{given} does not exist or is empty: check the path")
+    plain = "://" not in given
+    places = [place if plain else str(system.unstrip_protocol(place)) for place in found]
+    photos = [photo for place in places for photo in _expanded(place, alone=len(places) == 1)]
+    if not photos:
+        raise DataError(f"{given} holds no photos ({', '.join(SUFFIXES)}): name another place")
+    return photos
+
+
+def _expanded(place: str, alone: bool) -> Iterator[Photo]:
+    """The photos behind one file; a file named by itself counts as a photo whatever it is called."""
+    suffix = PurePosixPath(place).suffix.lower()
+    if suffix == ".tar":
+        yield from _in_tar(place)
+    elif suffix == ".parquet":
+        yield from _in_table(place)
+    elif suffix in SUFFIXES or alone:
+        yield Photo(place, place)
+
+
+def _in_tar(place: str) -> Iterator[Photo]:
+    try:
+        with fsspec.open(place, "rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
+            for member in archive:
+                if member.isfile() and PurePosixPath(member.name).suffix.lower() in SUFFIXES:
+                    yield Photo(f"{place}{_INSIDE}{member.name}", place, member.offset_data, member.size)
+    except (OSError, tarfile.TarError) as error:
+        raise DataError(f"cannot read {place} as an uncompressed tar ({reason(error)}): unpack it") from None
+
+
+def _in_table(place: str) -> Iterator[Photo]:
+    try:
+        with fsspec.open(place, "rb") as file:
+            table = pq.ParquetFile(file)
+            names = table.schema_arrow.names
+            paths = next((name for name in _PATHS if name in names), None)
+            if any(name in names for name in _CONTENT):
+                yield from (Photo(f"{place}{_INSIDE}{row}", place, row) for row in range(table.metadata.num_rows))
+            elif paths is not None:
+                yield from (Photo(str(path), str(path)) for path in table.read([paths])[paths].to_pylist())
+            else:
+                raise DataError(f"{place} has no column of pictures ({', '.join((*_CONTENT, *_PATHS))}): rename one")
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"cannot read {place} as a Parquet table ({reason(error)}): check it") from None
+
+
+def _cell(table: Any, row: int) -> bytes:
+    """The picture in a row of a table; only its row group is read."""
+    column = next(name for name in _CONTENT if name in table.schema_arrow.names)
+    for group in range(table.metadata.num_row_groups):
+        size = table.metadata.row_group(group).num_rows
+        if row < size:
+            value = table.read_row_group(group, [column])[column][row].as_py()
+            content = value.get("bytes") if isinstance(value, dict) else value  # as Hugging Face stores images
+            if not content:
+                raise ImageError(f"row {row} holds no picture")
+            return bytes(content)
+        row -= size
+    raise ImageError("there is no such row")

@@ -1,0 +1,100 @@
+"""The one stage of corpus mode: a batch of encoded photos in, a batch of rows out. It knows nothing of shards."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import pyarrow as pa
+
+from ddfa.align import FaceAligner
+from ddfa.batch.schema import faces_schema
+from ddfa.detect.detections import box_overlap
+from ddfa.errors import DDFAError
+from ddfa.faces import Faces
+from ddfa.geometry.roi import roi_from_landmarks
+from ddfa.images import decode_image
+from ddfa.regress.registry import find_bundle
+
+INPUT_SCHEMA: Final = pa.schema([("source", pa.string()), ("content", pa.binary()), ("error", pa.string())])
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    """How photos are aligned.
+
+    Attributes:
+        model: folder or name of a bundle; None for the default.
+        detector: name of a detector; None for the default.
+        refine: regress twice.
+        threads: CPU threads of the network.
+    """
+
+    model: str | None = None
+    detector: str | None = None
+    refine: bool = False
+    threads: int = 1
+
+
+class AlignStage:
+    """Aligns the faces of batches of photos; its sessions are made once, when the first batch comes.
+
+    Args:
+        settings: how.
+    """
+
+    def __init__(self, settings: StageSettings) -> None:
+        self._settings = settings
+        self.schema = faces_schema(find_bundle(settings.model))
+
+    @cached_property
+    def _aligner(self) -> FaceAligner:
+        cv2.setNumThreads(1)  # each worker is one of several processes
+        return FaceAligner(self._settings.model, self._settings.detector, self._settings.threads)
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Align a batch.
+
+        Args:
+            batch: of `INPUT_SCHEMA`: name and encoded picture, or why it could not be read.
+
+        Returns:
+            Rows of `schema`, in the order of the photos; whatever a photo triggers is in its own row.
+        """
+        rows = [row for photo in batch.to_pylist() for row in self._rows(**photo)]
+        return pa.RecordBatch.from_pylist(rows, self.schema)
+
+    def _rows(self, source: str, content: bytes | None, error: str | None) -> list[dict[str, Any]]:
+        try:
+            if error is not None:
+                raise DDFAError(error)
+            image = decode_image(content or b"", source)
+            faces = self._aligner(image, refine=self._settings.refine)
+        except Exception as failure:  # one bad photo must not cost the others
+            told = str(failure) if isinstance(failure, DDFAError) else f"{type(failure).__name__}: {failure}"
+            return [{"source": source, "faces": 0, "error": told}]
+        photo = {"source": source, "width": image.shape[1], "height": image.shape[0], "faces": len(faces)}
+        return [photo | row for row in face_rows(faces)] or [photo]
+
+
+def face_rows(faces: Faces) -> list[dict[str, Any]]:
+    """The columns that tell of each face.
+
+    `agreement` is the overlap (IoU) of the RoI the network looked at with the one its landmarks ask for: near 1 where
+    it saw a face in the middle, low where it went astray.
+    """
+    again = roi_from_landmarks(faces.landmarks68)
+    return [
+        {
+            "face": index,
+            "box": faces.boxes[index],
+            "score": faces.scores[index],
+            "roi": faces.roi[index],
+            "agreement": np.float32(box_overlap(again[index : index + 1], faces.roi[index])[0]),
+            "params": faces.params[index],
+            "euler_deg": faces.euler_deg[index].astype(np.float32),
+            "landmarks68": faces.landmarks68[index].ravel(),
+        }
+        for index in range(len(faces))
+    ]

@@ -1,0 +1,141 @@
+"""`ddfa batch` and `ddfa decode`: a corpus of photos to tables of faces, and rows of them back to files."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import tyro
+
+from ddfa.commands.counting import counted
+from ddfa.commands.exits import NOTHING_FOUND, OK
+from ddfa.errors import DDFAError, OutputError
+
+if TYPE_CHECKING:
+    from ddfa.faces import Faces
+    from ddfa.regress.bundle import Bundle
+
+_KINDS: Final = ("ply", "obj", "mat", "txt", "json", "overlay")
+
+
+def batch(
+    inputs: tyro.conf.Positional[tuple[str, ...]] = (),
+    /,
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None,
+    workers: Annotated[int, tyro.conf.arg(metavar="N")] = 0,
+    shard: Annotated[int, tyro.conf.arg(metavar="N")] = 1000,
+    refine: bool = False,
+    model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
+    detector: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
+) -> int:
+    """Align many photos; every face becomes a row of a Parquet table.
+
+    The photos are done in shards, one file each. Given again, the command goes on where it was stopped or killed; a
+    photo that cannot be read becomes a row with its error. Exit code 0: done; 1: no photo shows a face; 2: something
+    failed. docs/batch.md tells more.
+
+    Args:
+        inputs: photos, folders, patterns, tars (.tar) or Parquet tables, on disk or URLs (s3://..., see fsspec).
+        output: folder of the table.
+        workers: processes; 0 means one per core.
+        shard: photos of a file.
+        refine: regress twice, the second time around the first result's landmarks.
+        model: folder or name of a model bundle; the shipped one by default.
+        detector: yunet or dlib.
+
+    Returns:
+        The exit code.
+    """
+    from ddfa.batch.local import run_local
+    from ddfa.batch.shards import open_job
+    from ddfa.batch.stage import StageSettings
+
+    if not inputs or output is None:
+        raise OutputError("name photos and a folder for the table: ddfa batch INPUT... -o FOLDER")
+    job = open_job(inputs, output, StageSettings(model, detector, refine), shard)
+    missing = job.missing()
+    before = job.shards - len(missing)
+    faces = failed = photos = 0
+    todo = sum(len(job.photos_of(number)) for number in missing)
+    for done in _watched(run_local(job, workers or os.cpu_count() or 1) if missing else iter(()), todo):
+        photos, faces, failed = photos + done[0], faces + done[1], failed + done[2]
+    kept = f" ({counted(before, 'shard')} of before kept)" if before else ""
+    print(f"{counted(photos, 'photo')}, {counted(faces, 'face')}, {failed} failed{kept} -> {output}")
+    return OK if faces or before else NOTHING_FOUND
+
+
+def decode(
+    table: tyro.conf.Positional[Path],
+    /,
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = Path("outputs"),
+    save: str = "ply,json",
+    source: Annotated[str, tyro.conf.arg(metavar="TEXT")] = "",
+    limit: Annotated[int, tyro.conf.arg(metavar="N")] = 0,
+    model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
+) -> int:
+    """Turn rows of a table of `ddfa batch` into meshes, landmarks, records and pictures.
+
+    Args:
+        table: the folder, or a file in it.
+        output: where the files go, NUMBER_FACE.ply and so on; NUMBER counts the photos written.
+        save: which files, separated by commas: ply, obj, mat, txt, json; overlay, which reads the photo again.
+        source: only photos whose name contains this.
+        limit: only the first so many photos; 0 means all.
+        model: folder or name of the bundle the table was made with, if it is not found by its name.
+
+    Returns:
+        Exit code 0; 1 if no row was found.
+    """
+    from ddfa.batch.decode import photos_with_faces
+    from ddfa.files import make_folder
+
+    kinds = tuple(dict.fromkeys(word.strip() for word in save.split(",") if word.strip()))
+    unknown = [kind for kind in kinds if kind not in _KINDS]
+    if unknown or not kinds:
+        raise OutputError(f"--save does not know '{', '.join(unknown)}': choose from {','.join(_KINDS)}")
+    chosen = (photo for photo in photos_with_faces(table, model) if source in photo[0])
+    written = 0
+    for number, (name, faces, bundle) in enumerate(islice(chosen, limit) if limit else chosen):
+        _write(make_folder(output) / f"{number:06d}", name, faces, bundle, kinds)
+        written += 1
+    print(f"{counted(written, 'photo')} -> {output}")
+    return OK if written else NOTHING_FOUND
+
+
+def _write(stem: Path, name: str, faces: "Faces", bundle: "Bundle", kinds: tuple[str, ...]) -> None:
+    import numpy as np
+
+    from ddfa.batch.sources import find_photo, read_photo
+    from ddfa.export.faces import FaceFiles
+    from ddfa.images import decode_image, write_image
+
+    # Of what is written face by face nothing looks at the photo.
+    files = FaceFiles(faces, bundle, np.zeros((1, 1, 3), np.uint8), Path(name))
+    for index in range(len(faces)):
+        for kind in kinds:
+            if kind != "overlay":
+                files.write(kind, index, stem.with_name(f"{stem.name}_{index}"))
+    if "overlay" in kinds:
+        from ddfa.render.overlay import draw_overlay
+
+        image = decode_image(read_photo(find_photo(name)), name)
+        if image.shape[1::-1] != faces.image_size:
+            raise DDFAError(f"{name} is not the photo it was: its size is {image.shape[1::-1]}, not {faces.image_size}")
+        write_image(stem.with_name(f"{stem.name}_overlay.jpg"), draw_overlay(image, faces))
+
+
+def _watched(done: Iterator[tuple[int, int, int]], total: int) -> Iterable[tuple[int, int, int]]:
+    """A bar on a terminal, counted in photos."""
+    if not sys.stderr.isatty():
+        yield from done
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("aligning", total=total)
+        for one in done:
+            progress.advance(task, one[0])
+            yield one

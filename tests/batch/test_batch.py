@@ -1,0 +1,189 @@
+"""Corpus mode: tables that hold what `ddfa align` finds, nothing lost, nothing twice."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra `batch`")
+fsspec = pytest.importorskip("fsspec", reason="needs the extra `batch`")
+import pyarrow as pa  # noqa: E402
+
+from ddfa import FaceAligner, read_image  # noqa: E402
+from ddfa.batch.decode import photos_with_faces  # noqa: E402
+from ddfa.batch.shards import do_shard, open_job  # noqa: E402
+from ddfa.batch.sources import find_photo, list_photos, read_photo  # noqa: E402
+from ddfa.batch.stage import AlignStage, StageSettings  # noqa: E402
+from ddfa.cli import main  # noqa: E402
+from ddfa.errors import DataError, ImageError  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def photos(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three photos of people, one without, and four that are none."""
+    folder = tmp_path_factory.mktemp("corpus")
+    for name in ("astronaut", "grace_hopper", "two_people"):
+        image = read_image(root / "samples" / f"{name}.jpg")
+        small = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        cv2.imwrite(str(folder / f"{name}.jpg"), small[..., ::-1])
+    cv2.imwrite(str(folder / "wall.png"), np.full((90, 120, 3), 99, np.uint8))
+    (folder / "empty.jpg").touch()
+    (folder / "words.jpg").write_text("no picture")
+    (folder / "cut.jpg").write_bytes((folder / "astronaut.jpg").read_bytes()[:2000])
+    (folder / "notes.txt").write_text("not asked for")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stage() -> AlignStage:
+    return AlignStage(StageSettings())
+
+
+def do_all(stage: AlignStage, inputs: list[str], folder: Path, size: int = 3) -> pa.Table:
+    job = open_job(inputs, folder, StageSettings(), size)
+    for shard in job.missing():
+        do_shard(stage, job.photos_of(shard), job.place(shard))
+    return pa.concat_tables([pq.read_table(job.place(shard)) for shard in range(job.shards)])
+
+
+def test_rows_hold_what_the_aligner_finds(photos: Path, stage: AlignStage, tmp_path: Path) -> None:
+    rows = do_all(stage, [str(photos)], tmp_path / "table").to_pylist()
+    names = [Path(row["source"]).name for row in rows]
+    assert names == [
+        "astronaut.jpg", "cut.jpg", "empty.jpg", "grace_hopper.jpg", "two_people.jpg", "two_people.jpg", "wall.png",
+        "words.jpg",
+    ]  # fmt: skip
+    failed = {name: row["error"] for name, row in zip(names, rows, strict=True) if row["error"]}
+    assert sorted(failed) == ["cut.jpg", "empty.jpg", "words.jpg"] and "0 bytes" in failed["empty.jpg"]
+    wall = rows[names.index("wall.png")]
+    assert wall["faces"] == 0 and wall["face"] is None and wall["error"] is None and wall["width"] == 120
+    aligner = FaceAligner(threads=1)
+    for name in ("astronaut.jpg", "two_people.jpg"):
+        faces = aligner(read_image(photos / name))
+        mine = [row for row, other in zip(rows, names, strict=True) if other == name]
+        assert [row["face"] for row in mine] == list(range(len(faces)))
+        np.testing.assert_allclose([row["params"] for row in mine], faces.params, atol=1e-4)
+        np.testing.assert_allclose([row["euler_deg"] for row in mine], faces.euler_deg, atol=1e-2)
+        found = np.reshape([row["landmarks68"] for row in mine], (-1, 68, 3))
+        np.testing.assert_allclose(found, faces.landmarks68, atol=1e-2)
+        assert all(0.4 < row["agreement"] <= 1 for row in mine)
+
+
+def test_rows_come_back_as_faces(photos: Path, stage: AlignStage, tmp_path: Path) -> None:
+    do_all(stage, [str(photos)], tmp_path / "table")
+    found = {Path(name).name: faces for name, faces, _ in photos_with_faces(tmp_path / "table")}
+    assert {name: len(faces) for name, faces in found.items()} == {
+        "astronaut.jpg": 1, "grace_hopper.jpg": 1, "two_people.jpg": 2,
+    }  # fmt: skip
+    faces = FaceAligner(threads=1)(read_image(photos / "two_people.jpg"))
+    np.testing.assert_allclose(found["two_people.jpg"].vertices, faces.vertices, atol=1e-2)
+
+
+def test_tars_tables_patterns_and_urls_give_the_same(photos: Path, tmp_path: Path) -> None:
+    tar, table, paths = tmp_path / "a.tar", tmp_path / "a.parquet", tmp_path / "b.parquet"
+    content = {path.name: path.read_bytes() for path in sorted(photos.glob("*.jpg"))}
+    with tarfile.open(tar, "w") as archive:
+        for path in sorted(photos.glob("*.jpg")):
+            archive.add(path, path.name)
+    pq.write_table(pa.table({"bytes": list(content.values())}), table, row_group_size=2)
+    pq.write_table(pa.table({"path": [str(photos / name) for name in content]}), paths)
+    memory = fsspec.filesystem("memory")
+    for name, data in content.items():
+        memory.pipe_file(f"/corpus/{name}", data)
+    for given in (str(photos / "*.jpg"), str(tar), str(paths), "memory://corpus"):
+        listed = list_photos([given])
+        assert [Path(photo.name.replace("::", "/")).name for photo in listed] == list(content)
+        assert [read_photo(photo) for photo in listed] == list(content.values())
+        assert [read_photo(find_photo(photo.name)) for photo in listed] == list(content.values())
+    listed = list_photos([str(table)])
+    assert [photo.name for photo in listed] == [f"{table}::{row}" for row in range(len(content))]
+    assert [read_photo(photo) for photo in listed if content[list(content)[photo.start]]] == [
+        data for data in content.values() if data
+    ]
+    empty = next(photo for photo in listed if not content[list(content)[photo.start]])
+    with pytest.raises(ImageError, match="holds no picture"):
+        read_photo(empty)
+
+
+@pytest.mark.parametrize("wrong", ["nowhere", "*.none", "empty", "bad.tar", "bad.parquet", "plain.parquet"])
+def test_bad_inputs_are_one_clear_error(tmp_path: Path, capsys, wrong: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad.tar").write_bytes(b"no tar" * 200)
+    (tmp_path / "bad.parquet").write_bytes(b"no table")
+    pq.write_table(pa.table({"number": [1]}), tmp_path / "plain.parquet")
+    assert main(["batch", str(tmp_path / wrong), "-o", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and wrong.strip("*") in error and not (tmp_path / "out").exists()
+
+
+def test_other_inputs_do_not_go_into_a_begun_table(photos: Path, tmp_path: Path) -> None:
+    open_job([str(photos)], tmp_path / "table", StageSettings(), 3)
+    assert open_job([str(photos)], tmp_path / "table", StageSettings(), 3).missing() == [0, 1, 2]
+    with pytest.raises(DataError, match="inputs, photos"):
+        open_job([str(photos / "*.jpg")], tmp_path / "table", StageSettings(), 3)
+    with pytest.raises(DataError, match=r"\(settings\)"):
+        open_job([str(photos)], tmp_path / "table", StageSettings(refine=True), 3)
+    with pytest.raises(DataError, match="holds other files"):
+        open_job([str(photos)], photos, StageSettings(), 3)
+
+
+def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(photos: Path, stage: AlignStage, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for copy in range(8):
+        for path in photos.glob("*.*g"):
+            shutil.copy(path, corpus / f"{copy}_{path.name}")
+    wanted = do_all(stage, [str(corpus)], tmp_path / "undisturbed", size=7)
+    words = [sys.executable, "-m", "ddfa.cli", "batch", str(corpus), "-o", str(tmp_path / "out"), "--shard", "7"]
+    words += ["--workers", "1"]
+    process = subprocess.Popen(words, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    parts = tmp_path / "out"
+    try:
+        until = time.monotonic() + 60
+        while not list(parts.glob("part-*.parquet")) and time.monotonic() < until:
+            time.sleep(0.02)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # driver and worker
+        process.wait()
+    done = {path: path.read_bytes() for path in parts.glob("part-*.parquet")}
+    assert 0 < len(done) < 8
+    assert main([*words[3:]]) == 0
+    assert all(path.read_bytes() == content for path, content in done.items())
+    files = sorted(parts.glob("part-*.parquet"))
+    assert pa.concat_tables([pq.read_table(path) for path in files]).equals(wanted)
+    assert sorted(path.name for path in parts.iterdir() if path.suffix != ".tmp") == [
+        "manifest.json", *(path.name for path in files),
+    ]  # fmt: skip
+
+
+def test_decoded_files_are_those_of_align(photos: Path, tmp_path: Path, capsys) -> None:
+    one = photos / "astronaut.jpg"
+    assert main(["batch", str(one), "-o", str(tmp_path / "table"), "--workers", "1"]) == 0
+    assert "1 photo, 1 face, 0 failed" in capsys.readouterr().out
+    words = ["decode", str(tmp_path / "table"), "-o", str(tmp_path / "decoded"), "--save", "json,obj,overlay"]
+    assert main(words) == 0
+    assert main(["align", str(one), "-o", str(tmp_path / "aligned"), "--save", "json"]) == 0
+    ours, theirs = (
+        json.loads(path.read_text())
+        for path in (tmp_path / "decoded" / "000000_0.json", tmp_path / "aligned" / "astronaut_0.json")
+    )
+    assert ours.keys() == theirs.keys() and ours["model"] == theirs["model"]
+    np.testing.assert_allclose(ours["landmarks68"], theirs["landmarks68"], atol=1e-2)
+    assert {path.name for path in (tmp_path / "decoded").iterdir()} == {
+        "000000_0.json", "000000_0.obj", "000000_overlay.jpg",
+    }  # fmt: skip
+    assert main([*words, "--source", "nobody"]) == 1
+    assert main(["decode", str(one), "-o", str(tmp_path / "x")]) == 2
+    pq.write_table(pa.table({"number": [1]}), tmp_path / "plain.parquet")
+    capsys.readouterr()
+    assert main(["decode", str(tmp_path / "plain.parquet"), "-o", str(tmp_path / "x")]) == 2
+    assert "no table of `ddfa batch`" in capsys.readouterr().err
