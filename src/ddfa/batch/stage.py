@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import Any, Final
 
 import cv2
@@ -51,6 +52,7 @@ class AlignStage:
     @cached_property
     def _aligner(self) -> FaceAligner:
         cv2.setNumThreads(1)  # each worker is one of several processes
+        import_module("ddfa.regress.compiled")  # one way to cut crops in all workers, from the first photo on
         return FaceAligner(self._settings.model, self._settings.detector, self._settings.threads)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
