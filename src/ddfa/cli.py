@@ -18,7 +18,7 @@ _TRAIN: Final = ("torch", "onnx", "openvino", "yaml", "tensorboard")
 # Faces come one by one there: threads of linear algebra gain nothing and burn a core while they wait.
 _ONE_BY_ONE: Final = ("video", "replace", "retarget")
 _VIDEO: Final = {"av": "video", "pyarrow": "batch", "fsspec": "batch"}
-_EXTRAS: Final = dict.fromkeys(_TRAIN, "train") | _VIDEO | {"dlib": "dlib", "pxr": "usd", "c2pa": "c2pa"}
+_EXTRAS: Final = dict.fromkeys(_TRAIN, "train") | _VIDEO | {"dlib": "dlib", "pxr": "usd", "c2pa": "c2pa", "ray": "ray"}
 
 
 class Command(NamedTuple):

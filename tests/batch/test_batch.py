@@ -187,3 +187,15 @@ def test_decoded_files_are_those_of_align(photos: Path, tmp_path: Path, capsys) 
     capsys.readouterr()
     assert main(["decode", str(tmp_path / "plain.parquet"), "-o", str(tmp_path / "x")]) == 2
     assert "no table of `ddfa batch`" in capsys.readouterr().err
+
+
+def test_ray_does_what_is_missing(photos: Path, stage: AlignStage, tmp_path: Path, capsys) -> None:
+    pytest.importorskip("ray", reason="needs the extra `ray`")
+    wanted = do_all(stage, [str(photos)], tmp_path / "wanted", size=4)
+    job = open_job([str(photos)], tmp_path / "out", StageSettings(), 4)
+    do_shard(stage, job.photos_of(0), job.place(0))
+    words = ["batch", str(photos), "-o", str(tmp_path / "out"), "--engine", "ray", "--workers", "1", "--shard", "4"]
+    assert main(words) == 0
+    assert "3 photos, 2 faces, 1 failed (1 shard of before kept)" in capsys.readouterr().out
+    files = sorted((tmp_path / "out").glob("part-*.parquet"))
+    assert pa.concat_tables([pq.read_table(path) for path in files]).equals(wanted)

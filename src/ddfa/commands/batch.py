@@ -3,9 +3,10 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import tyro
 
@@ -24,6 +25,7 @@ def batch(
     inputs: tyro.conf.Positional[tuple[str, ...]] = (),
     /,
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None,
+    engine: Literal["local", "ray"] = "local",
     workers: Annotated[int, tyro.conf.arg(metavar="N")] = 0,
     shard: Annotated[int, tyro.conf.arg(metavar="N")] = 1000,
     refine: bool = False,
@@ -39,7 +41,9 @@ def batch(
     Args:
         inputs: photos, folders, patterns, tars (.tar) or Parquet tables, on disk or URLs (s3://..., see fsspec).
         output: folder of the table.
-        workers: processes; 0 means one per core.
+        engine: local: processes of this machine; ray: an actor pool of Ray Data, on the cluster that RAY_ADDRESS names
+            (extra ray).
+        workers: processes or actors; 0 means one per core of this machine.
         shard: photos of a file.
         refine: regress twice, the second time around the first result's landmarks.
         model: folder or name of a model bundle; the shipped one by default.
@@ -54,12 +58,18 @@ def batch(
 
     if not inputs or output is None:
         raise OutputError("name photos and a folder for the table: ddfa batch INPUT... -o FOLDER")
+    run = run_local
+    if engine == "ray":
+        from ddfa.batch.cluster import run_ray
+
+        import_module("ray")  # if it is missing, say so before any work
+        run = run_ray
     job = open_job(inputs, output, StageSettings(model, detector, refine), shard)
     missing = job.missing()
     before = job.shards - len(missing)
     faces = failed = photos = 0
     todo = sum(len(job.photos_of(number)) for number in missing)
-    for done in _watched(run_local(job, workers or os.cpu_count() or 1) if missing else iter(()), todo):
+    for done in _watched(run(job, workers or os.cpu_count() or 1) if missing else iter(()), todo):
         photos, faces, failed = photos + done[0], faces + done[1], failed + done[2]
     kept = f" ({counted(before, 'shard')} of before kept)" if before else ""
     print(f"{counted(photos, 'photo')}, {counted(faces, 'face')}, {failed} failed{kept} -> {output}")
