@@ -83,7 +83,7 @@ def test_uint8_bundles_align_like_the_original(bundle, tmp_path):
     image = np.random.default_rng(1).integers(0, 256, (90, 120, 3), np.uint8)
     boxes = np.array([[20, 20, 80, 80], [10, 5, 60, 55]])
     one, two = (FaceAligner(each, threads=1)(image, boxes=boxes) for each in (bundle, made))
-    # The original sees crops as they were sampled, this one rounded to bytes; with the same bytes they agree, see above.
+    # The original sees crops as they were sampled, this one rounded to bytes; with the same bytes they agree (above).
     np.testing.assert_allclose(one.landmarks68, two.landmarks68, atol=1e-2)
 
 
