@@ -149,3 +149,16 @@ def test_unknown_model():
 def test_no_threads(toy_bundle, threads):
     with pytest.raises(ModelError, match="give 1 or more"):
         FaceAligner(toy_bundle, threads=threads)
+
+
+def test_faces_of_several_images_are_regressed_together(aligner, image):
+    other = np.ascontiguousarray(image[:200, ::-1])
+    nobody = aligner.locate(image, boxes=np.zeros((0, 4), np.float32))
+    located = [aligner.locate(image, boxes=BOXES), nobody, aligner.locate(other, boxes=BOXES[:1])]
+
+    both, none, one = aligner.align_located(located, refine=True)
+
+    assert len(none) == 0 and one.image_size == (400, 200)
+    np.testing.assert_allclose(both.params, aligner(image, boxes=BOXES, refine=True).params, atol=1e-4)
+    np.testing.assert_allclose(one.params, aligner(other, boxes=BOXES[:1], refine=True).params, atol=1e-4)
+    assert aligner.align_located([]) == []

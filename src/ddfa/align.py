@@ -1,5 +1,7 @@
 """Detect, crop, regress, decode: the one class that ties them together."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,26 @@ from ddfa.regress.session import Regressor
 
 # A RoI larger than this many times the image holds no face the network could see.
 _LARGEST_ROI = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Located:
+    """An image whose faces are found but not aligned yet.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        roi: (n, 4) float32, the squares in image px that the network will see.
+        found: the n detections.
+    """
+
+    image: UInt8
+    roi: Float32
+    found: Detections
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in px."""
+        return self.image.shape[1], self.image.shape[0]
 
 
 class FaceAligner:
@@ -78,21 +100,37 @@ class FaceAligner:
             ImageError: not an RGB uint8 image.
             DetectorError: boxes or landmarks that are not finite, empty or off the image.
         """
+        (faces,) = self.align_located([self.locate(image, boxes, landmarks)], refine)
+        return faces
+
+    def locate(self, image: UInt8, boxes: Floats | None = None, landmarks: Floats | None = None) -> "Located":
+        """Find the faces of an image, the first half of a call: arguments and errors are the same."""
         image = _checked_image(image)
         found = self._detections(image, boxes, landmarks)
-        if found.landmarks is None:
-            published = self.bundle.convention.published
-            enlargement = PUBLISHED_ENLARGEMENT if published else FITTED_ENLARGEMENT
-            roi = roi_from_boxes(found.boxes, enlargement=enlargement, truncate=published)
-        else:
-            roi = roi_from_landmarks(found.landmarks)
-        faces = self.align_rois(image, roi, found)
-        if refine and len(faces):
-            closer = roi_from_landmarks(faces.landmarks68)
+        if found.landmarks is not None:
+            return Located(image, roi_from_landmarks(found.landmarks), found)
+        published = self.bundle.convention.published
+        enlargement = PUBLISHED_ENLARGEMENT if published else FITTED_ENLARGEMENT
+        return Located(image, roi_from_boxes(found.boxes, enlargement=enlargement, truncate=published), found)
+
+    def align_located(self, images: Sequence["Located"], refine: bool = False) -> list[Faces]:
+        """Regress the faces of several images together, the second half of a call.
+
+        Args:
+            images: with the faces found in them.
+            refine: as in a call.
+
+        Returns:
+            The faces of each image.
+
+        Raises:
+            DetectorError: a RoI that does not touch its image or is far larger.
+        """
+        results = self._regress(images)
+        if refine:
             # A first guess gone astray must not cost the result: such a face keeps its first RoI.
-            usable = _usable(closer, faces.image_size)[:, None]
-            faces = self.align_rois(image, np.where(usable, closer, roi), found)
-        return faces
+            results = self._regress([_closer(image, faces) for image, faces in zip(images, results, strict=True)])
+        return results
 
     def align_rois(self, image: UInt8, roi: Float32, found: Detections) -> Faces:
         """Regress the faces in given RoIs, one step.
@@ -108,19 +146,35 @@ class FaceAligner:
         Raises:
             DetectorError: a RoI that does not touch the image or is far larger.
         """
-        height, width = image.shape[:2]
-        astray = np.flatnonzero(~_usable(roi, (width, height)))
-        if len(astray):
-            raise DetectorError(f"face {astray[0]} does not lie in this image of {width} x {height} px: check its box")
+        return self._regress([Located(image, roi, found)])[0]
+
+    def _regress(self, images: Sequence["Located"]) -> list[Faces]:
+        """One step for all faces of all images."""
+        for one in images:
+            astray = np.flatnonzero(~_usable(one.roi, one.size))
+            if len(astray):
+                width, height = one.size
+                raise DetectorError(
+                    f"face {astray[0]} does not lie in this image of {width} x {height} px: check its box"
+                )
+        if not images:
+            return []
+        inputs = [self._regressor.inputs(one.image, one.roi) for one in images]
+        joined: Any = inputs[0] if len(inputs) == 1 else np.concatenate(inputs)
+        params = self._regressor.params_from_inputs(joined)
+        parts = np.split(params, np.cumsum([len(one.roi) for one in images])[:-1])
+        return [self._faces(one, own) for one, own in zip(images, parts, strict=True)]
+
+    def _faces(self, one: "Located", params: Float32) -> Faces:
         return Faces(
-            boxes=found.boxes,
-            scores=found.scores,
-            params=self._regressor(image, roi),
-            roi=roi,
+            boxes=one.found.boxes,
+            scores=one.found.scores,
+            params=params,
+            roi=one.roi,
             head=self.head,
             layout=self.bundle.layout,
             convention=self.bundle.convention,
-            image_size=(width, height),
+            image_size=one.size,
             crop_size=self.bundle.input_size,
         )
 
@@ -141,6 +195,14 @@ def _checked_image(image: Any) -> UInt8:
             f"an image must be RGB uint8 (H, W, 3), not {array.dtype} {array.shape}: read files with ddfa.read_image"
         )
     return array
+
+
+def _closer(one: Located, faces: Faces) -> Located:
+    """The same image with RoIs around the landmarks of a first result, where these can be used."""
+    if not len(faces):
+        return one
+    closer = roi_from_landmarks(faces.landmarks68)
+    return replace(one, roi=np.where(_usable(closer, one.size)[:, None], closer, one.roi))
 
 
 def _usable(roi: Float32, image_size: tuple[int, int]) -> Bools:

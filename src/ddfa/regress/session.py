@@ -56,12 +56,24 @@ class Regressor:
         Returns:
             (n, P) float32 parameters, de-whitened.
         """
+        return self.params_from_inputs(self.inputs(image, roi))
+
+    def inputs(self, image: UInt8, roi: Floats) -> Float32 | UInt8:
+        """Cut what the network takes; those of several images can be put together before they are regressed.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            roi: (n, 4) squares in image px.
+
+        Returns:
+            (n, 3, S, S) float32, or (n, S, S, 3) uint8 for a network that normalises by itself.
+        """
         size, convention = self.bundle.input_size, self.bundle.convention
         if self._takes_crops or convention.published:
-            return self.params_from_crops(cut_crops(image, roi, size, convention))
+            return self._inputs_of(cut_crops(image, roi, size, convention))
         self._crops += len(roi)
         crops = network_crops(image, roi, size, best_sampler(self._crops))
-        return self._in_batches(crops if self.bundle.channel_order == "RGB" else crops[:, ::-1])
+        return crops if self.bundle.channel_order == "RGB" else crops[:, ::-1]
 
     def params_from_crops(self, crops: UInt8) -> Float32:
         """Regress from crops already cut.
@@ -72,15 +84,25 @@ class Regressor:
         Returns:
             (n, P) float32 parameters, de-whitened.
         """
-        return self._in_batches(crops if self._takes_crops else network_inputs(crops, self.bundle.channel_order))
+        return self.params_from_inputs(self._inputs_of(crops))
+
+    def _inputs_of(self, crops: UInt8) -> Float32 | UInt8:
+        return crops if self._takes_crops else network_inputs(crops, self.bundle.channel_order)
 
     @property
     def _takes_crops(self) -> bool:
         """Whether the network normalises by itself, as `ddfa export` makes them."""
         return bool(self._input.type == "tensor(uint8)")
 
-    def _in_batches(self, inputs: Float32 | UInt8) -> Float32:
-        """Run the network on inputs (n, ...)."""
+    def params_from_inputs(self, inputs: Float32 | UInt8) -> Float32:
+        """Run the network, in batches.
+
+        Args:
+            inputs: (n, ...), of `inputs`.
+
+        Returns:
+            (n, P) float32 parameters, de-whitened.
+        """
         if not len(inputs):
             return np.zeros((0, self.bundle.layout.size), np.float32)
         batches = (inputs[start : start + _BATCH] for start in range(0, len(inputs), _BATCH))
