@@ -13,7 +13,7 @@ from ddfa.data.labels import Labels  # noqa: E402
 from ddfa.errors import DataError, ModelError  # noqa: E402
 from ddfa.regress.whitening import Whitening  # noqa: E402
 from ddfa.train import state  # noqa: E402
-from ddfa.train.batches import step_seed  # noqa: E402
+from ddfa.train.batches import mixed, step_seed  # noqa: E402
 from ddfa.train.config import LossWeights  # noqa: E402
 from ddfa.train.loop import train  # noqa: E402
 from ddfa.train.networks import create, normalise  # noqa: E402
@@ -190,3 +190,25 @@ def test_the_average_of_a_short_run_forgets_where_it_began():
     for step in range(1, 101):
         average([start], [now], torch.tensor(step))
     assert start.min() > 0.99
+
+
+def test_reused_crops_serve_in_several_steps(settings, tmp_path):
+    run = train(replace(settings, output=tmp_path, reuse=3, samples=settings.batch * 7))
+    assert run.step == 7
+    again = train(replace(settings, output=tmp_path, reuse=3, samples=settings.batch * 9, resume=True))
+    assert again.step == 9
+
+
+def test_mixed_batches_keep_crops_and_labels_together():
+    def fresh():
+        for k in range(6):
+            values = torch.arange(8) + 8 * k
+            yield values[:, None, None, None].expand(8, 2, 2, 3), values[:, None].float()
+
+    seen = list(mixed(fresh(), times=2, seed=0))
+    assert len(seen) == 12 and all(crops.shape == (8, 2, 2, 3) for crops, _ in seen)
+    assert all((crops[:, 0, 0, :1] == labels).all() for crops, labels in seen)
+    assert max(int(labels.max()) for _, labels in seen[:2]) < 8  # of the first batch only
+    assert len({int(v) for _, labels in seen for v in labels}) > 30
+    again = list(mixed(fresh(), times=2, seed=0))
+    assert all(torch.equal(a[1], b[1]) for a, b in zip(seen, again, strict=True))

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -171,9 +172,13 @@ class CropStream:
 
     def preload(self) -> None:
         """Decode every picture into memory, to be shared by forked workers."""
-        for number, data in enumerate(self.sets):
-            for index, name in enumerate(data.labels.names):
-                self.memory[number, index] = data.photos.read(name)
+        places = [(number, index) for number, data in enumerate(self.sets) for index in range(len(data.labels))]
+        with ThreadPoolExecutor() as pool:
+            self.memory.update(zip(places, pool.map(self._read, places), strict=True))
+
+    def _read(self, place: tuple[int, int]) -> UInt8:
+        data = self.sets[place[0]]
+        return data.photos.read(data.labels.names[place[1]])
 
     def label(self, number: int, index: int, affine: Floats, mirrored: bool) -> Float32:
         """The (P,) parameters that crop `affine` of a photo should give."""
@@ -218,8 +223,7 @@ class CropStream:
         number, index, affine, mirrored = self.draw(rng)
         photo = self.memory.get((number, index))
         if photo is None:
-            data = self.sets[number]
-            photo = data.photos.read(data.labels.names[index])
+            photo = self._read((number, index))
         side = self.resolution or self.size
         crop = warp(photo, rescaled(affine, side / self.size), side, rng)
         return degrade(crop, self.options, rng), self.label(number, index, affine, mirrored)

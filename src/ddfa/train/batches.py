@@ -1,7 +1,9 @@
 """Data sets as batches: a batch is a function of the seed and the step, so that a resumed run sees the same ones."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice, pairwise
 
 import numpy as np
 import torch
@@ -16,6 +18,8 @@ from ddfa.train.config import TrainConfig
 from ddfa.train.distributed import Ranks
 
 _HELD_OUT_CROPS = 512
+_POOL = 256  # recent batches that are mixed
+_PARTS = 16  # batches that a mixed one is made of
 _HELD_OUT_SEED = 2  # of the crops that validate: the same in every run, whatever its seed
 _PLAIN = Augmentation(**dict.fromkeys(Augmentation.__dataclass_fields__, 0.0))
 
@@ -60,6 +64,50 @@ def open_data(config: TrainConfig, head: HeadModel) -> tuple[CropStream, HeldOut
     plain = CropStream(list(kept), odds, head, resolution=config.resolution, options=_PLAIN)
     crops, target = plain.batch(_HELD_OUT_CROPS, [_HELD_OUT_SEED])
     return stream, HeldOut(torch.from_numpy(crops), torch.from_numpy(target))
+
+
+def batches_on(
+    stream: CropStream, config: TrainConfig, ranks: Ranks, first: int, last: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches of steps `first` to `last` - 1 on the device that trains: prepared afresh, or mixed of recent ones.
+
+    Raises:
+        DataError: the batch cannot be shared out among the processes of the run.
+    """
+    times = max(1, config.reuse)
+    fresh = batches(stream, config, ranks, range(first // times, -(-last // times)))
+    moved = ((crops.to(ranks.device, non_blocking=True), labels.to(ranks.device)) for crops, labels in fresh)
+    if times == 1:
+        return moved
+    return islice(mixed(moved, times, step_seed(config.seed, first, ranks.rank)), last - first)
+
+
+def mixed(fresh: Iterable[tuple[Tensor, Tensor]], times: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """For every prepared batch `times` batches, drawn at random from the last ones, for devices that wait for crops.
+
+    Args:
+        fresh: crops (n, R, R, 3) and labels (n, P).
+        times: batches to draw for each; a crop is seen about as often.
+        seed: of the draws.
+
+    Yields:
+        Batches of the same size and device. Until the pool has filled, crops come back sooner.
+    """
+    recent: deque[tuple[Tensor, Tensor]] = deque(maxlen=_POOL)
+    rng = np.random.default_rng(seed)
+    for batch in fresh:
+        recent.append(batch)
+        count = len(batch[0])
+        for _ in range(times):
+            # A part of each of several batches: mixed well, and copied in a few large pieces.
+            places = [recent[int(k)] for k in rng.integers(len(recent), size=min(_PARTS, count))]
+            cuts = np.linspace(0, count, len(places) + 1).astype(int)
+            rows = torch.from_numpy(rng.permutation(count)).to(batch[0].device)
+            pieces = [rows[a:b] for a, b in pairwise(cuts)]
+            crops, labels = (
+                torch.cat([place[part][piece] for place, piece in zip(places, pieces, strict=True)]) for part in (0, 1)
+            )
+            yield crops, labels
 
 
 def batches(stream: CropStream, config: TrainConfig, ranks: Ranks, steps: range) -> Iterator[tuple[Tensor, Tensor]]:

@@ -45,6 +45,8 @@ class TrainConfig:
         augment: how strongly crops vary.
         samples: crops to see in all.
         batch: crops per step, over all processes.
+        reuse: steps that a prepared crop serves in, mixed with others each time: for a GPU that is faster than the
+            processors beside it. From 2 on a resumed run sees other mixtures than one that was not stopped.
         resolution: side of the crops in px; labels always speak of 120.
         optimizer: AdamW or SGD with Nesterov momentum 0.9.
         rate: peak learning rate.
@@ -86,6 +88,7 @@ class TrainConfig:
     augment: Augmentation = field(default_factory=Augmentation)
     samples: int = 2_000_000
     batch: int = 128
+    reuse: int = 1
     resolution: int = 120
     optimizer: Literal["adamw", "sgd"] = "adamw"
     rate: float = 2e-3

@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ddfa.files import make_folder, write_atomically
 from ddfa.head.model import HeadModel
-from ddfa.train.batches import HeldOut, batches, open_data, step_seed
+from ddfa.train.batches import HeldOut, batches_on, open_data, step_seed
 from ddfa.train.config import TrainConfig
 from ddfa.train.criterion import Criterion
 from ddfa.train.distributed import Ranks, join_ranks
@@ -46,6 +46,7 @@ def train(config: TrainConfig, until: int | None = None) -> Run:
         OutputError: the run folder cannot be written.
     """
     torch.set_num_threads(config.threads)
+    torch.backends.cudnn.benchmark = True  # all batches are of one size
     last = config.steps if until is None else min(until, config.steps)
     with join_ranks(config.device) as ranks:
         head = HeadModel.load(config.head)
@@ -55,12 +56,11 @@ def train(config: TrainConfig, until: int | None = None) -> Run:
         run.rank = ranks.rank
         criterion = Criterion(head, run.whitening, config.loss, config.random_points, stream.size).to(ranks.device)
         forward = _forward(run, ranks)
-        source = batches(stream, config, ranks, range(run.step, last))
+        source = batches_on(stream, config, ranks, run.step, last)
         with Reporter(run, criterion, held_out, last) as reporter:
             for crops, target in source:
                 torch.manual_seed(step_seed(config.seed, run.step, ranks.rank))
-                on_device = (part.to(ranks.device, non_blocking=True) for part in (crops, target))
-                terms = _step(run, forward, criterion, *on_device)
+                terms = _step(run, forward, criterion, crops, target)
                 reporter.report(terms, crops, target)
     return run
 
