@@ -51,5 +51,5 @@ clean:
 
 # What training, video and the optional formats need, and the test tools.
 .venv/dev.stamp: .venv/base.stamp
-	$(PIP) --editable '.[train,video,batch,ray,usd,c2pa,dlib,dev]'
+	$(PIP) --editable '.[train,video,batch,ray,serve,usd,c2pa,dlib,dev]'
 	@touch $@

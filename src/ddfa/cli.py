@@ -18,7 +18,9 @@ _TRAIN: Final = ("torch", "onnx", "openvino", "yaml", "tensorboard")
 # Faces come one by one there: threads of linear algebra gain nothing and burn a core while they wait.
 _ONE_BY_ONE: Final = ("video", "replace", "retarget")
 _VIDEO: Final = {"av": "video", "pyarrow": "batch", "fsspec": "batch"}
-_EXTRAS: Final = dict.fromkeys(_TRAIN, "train") | _VIDEO | {"dlib": "dlib", "pxr": "usd", "c2pa": "c2pa", "ray": "ray"}
+_SERVE: Final = ("fastapi", "starlette", "pydantic", "uvicorn", "websockets", "multipart", "prometheus_client", "PIL")
+_SINGLE: Final = {"dlib": "dlib", "pxr": "usd", "c2pa": "c2pa", "ray": "ray"}
+_EXTRAS: Final = dict.fromkeys(_TRAIN, "train") | _VIDEO | dict.fromkeys(_SERVE, "serve") | _SINGLE
 
 
 class Command(NamedTuple):
@@ -45,6 +47,7 @@ COMMANDS: Final = (
     Command(("models", "show"), "ddfa.commands.models:show_model", "what a bundle is and how good"),
     Command(("models", "verify"), "ddfa.commands.models:verify_models", "check bundles against their SHA-256"),
     Command(("models", "import-3ddfa"), "ddfa.commands.models:import_published", "bundle from published 3DDFA files"),
+    Command(("serve",), "ddfa.commands.serve:serve", "a web page and an HTTP service"),
     Command(("batch",), "ddfa.commands.batch:batch", "a corpus of photos to tables of faces"),
     Command(("decode",), "ddfa.commands.batch:decode", "rows of such tables to meshes and pictures"),
     Command(("bench", "landmarks"), "ddfa.commands.bench:landmarks", "landmark accuracy on annotated photos"),

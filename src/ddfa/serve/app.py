@@ -1,0 +1,226 @@
+"""The service as an ASGI application."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from ddfa import __version__
+from ddfa.errors import DDFAError, ModelError
+from ddfa.regress.bundle import Bundle
+from ddfa.regress.registry import installed
+from ddfa.serve import bodies, schemas
+from ddfa.serve.engine import Engine
+from ddfa.serve.guard import Guard
+from ddfa.serve.live import LiveChannel
+from ddfa.serve.metrics import Metrics
+from ddfa.serve.problems import Problem
+from ddfa.serve.replacing import replace_face
+from ddfa.serve.settings import ServeSettings
+
+PAGE: Final = Path(str(files("ddfa.serve"))) / "page"
+_SAMPLES: Final = "samples"
+_T = TypeVar("_T")
+_log = logging.getLogger("ddfa.serve")
+
+_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"model": schemas.ErrorAnswer, "description": text}
+    for status, text in {
+        400: "The body cannot be read.",
+        401: "An API key is needed.",
+        403: "Not allowed here.",
+        408: "The body came too slowly.",
+        413: "Too many bytes or pixels.",
+        415: "Not a picture, or a body of another type.",
+        421: "The service does not go by this host name.",
+        422: "A field is missing or wrong.",
+        429: "Too much to do: Retry-After says when to try again.",
+        503: "The answer took too long.",
+    }.items()
+}
+_ALIGN: Final[dict[str, type[BaseModel]]] = {
+    "multipart/form-data": schemas.AlignForm,
+    "application/json": schemas.AlignRequest,
+}
+_REPLACE: Final[dict[str, type[BaseModel]]] = {"multipart/form-data": schemas.ReplaceForm}
+
+
+def create_app(settings: ServeSettings) -> FastAPI:
+    """Make the service; models are loaded before it listens.
+
+    Args:
+        settings: what it allows.
+
+    Returns:
+        The application: an ASGI server runs it.
+
+    Raises:
+        ModelError: the bundle cannot be used.
+        DetectorError: the detector cannot be used.
+    """
+    metrics = Metrics()
+    engine = Engine(settings, metrics)
+    live = LiveChannel(engine)
+    ready = asyncio.Event()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await engine.run(engine.warm_up)
+        ready.set()
+        yield
+        ready.clear()
+        await engine.close()
+
+    app = FastAPI(
+        title="OpenDDFA",
+        version=__version__,
+        description="From a photo to 3D faces. The open head model, 68 landmarks, pose, 52 ARKit blendshapes, files.",
+        lifespan=lifespan,
+        docs_url=None,  # their scripts come from elsewhere
+        redoc_url=None,
+    )
+    app.add_middleware(Guard, settings=settings, metrics=metrics)
+
+    @app.exception_handler(Problem)
+    async def problem(_: Request, error: Problem) -> Response:
+        return error.response()
+
+    @app.exception_handler(DDFAError)
+    async def unusable(_: Request, error: DDFAError) -> Response:
+        return Problem(422, "unusable", str(error)).response()
+
+    @app.exception_handler(HTTPException)
+    async def other(_: Request, error: HTTPException) -> Response:
+        code = {404: "not_found", 405: "wrong_method"}.get(error.status_code, "refused")
+        return Problem(error.status_code, code, str(error.detail)).response()
+
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, error: Exception) -> Response:
+        _log.error("unexpected %s", type(error).__name__)  # its text may quote what the caller sent
+        return Problem(500, "internal", "something unexpected happened here: please report it").response()
+
+    @app.post(
+        "/v1/align",
+        response_model=schemas.AlignAnswer,
+        responses=_ERRORS,
+        openapi_extra=bodies.openapi_body(_ALIGN),
+        summary="The faces of a photo",
+    )
+    async def align(request: Request) -> Response:
+        """Find and align the faces of a photo. Nothing of it is kept."""
+        asked = await bodies.read_align(request, settings)
+        answer = await _in_time(engine.align(*asked), settings)
+        return Response(json.dumps(answer, separators=(",", ":")), media_type="application/json")
+
+    @app.post(
+        "/v1/replace",
+        response_class=Response,
+        responses=_ERRORS | {200: {"content": {"image/jpeg": {}}, "description": "The synthetic photo."}},
+        openapi_extra=bodies.openapi_body(_REPLACE),
+        summary="One person's face on another's photo",
+    )
+    async def replace(request: Request) -> Response:
+        """Off unless the service was started with --allow-replace. Only with the consent of both people."""
+        if not settings.allow_replace:
+            raise Problem(403, "disabled", "face replacement is off here: start the service with --allow-replace")
+        form = await bodies.read_form(request, await bodies.read_body(request, settings))
+        photos = [await bodies.form_file(form, name) for name in ("source", "target")]
+        shape, face = bodies.form_text(form, "shape", "blend"), bodies.form_text(form, "face", "0")
+        label = bodies.form_flag(form, "label")
+        picture = await _in_time(engine.run(replace_face, engine, *photos, shape, face, label), settings)
+        return Response(picture, media_type="image/jpeg")
+
+    @app.get("/v1/models", response_model=schemas.Models, responses={401: _ERRORS[401]}, summary="The models at hand")
+    async def models() -> schemas.Models:
+        """The bundles of this installation; the service runs the one called default here."""
+        return schemas.Models(models=[*_cards(engine.aligner.bundle)])
+
+    @app.get(
+        "/v1/head",
+        response_class=Response,
+        responses={200: {"content": {"model/gltf-binary": {}}}, 401: _ERRORS[401]},
+        summary="The mean head",
+    )
+    async def head() -> Response:
+        """The mean head with its 52 blendshapes, looking straight ahead, as GLB."""
+        content = await engine.run(lambda: engine.mean_head)
+        return Response(content, media_type="model/gltf-binary", headers={"Cache-Control": "max-age=3600"})
+
+    @app.get("/v1/samples", include_in_schema=False)
+    async def samples() -> dict[str, Any]:
+        found = sorted((PAGE / _SAMPLES).glob("*.jpg"))
+        named = [{"name": path.stem.replace("_", " "), "url": f"{_SAMPLES}/{path.name}"} for path in found]
+        return {"samples": named}
+
+    @app.websocket("/v1/live")
+    async def camera(socket: WebSocket) -> None:
+        await live.serve(socket)
+
+    @app.get("/healthz", response_model=schemas.Health, summary="Whether the service lives")
+    async def healthz() -> dict[str, str]:
+        """It does, if it answers."""
+        return {"status": "ok"}
+
+    @app.get(
+        "/readyz",
+        response_model=schemas.Health,
+        responses={503: {"model": schemas.Health, "description": "It is starting or stopping."}},
+        summary="Whether the service is ready",
+    )
+    async def readyz() -> Response:
+        """The models are loaded, everything is compiled."""
+        return JSONResponse({"status": "ready"}) if ready.is_set() else JSONResponse({"status": "not ready"}, 503)
+
+    @app.get("/metrics", response_class=Response, summary="Figures for Prometheus")
+    async def show_metrics() -> Response:
+        """Requests, times of the stages, faces, sizes of batches."""
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    if PAGE.is_dir():
+        app.mount("/", StaticFiles(directory=PAGE, html=True))
+    return app
+
+
+async def _in_time(work: Awaitable[_T], settings: ServeSettings) -> _T:
+    try:
+        async with asyncio.timeout(settings.answer_s):
+            return await work
+    except TimeoutError:
+        text = f"the answer took longer than {settings.answer_s:g} s: send a smaller picture or ask for fewer parts"
+        raise Problem(503, "too_long", text, retry_s=5) from None
+
+
+def _cards(used: Bundle) -> list[schemas.ModelCard]:
+    """The bundles at hand, that of the service first."""
+    result = [_card(used, default=True)]
+    for name, folder in installed().items():
+        try:
+            bundle = Bundle.load(folder)
+        except ModelError:
+            continue
+        if name != used.name:
+            result.append(_card(bundle, default=False))
+    return result
+
+
+def _card(bundle: Bundle, default: bool) -> schemas.ModelCard:
+    return schemas.ModelCard(
+        name=bundle.name,
+        default=default,
+        architecture=bundle.architecture,
+        head=bundle.head,
+        licence=bundle.licence,
+        input_size=bundle.input_size,
+        parameters=bundle.layout.size,
+    )

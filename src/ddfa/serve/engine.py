@@ -1,0 +1,217 @@
+"""The work behind the service.
+
+Photos are decoded and searched in threads, the faces of several requests regressed together.
+"""
+
+import asyncio
+import base64
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import cv2
+import numpy as np
+
+from ddfa.align import FaceAligner, Located
+from ddfa.arrays import UInt8
+from ddfa.detect import Detections, Detector, default_detector, load_detector
+from ddfa.export.faces import FaceFiles
+from ddfa.export.glb import write_glb
+from ddfa.export.record import face_record
+from ddfa.faces import BLENDSHAPES, Faces
+from ddfa.regress.bundle import MODEL_FILE
+from ddfa.serve.batching import MicroBatcher
+from ddfa.serve.metrics import Metrics
+from ddfa.serve.pictures import decode_checked
+from ddfa.serve.settings import ServeSettings
+
+_T = TypeVar("_T")
+_OF_THE_ANSWER: Final = ("format", "version", "image", "model", "face")  # of a face's record: said once, or not at all
+_MEMORY: Final = Path("/dev/shm")  # files of an answer need not touch a disk where there is such a folder
+_PHOTO: Final = Path("photo")  # callers name no file
+_TYPES: Final = {
+    ".glb": "model/gltf-binary",
+    ".obj": "model/obj",
+    ".ply": "application/octet-stream",
+    ".mat": "application/octet-stream",
+    ".npy": "application/octet-stream",
+    ".usdz": "model/vnd.usdz+zip",
+    ".txt": "text/plain",
+    ".json": "application/json",
+    ".png": "image/png",
+}
+
+
+class Engine:
+    """Everything that is loaded once and used by all requests.
+
+    Args:
+        settings: of the service.
+        metrics: is told what happens.
+
+    Raises:
+        ModelError: the bundle cannot be used.
+        DetectorError: the detector cannot be used.
+    """
+
+    def __init__(self, settings: ServeSettings, metrics: Metrics) -> None:
+        self.settings, self.metrics = settings, metrics
+        self.detector = PerThread(partial(load_detector, settings.detector) if settings.detector else default_detector)
+        self.aligner = FaceAligner(settings.model, self.detector, settings.threads)
+        self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="ddfa-work")
+        self._regress_pool = ThreadPoolExecutor(1, thread_name_prefix="ddfa-regress")
+        seen = metrics.batch.observe
+        self._batchers = {
+            refine: MicroBatcher[Located, Faces](
+                partial(self._regress, refine), self._regress_pool, settings.batch, settings.window_ms / 1e3, seen
+            )
+            for refine in (False, True)
+        }
+
+    async def align(self, content: bytes, parts: Sequence[str], max_faces: int, refine: bool) -> dict[str, Any]:
+        """Align the faces of a photo.
+
+        Args:
+            content: bytes of its file.
+            parts: files to add, of `FACE_KINDS`.
+            max_faces: the largest ones that are answered.
+            refine: regress twice.
+
+        Returns:
+            The answer, plain values.
+
+        Raises:
+            Problem: the picture cannot be used.
+            DDFAError: a part cannot be made.
+        """
+        began = time.perf_counter()
+        located = await self.run(self._locate, content, max_faces)
+        faces = await self._batchers[refine](located)
+        self.metrics.faces.inc(len(faces))
+        answered = await self.run(self._answer, located.image, faces, parts)
+        return {
+            "image": {"width": located.size[0], "height": located.size[1]},
+            "model": self.model,
+            "milliseconds": round(1e3 * (time.perf_counter() - began), 1),
+            "faces": answered,
+        }
+
+    async def run(self, work: Callable[..., _T], *arguments: Any) -> _T:
+        """Do something in the threads of the engine."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+
+    @cached_property
+    def model(self) -> dict[str, str]:
+        """What the answers say about the model."""
+        bundle = self.aligner.bundle
+        return {"name": bundle.name, "sha256": bundle.files[MODEL_FILE], "head": self.aligner.head.name}
+
+    @cached_property
+    def mean_head(self) -> bytes:
+        """The mean head with its blendshapes, looking straight ahead, as GLB.
+
+        Raises:
+            ModelError: the head model has no blendshapes.
+        """
+        layout = self.aligner.bundle.layout
+        params = layout.join(np.eye(3, 4)[None], np.zeros((1, layout.identity)), np.zeros((1, layout.expression)))
+        box = np.array([[0, 0, 120, 120]], np.float32)
+        bundle = self.aligner.bundle
+        face = Faces(box, np.ones(1, np.float32), params, box, self.aligner.head, layout, bundle.convention, (120, 120))
+        with _scratch() as folder:
+            write_glb(folder / "head.glb", face)
+            return (folder / "head.glb").read_bytes()
+
+    def head_file(self, image: UInt8, face: Faces) -> bytes:
+        """One face with its texture as GLB."""
+        return _file(FaceFiles(face, self.aligner.bundle, image, _PHOTO), "glb", 0)[1]
+
+    def warm_up(self) -> None:
+        """Load everything and compile what is compiled, so that the first caller does not wait."""
+        cv2.setNumThreads(1)  # requests come side by side
+        # The file that needs most: its kernels are compiled on the way.
+        kinds = ["glb"] if len(self.aligner.head.expression_names) == BLENDSHAPES else ["ply"]
+        image = np.full((160, 160, 3), 127, np.uint8)
+        self.detector(image)
+        self._answer(image, self.aligner(image, boxes=np.array([[40, 40, 120, 120]], np.float32)), kinds)
+
+    async def close(self) -> None:
+        """Finish what is being done, drop what waits."""
+        for batcher in self._batchers.values():
+            await batcher.close()
+        for pool in (self._pool, self._regress_pool):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _locate(self, content: bytes, max_faces: int) -> Located:
+        with self._timed("decode"):
+            image = decode_checked(content, self.settings.max_pixels)
+        with self._timed("detect"):
+            located = self.aligner.locate(image)
+        if len(located.roi) <= max_faces:
+            return located
+        kept = np.arange(max_faces)  # the largest come first
+        return Located(image, located.roi[kept], located.found.select(kept))
+
+    def _regress(self, refine: bool, images: Sequence[Located]) -> list[Faces]:
+        with self._timed("regress"):
+            return self.aligner.align_located(images, refine)
+
+    def _answer(self, image: UInt8, faces: Faces, parts: Sequence[str]) -> list[dict[str, Any]]:
+        with self._timed("files"):
+            files = FaceFiles(faces, self.aligner.bundle, image, _PHOTO)
+            result = []
+            for index in range(len(faces)):
+                record = face_record(faces, index, self.aligner.bundle, _PHOTO)
+                kept = {key: value for key, value in record.items() if key not in _OF_THE_ANSWER}
+                result.append(kept | {"files": {kind: _encoded(files, kind, index) for kind in parts}})
+            return result
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        with self.metrics.stages.labels(stage).time():
+            yield
+
+
+class PerThread(Detector):
+    """A detector that is safe to call from several threads: each gets its own.
+
+    Args:
+        make: a detector.
+    """
+
+    def __init__(self, make: Callable[[], Detector]) -> None:
+        self._make, self._own = make, threading.local()
+
+    def __call__(self, image: UInt8) -> Detections:
+        """Find the faces of an RGB uint8 image (H, W, 3)."""
+        if not hasattr(self._own, "detector"):
+            self._own.detector = self._make()
+        found: Detections = self._own.detector(image)
+        return found
+
+
+def _encoded(files: FaceFiles, kind: str, index: int) -> dict[str, str]:
+    """A file of a face as the answer carries it."""
+    name, content = _file(files, kind, index)
+    kind_of = _TYPES.get(Path(name).suffix, "application/octet-stream")
+    return {"name": name, "type": kind_of, "data": base64.b64encode(content).decode()}
+
+
+def _file(files: FaceFiles, kind: str, index: int) -> tuple[str, bytes]:
+    """Name and bytes of a file of a face."""
+    with _scratch() as folder:
+        path = files.write(kind, index, folder / f"face_{index}")
+        return path.name, path.read_bytes()
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder of which nothing stays, in memory where there is such a place."""
+    with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
+        yield Path(folder)

@@ -1,0 +1,47 @@
+"""What a service allows."""
+
+import os
+from dataclasses import dataclass, field
+
+API_KEY_VARIABLE = "DDFA_API_KEY"
+
+
+@dataclass(frozen=True)
+class ServeSettings:
+    """Settings of one service.
+
+    Attributes:
+        model: folder or name of a bundle; None for the default.
+        detector: name of a detector; None for the default.
+        workers: threads that decode photos, find faces and make files.
+        threads: CPU threads of the network.
+        batch: faces of different requests that are regressed together, at most.
+        window_ms: how long the first of them waits for others.
+        queue: requests that are being answered or wait; one more is refused with 429.
+        max_bytes: of a request.
+        max_pixels: of a photo.
+        max_faces: of a photo that are answered, the largest ones.
+        receive_s: seconds that a request may take to arrive.
+        answer_s: seconds that an answer may take.
+        live: cameras at the same time.
+        allow_replace: whether `POST /v1/replace` works.
+        hosts: names under which browsers may reach the service; empty for any.
+        api_key: what callers must send; None if none is needed.
+    """
+
+    model: str | None = None
+    detector: str | None = None
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    threads: int = 1
+    batch: int = 32
+    window_ms: float = 2.0
+    queue: int = 64
+    max_bytes: int = 20_000_000
+    max_pixels: int = 50_000_000
+    max_faces: int = 50
+    receive_s: float = 20.0
+    answer_s: float = 30.0
+    live: int = 4
+    allow_replace: bool = False
+    hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "::1")
+    api_key: str | None = field(default=None, repr=False)

@@ -1,0 +1,31 @@
+"""One service with the shipped model for all tests of a module."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi", reason="needs the extra `serve`")
+
+from fastapi.testclient import TestClient
+
+from ddfa.serve.app import create_app
+from ddfa.serve.settings import ServeSettings
+
+
+def client_of(**settings: object) -> TestClient:
+    """A client of a service with settings of its own; `with` starts it."""
+    return TestClient(create_app(ServeSettings(workers=2, **settings)), "http://localhost")
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[TestClient]:
+    """A client of a service with the default settings."""
+    with client_of(max_bytes=2_000_000, max_pixels=4_000_000) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def photo(root: Path) -> bytes:
+    """A photo of one face."""
+    return (root / "samples" / "astronaut.jpg").read_bytes()

@@ -1,0 +1,154 @@
+"""The service as a process of its own, and what slow, many and malformed callers do to it."""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+import pytest
+import uvicorn
+
+from ddfa.serve import server
+
+ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def process():
+    """A service on a free port: the process and the port."""
+    code = "import sys; from ddfa.cli import main; sys.exit(main(sys.argv[1:]))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "serve", "--port", "0", "--connections", "40"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        line = running.stdout.readline()
+        yield running, int(line.split(":")[3].split("/")[0])
+        running.kill()
+
+
+def fetch(port, path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
+        return answer.status
+
+
+def connect(port, content=b""):
+    connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+    connection.sendall(content)
+    return connection
+
+
+def test_more_connections_than_allowed_are_refused_and_the_rest_go_on(process):
+    _, port = process
+    idle = [connect(port) for _ in range(300)]
+    try:
+        with connect(port, ASK.replace(b"/ ", b"/healthz ")) as one:
+            assert b" 503 " in one.recv(100)
+    finally:
+        for connection in idle:
+            connection.close()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            assert fetch(port, "/readyz") == 200
+            return
+        except OSError:  # the idle ones are not all gone yet
+            time.sleep(0.05)
+    pytest.fail("the service does not answer any more")
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS spoken to plain HTTP
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"POST /v1/align HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
+        b"POST /v1/align HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+def test_what_is_not_http_is_turned_away(process, garbage):
+    _, port = process
+    with connect(port) as connection:
+        try:
+            connection.sendall(garbage)
+            answer = connection.recv(1000)
+        except ConnectionError:  # cut off while we were still talking
+            answer = b""
+    assert answer == b"" or answer.startswith((b"HTTP/1.1 4",))
+    assert fetch(port, "/healthz") == 200
+
+
+def test_malformed_websocket_frames_end_the_talk_only(process):
+    _, port = process
+    hello = (
+        b"GET /v1/live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    for frame in (b"\xff" * 40, b"\x82\x7f" + b"\xff" * 8, b"\x81\x05hello", b"\x88\x00", b""):
+        with connect(port, hello) as connection:
+            assert b" 101 " in connection.recv(1000)
+            connection.sendall(frame)
+    assert fetch(port, "/healthz") == 200
+
+
+def test_interrupting_ends_it_in_peace(process):
+    running, _ = process
+    running.send_signal(signal.SIGINT)
+    _, told = running.communicate(timeout=30)
+    assert running.returncode in (0, 130) and "Traceback" not in told
+
+
+def test_a_port_in_use_is_named(capsys):
+    from ddfa.cli import main
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert main(["serve", "--port", str(port)]) == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
+
+
+def test_a_caller_who_never_asks_is_sent_away(monkeypatch):
+    monkeypatch.setattr(server, "_HEADER_S", 0.2)
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    config = uvicorn.Config(app, http=server.PatientProtocol, lifespan="off", log_level="critical")
+    running = uvicorn.Server(config)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        thread = threading.Thread(target=lambda: asyncio.run(running.serve(sockets=[listener])))
+        thread.start()
+        try:
+            while not running.started:
+                time.sleep(0.01)
+            with connect(port, b"GET / HT") as slow, connect(port, ASK) as quick:
+                assert quick.recv(100).startswith(b"HTTP/1.1 200")
+                assert _ended(slow)
+        finally:
+            running.should_exit = True
+            thread.join()
+
+
+def _ended(connection):
+    try:
+        return connection.recv(100) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_nothing_of_a_request_is_logged(client, photo, caplog, capfd):
+    with caplog.at_level("DEBUG"):
+        client.post("/v1/align", files={"image": ("passport-of-somebody.jpg", photo)}, data={"parts": "json"})
+        client.post("/v1/align", json={"image": "c2VjcmV0"})
+    told = caplog.text + "".join(capfd.readouterr())
+    assert "passport-of-somebody" not in told and "c2VjcmV0" not in told
