@@ -76,7 +76,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await engine.run(engine.warm_up)
+        await engine.start()
         ready.set()
         yield
         ready.clear()
@@ -103,7 +103,9 @@ def create_app(settings: ServeSettings) -> FastAPI:
     @app.exception_handler(HTTPException)
     async def other(_: Request, error: HTTPException) -> Response:
         code = {404: "not_found", 405: "wrong_method"}.get(error.status_code, "refused")
-        return Problem(error.status_code, code, str(error.detail)).response()
+        answer = Problem(error.status_code, code, str(error.detail)).response()
+        answer.headers.update(error.headers or {})
+        return answer
 
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> Response:

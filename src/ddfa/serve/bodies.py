@@ -6,7 +6,7 @@ import binascii
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Final
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -17,7 +17,6 @@ from ddfa.serve.schemas import AlignRequest
 from ddfa.serve.settings import ServeSettings
 
 _FIELDS: Final = 16  # of a form
-_FLAG: Final = TypeAdapter(bool)
 
 
 class _InMemory(MultiPartParser):
@@ -135,10 +134,10 @@ def form_flag(form: FormData, name: str) -> bool:
     Raises:
         Problem: it is neither.
     """
-    try:
-        return _FLAG.validate_python(form_text(form, name, "false"))
-    except ValidationError:
-        raise Problem(422, "invalid", f"`{name}` is true or false") from None
+    text = form_text(form, name, "false")
+    if text not in ("true", "false"):
+        raise Problem(422, "invalid", f"`{name}` is true or false")
+    return text == "true"
 
 
 def _parsed(model: type[AlignRequest], body: bytes) -> AlignRequest:

@@ -64,15 +64,19 @@ class Engine:
         self.settings, self.metrics = settings, metrics
         self.detector = PerThread(partial(load_detector, settings.detector) if settings.detector else default_detector)
         self.aligner = FaceAligner(settings.model, self.detector, settings.threads)
+
+    async def start(self) -> None:
+        """Make the threads; load and compile everything, so that the first caller does not wait."""
+        settings, seen = self.settings, self.metrics.batch.observe
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="ddfa-work")
         self._regress_pool = ThreadPoolExecutor(1, thread_name_prefix="ddfa-regress")
-        seen = metrics.batch.observe
         self._batchers = {
             refine: MicroBatcher[Located, Faces](
                 partial(self._regress, refine), self._regress_pool, settings.batch, settings.window_ms / 1e3, seen
             )
             for refine in (False, True)
         }
+        await self.run(self._warm_up)
 
     async def align(self, content: bytes, parts: Sequence[str], max_faces: int, refine: bool) -> dict[str, Any]:
         """Align the faces of a photo.
@@ -132,8 +136,7 @@ class Engine:
         """One face with its texture as GLB."""
         return _file(FaceFiles(face, self.aligner.bundle, image, _PHOTO), "glb", 0)[1]
 
-    def warm_up(self) -> None:
-        """Load everything and compile what is compiled, so that the first caller does not wait."""
+    def _warm_up(self) -> None:
         cv2.setNumThreads(1)  # requests come side by side
         # The file that needs most: its kernels are compiled on the way.
         kinds = ["glb"] if len(self.aligner.head.expression_names) == BLENDSHAPES else ["ply"]

@@ -4,7 +4,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ddfa.export.faces import FACE_KINDS
+
 Numbers = list[float]
+_DOT = (  # a grey pixel as PNG, as an example
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVQIHWNoAAAAggCB8KrjIgAAAABJRU5ErkJggg=="
+)
 
 
 class AlignRequest(BaseModel):
@@ -12,11 +17,24 @@ class AlignRequest(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"image": "/9j/4AAQSkZJRg...", "parts": ["glb", "texture"], "max_faces": 5}]},
+        strict=True,
+        json_schema_extra={"examples": [{"image": _DOT, "parts": ["glb", "texture"], "max_faces": 5}]},
     )
 
-    image: Annotated[str, Field(description="The picture's file in base64: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF.")]
-    parts: Annotated[list[str], Field(description="Files to add to every face, see docs/outputs.md.")] = []
+    image: Annotated[
+        str,
+        Field(
+            description="The picture's file in base64: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF.",
+            json_schema_extra={"contentEncoding": "base64"},
+        ),
+    ]
+    parts: Annotated[
+        list[str],
+        Field(
+            description="Files to add to every face, see docs/outputs.md.",
+            json_schema_extra={"items": {"type": "string", "enum": list(FACE_KINDS)}},
+        ),
+    ] = []
     max_faces: Annotated[int, Field(ge=1, description="Answer the largest so many faces only.")] = 50
     refine: Annotated[bool, Field(description="Regress twice: more accurate, slower.")] = False
 
