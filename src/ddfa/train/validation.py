@@ -53,7 +53,7 @@ def preview(network: Network, criterion: Criterion, crops: Tensor, target: Tenso
     params = predict(network, criterion, shown)
     labels = target[: len(shown)].to(params.device)
     marks, seen = (criterion.landmarks(p)[..., :2].cpu().numpy() for p in (labels, params))
-    tiles = [_draw(*each, criterion.size) for each in zip(shown.numpy(), marks, seen, strict=True)]
+    tiles = [_draw(*each, criterion.size) for each in zip(shown.cpu().numpy(), marks, seen, strict=True)]
     blank = np.zeros_like(tiles[0])
     tiles += [blank] * (-len(tiles) % _COLUMNS)
     rows = [np.concatenate(tiles[k : k + _COLUMNS], axis=1) for k in range(0, len(tiles), _COLUMNS)]
