@@ -1,5 +1,7 @@
 """The one stage of corpus mode: a batch of encoded photos in, a batch of rows out. It knows nothing of shards."""
 
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -9,7 +11,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from ddfa.align import FaceAligner
+from ddfa.align import FaceAligner, Located
 from ddfa.batch.schema import faces_schema
 from ddfa.detect.detections import box_overlap
 from ddfa.errors import DDFAError
@@ -19,6 +21,8 @@ from ddfa.images import decode_image
 from ddfa.regress.registry import find_bundle
 
 INPUT_SCHEMA: Final = pa.schema([("source", pa.string()), ("content", pa.binary()), ("error", pa.string())])
+_PHOTOS_TOGETHER: Final = 64
+_PIXELS_TOGETHER: Final = 32_000_000  # some 100 MB decoded: the memory of a worker does not depend on the photos
 
 
 @dataclass(frozen=True)
@@ -64,20 +68,67 @@ class AlignStage:
         Returns:
             Rows of `schema`, in the order of the photos; whatever a photo triggers is in its own row.
         """
-        rows = [row for photo in batch.to_pylist() for row in self._rows(**photo)]
+        photos = (self._located(**photo) for photo in batch.to_pylist())
+        rows = [row for group in _groups(photos) for row in self._rows(group)]
         return pa.RecordBatch.from_pylist(rows, self.schema)
 
-    def _rows(self, source: str, content: bytes | None, error: str | None) -> list[dict[str, Any]]:
+    def _located(self, source: str, content: bytes | None, error: str | None) -> "_Photo":
         try:
             if error is not None:
                 raise DDFAError(error)
-            image = decode_image(content or b"", source)
-            faces = self._aligner(image, refine=self._settings.refine)
+            return _Photo(source, self._aligner.locate(decode_image(content or b"", source)))
         except Exception as failure:  # one bad photo must not cost the others
-            told = str(failure) if isinstance(failure, DDFAError) else f"{type(failure).__name__}: {failure}"
-            return [{"source": source, "faces": 0, "error": told}]
-        photo = {"source": source, "width": image.shape[1], "height": image.shape[0], "faces": len(faces)}
-        return [photo | row for row in face_rows(faces)] or [photo]
+            return _Photo(source, error=_told(failure))
+
+    def _rows(self, photos: "list[_Photo]") -> Iterator[dict[str, Any]]:
+        """The rows of some photos, whose faces are regressed together."""
+        aligned = iter(self._aligned([photo.located for photo in photos if photo.located]))
+        for photo in photos:
+            outcome = next(aligned) if photo.located else photo.error
+            yield from _photo_rows(photo.source, outcome)
+
+    def _aligned(self, images: list[Located]) -> list[Faces | str]:
+        """The faces of each image, or what went wrong with it."""
+        try:
+            return list(self._aligner.align_located(images, self._settings.refine))
+        except Exception as failure:
+            if len(images) == 1:
+                return [_told(failure)]
+            return [outcome for image in images for outcome in self._aligned([image])]  # to find which one it is
+
+
+@dataclass(frozen=True, eq=False)
+class _Photo:
+    """A photo whose faces are found, or why they cannot be."""
+
+    source: str
+    located: Located | None = None
+    error: str = ""
+
+
+def _groups(photos: Iterable[_Photo]) -> Iterator[list[_Photo]]:
+    """Photos that are held decoded at the same time."""
+    group, pixels = list[_Photo](), 0
+    for photo in photos:
+        group.append(photo)
+        pixels += math.prod(photo.located.size) if photo.located else 0
+        if len(group) == _PHOTOS_TOGETHER or pixels >= _PIXELS_TOGETHER:
+            yield group
+            group, pixels = [], 0
+    if group:
+        yield group
+
+
+def _photo_rows(source: str, outcome: Faces | str) -> list[dict[str, Any]]:
+    if isinstance(outcome, str):
+        return [{"source": source, "faces": 0, "error": outcome}]
+    width, height = outcome.image_size
+    photo = {"source": source, "width": width, "height": height, "faces": len(outcome)}
+    return [photo | row for row in face_rows(outcome)] or [photo]
+
+
+def _told(failure: Exception) -> str:
+    return str(failure) if isinstance(failure, DDFAError) else f"{type(failure).__name__}: {failure}"
 
 
 def face_rows(faces: Faces) -> list[dict[str, Any]]:
