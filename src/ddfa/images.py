@@ -17,17 +17,8 @@ from ddfa.arrays import UInt8
 from ddfa.errors import ImageError, OutputError
 from ddfa.files import write_atomically
 
-PICTURE_SUFFIXES: Final = (
-    ".jpg",
-    ".jpeg",
-    ".png",
-    ".webp",
-    ".tif",
-    ".tiff",
-    ".bmp",
-    ".gif",
-    ".avif",
-)  # of what we read
+# Of the files that `read_image` reads.
+PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
 _FORMATS: Final = {
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG\r\n\x1a\n": "PNG",
