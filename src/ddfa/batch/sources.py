@@ -4,9 +4,9 @@ A photo is named by where it lies: `PATH`, `TAR::MEMBER` or `TABLE::ROW`; the sa
 the same order.
 """
 
-import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ import fsspec
 import pyarrow.parquet as pq
 
 from ddfa.errors import DataError, ImageError, reason
+from ddfa.files import tar_spans
 from ddfa.images import PICTURE_SUFFIXES
 
 _INSIDE: Final = "::"
@@ -122,13 +123,8 @@ def _expanded(place: str, alone: bool) -> Iterator[Photo]:
 
 
 def _in_tar(place: str) -> Iterator[Photo]:
-    try:
-        with fsspec.open(place, "rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            for member in archive:
-                if member.isfile() and PurePosixPath(member.name).suffix.lower() in PICTURE_SUFFIXES:
-                    yield Photo(f"{place}{_INSIDE}{member.name}", place, member.offset_data, member.size)
-    except (OSError, tarfile.TarError) as error:
-        raise DataError(f"cannot read {place} as an uncompressed tar ({reason(error)}): unpack it") from None
+    for member, start, length in tar_spans(partial(fsspec.open, place, "rb"), place, PICTURE_SUFFIXES):
+        yield Photo(f"{place}{_INSIDE}{member}", place, start, length)
 
 
 def _in_table(place: str) -> Iterator[Photo]:
