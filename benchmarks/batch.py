@@ -30,7 +30,8 @@ from ddfa.batch.local import run_local
 from ddfa.batch.shards import open_job
 from ddfa.batch.sources import list_photos, read_photo
 from ddfa.batch.stage import AlignStage, StageSettings, face_rows
-from ddfa.images import decode_image, read_image, write_image
+from ddfa.detect.yunet import FINE_SIDE
+from ddfa.images import decode_reduced, read_image, write_image
 from ddfa.regress.session import Regressor
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -44,14 +45,16 @@ class Run:
 
     Attributes:
         workers: processes.
+        full: large JPEGs are decoded in full.
         start_s: until one photo each is done.
         photos_per_s: without the start.
         faces_per_s: likewise.
-        speedup: over the first number of workers.
+        speedup: over the first run.
         worker_mb: peak memory of the largest worker.
     """
 
     workers: int
+    full: bool
     start_s: float
     photos_per_s: float
     faces_per_s: float
@@ -87,7 +90,7 @@ def stage_ms(corpus: Path, folder: Path) -> dict[str, float]:
         return result
 
     content = timed("read", lambda: [read_photo(photo) for photo in photos])
-    images = timed("decode", lambda: [decode_image(data, "photo") for data in content])
+    images = timed("decode", lambda: [decode_reduced(data, "photo", FINE_SIDE).image for data in content])
     found = timed("detect", lambda: [aligner.locate(image) for image in images])
     inputs = timed("crop", lambda: np.concatenate([regressor.inputs(one.image, one.roi) for one in found]))
     timed("regress", lambda: regressor.params_from_inputs(inputs))
@@ -97,13 +100,15 @@ def stage_ms(corpus: Path, folder: Path) -> dict[str, float]:
     return spent
 
 
-def run(inputs: Path, folder: Path, workers: int) -> tuple[float, int, float]:
+def run(inputs: Path, folder: Path, workers: int, full: bool) -> tuple[float, int, float]:
     """Align a corpus.
 
     Returns:
         Seconds, faces, and peak memory of the largest worker in MB.
     """
-    job = open_job([str(inputs)], folder, StageSettings(), -(-len(list(inputs.iterdir())) // (SHARDS * workers)))
+    job = open_job(
+        [str(inputs)], folder, StageSettings(full=full), -(-len(list(inputs.iterdir())) // (SHARDS * workers))
+    )
     start, faces, memory = time.perf_counter(), 0, 0.0
     for _, found, _ in run_local(job, job.missing(), workers):
         faces += found
@@ -132,10 +137,11 @@ def main(
     Args:
         photos: of the corpus.
         sides: smallest and largest longer side of a photo, px.
-        workers: numbers of processes; the first is what the others are compared with.
+        workers: numbers of processes; the first is what the others are compared with, with `--full` also itself.
         rounds: how often everything is measured.
         json_file: the figures as JSON.
     """
+    settings = [(count, False) for count in workers] + [(workers[0], True)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         corpus = make_corpus(folder / "corpus", photos, sides)
@@ -143,15 +149,15 @@ def main(
         stages, starts, wholes = list[dict[str, float]](), list[list[float]](), list[list[float]]()
         for k in range(rounds):
             stages.append(stage_ms(corpus, folder))
-            starts.append([run(few, folder / f"few-{k}-{count}", count)[0] for count in workers])
-            results = [run(corpus, folder / f"out-{k}-{count}", count) for count in workers]
+            starts.append([run(few, folder / f"few-{k}-{n}", *setting)[0] for n, setting in enumerate(settings)])
+            results = [run(corpus, folder / f"out-{k}-{n}", *setting) for n, setting in enumerate(settings)]
             wholes.append([seconds for seconds, _, _ in results])
     best = {stage: min(each[stage] for each in stages) for stage in stages[0]}
     start, whole = np.min(starts, axis=0), np.min(wholes, axis=0)
     working = np.maximum(whole - start, 1e-9)
     runs = [
-        Run(count, start[k], photos / working[k], results[k][1] / working[k], working[0] / working[k], results[k][2])
-        for k, count in enumerate(workers)
+        Run(*setting, start[k], photos / working[k], results[k][1] / working[k], working[0] / working[k], results[k][2])
+        for k, setting in enumerate(settings)
     ]
     _print(photos, sides, best, runs)
     if json_file is not None:
@@ -173,9 +179,11 @@ def _print(photos: int, sides: tuple[int, int], stages: dict[str, float], runs: 
         table.add_column(name, justify="right")
     for each in runs:
         table.add_row(
-            str(each.workers), f"{each.start_s:.1f}", f"{each.photos_per_s:.1f}", f"{each.faces_per_s:.1f}",
-            f"{each.speedup:.2f}", f"{each.worker_mb:.0f}",
-        )  # fmt: skip
+            f"{each.workers}{', --full' * each.full}",
+            *(f"{value:.1f}" for value in (each.start_s, each.photos_per_s, each.faces_per_s)),
+            f"{each.speedup:.2f}",
+            f"{each.worker_mb:.0f}",
+        )
     console.print(table)
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from typing import Any, Final
@@ -12,12 +12,14 @@ import numpy as np
 import pyarrow as pa
 
 from ddfa.align import FaceAligner, Located
+from ddfa.arrays import Float32
 from ddfa.batch.schema import faces_schema
 from ddfa.detect.detections import box_overlap
+from ddfa.detect.yunet import FINE_SIDE
 from ddfa.errors import DDFAError
 from ddfa.faces import Faces
 from ddfa.geometry.roi import roi_from_landmarks
-from ddfa.images import decode_image
+from ddfa.images import ReducedImage, decode_image, decode_reduced
 from ddfa.regress.registry import find_bundle
 
 INPUT_SCHEMA: Final = pa.schema([("source", pa.string()), ("content", pa.binary()), ("error", pa.string())])
@@ -33,13 +35,15 @@ class StageSettings:
         model: folder or name of a bundle; None for the default.
         detector: name of a detector; None for the default.
         refine: regress twice.
-        threads: CPU threads of the network.
+        threads: CPU threads of the network and the detector.
+        full: decode large JPEGs in full, whatever the size of their faces.
     """
 
     model: str | None = None
     detector: str | None = None
     refine: bool = False
     threads: int = 1
+    full: bool = False
 
 
 class AlignStage:
@@ -76,15 +80,34 @@ class AlignStage:
         try:
             if error is not None:
                 raise DDFAError(error)
-            return _Photo(source, self._aligner.locate(decode_image(content or b"", source)))
+            return self._seen(source, content or b"")
         except Exception as failure:  # one bad photo must not cost the others
             return _Photo(source, error=_told(failure))
+
+    def _seen(self, source: str, content: bytes) -> "_Photo":
+        """Find the faces of a photo, in as many px of it as are looked at."""
+        if not self._reduces:
+            return _Photo(source, self._aligner.locate(decode_image(content, source)))
+        seen = decode_reduced(content, source, FINE_SIDE)
+        located = self._aligner.locate(seen.image)
+        sides = located.roi[:, 2] - located.roi[:, 0]
+        if seen.factor == 1 or (sides >= self._aligner.bundle.input_size).all():
+            return _Photo(source, located, seen)
+        # The network would see fewer px of the smallest face than there are.
+        found = replace(located.found, boxes=_in_whole(located.found.boxes, seen.factor))
+        return _Photo(source, Located(decode_image(content, source), _in_whole(located.roi, seen.factor), found))
+
+    @property
+    def _reduces(self) -> bool:
+        """Whether photos may be decoded smaller: YuNet looks at no more px, and our RoIs are not in whole px."""
+        published = self._aligner.bundle.convention.published
+        return not (self._settings.full or published) and self._settings.detector in (None, "yunet")
 
     def _rows(self, photos: "list[_Photo]") -> Iterator[dict[str, Any]]:
         """The rows of some photos, whose faces are regressed together."""
         aligned = iter(self._aligned([photo.located for photo in photos if photo.located]))
         for photo in photos:
-            outcome = next(aligned) if photo.located else photo.error
+            outcome = photo.of_whole(next(aligned)) if photo.located else photo.error
             yield from _photo_rows(photo.source, outcome)
 
     def _aligned(self, images: list[Located]) -> list[Faces | str]:
@@ -103,7 +126,15 @@ class _Photo:
 
     source: str
     located: Located | None = None
+    seen: ReducedImage | None = None
     error: str = ""
+
+    def of_whole(self, outcome: Faces | str) -> Faces | str:
+        """What was found, in px of the whole photo."""
+        if isinstance(outcome, str) or self.seen is None or self.seen.factor == 1:
+            return outcome
+        boxes, roi = (_in_whole(corners, self.seen.factor) for corners in (outcome.boxes, outcome.roi))
+        return replace(outcome, boxes=boxes, roi=roi, image_size=self.seen.size)
 
 
 def _groups(photos: Iterable[_Photo]) -> Iterator[list[_Photo]]:
@@ -117,6 +148,11 @@ def _groups(photos: Iterable[_Photo]) -> Iterator[list[_Photo]]:
             group, pixels = [], 0
     if group:
         yield group
+
+
+def _in_whole(corners: Float32, factor: int) -> Float32:
+    """Places in a reduced picture as places in the whole."""
+    return np.asarray((corners + 0.5) * factor - 0.5, np.float32)
 
 
 def _photo_rows(source: str, outcome: Faces | str) -> list[dict[str, Any]]:

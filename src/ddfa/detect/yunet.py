@@ -20,6 +20,7 @@ WEIGHTS_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552f
 # The fine pass sees larger pictures at up to `max_side` px and is trusted with small faces only.
 # The side of a picture is the root of its area here, so that a panorama is not shrunk to a thread.
 COARSE_SIDES = (192, 384)
+FINE_SIDE = 1024
 FINE_FACE_SIDE = 256.0
 NMS_OVERLAP = 0.3
 
@@ -32,7 +33,11 @@ class YuNet:
     """
 
     def __init__(
-        self, score_threshold: float = 0.6, max_side: int = 1024, weights: Path = WEIGHTS, threads: int | None = None
+        self,
+        score_threshold: float = 0.6,
+        max_side: int = FINE_SIDE,
+        weights: Path = WEIGHTS,
+        threads: int | None = None,
     ) -> None:
         """Load and verify the weights.
 
