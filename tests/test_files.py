@@ -1,12 +1,13 @@
 """Files are written as a whole or not at all."""
 
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
 
-from ddfa.errors import OutputError
-from ddfa.files import make_folder, write_atomically
+from ddfa.errors import DataError, OutputError
+from ddfa.files import make_folder, tar_spans, write_atomically
 
 
 def test_write_and_replace(tmp_path: Path) -> None:
@@ -67,3 +68,22 @@ def test_make_folder(tmp_path: Path) -> None:
     for blocked in (tmp_path / "file", tmp_path / "file" / "sub"):
         with pytest.raises(OutputError, match="choose another"):
             make_folder(blocked)
+
+
+def test_files_of_a_tar_are_read_where_they_lie(tmp_path: Path) -> None:
+    for name in ("b.JPG", "a.jpg", "notes.txt"):
+        (tmp_path / name).write_text(name * 200)
+    with tarfile.open(tmp_path / "all.tar", "w") as archive:
+        for name in ("b.JPG", "notes.txt", "a.jpg"):
+            archive.add(tmp_path / name, f"folder/{name}")
+    content = (tmp_path / "all.tar").read_bytes()
+    spans = list(tar_spans(lambda: (tmp_path / "all.tar").open("rb"), "all.tar", {".jpg"}))
+    assert [name for name, _, _ in spans] == ["folder/b.JPG", "folder/a.jpg"]
+    assert [content[start : start + length].decode() for _, start, length in spans] == ["b.JPG" * 200, "a.jpg" * 200]
+
+
+@pytest.mark.parametrize("name", ["gone.tar", "words.tar"])
+def test_what_is_no_tar_is_one_clear_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / "words.tar").write_bytes(b"words" * 500)
+    with pytest.raises(DataError, match=rf"{name} as an uncompressed tar"):
+        list(tar_spans(lambda: (tmp_path / name).open("rb"), name, {".jpg"}))

@@ -5,12 +5,13 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from ddfa.errors import ImageError, OutputError
-from ddfa.images import read_image, write_image
+from ddfa.images import decode_image, decode_reduced, read_image, write_image
 
 HEIGHT, WIDTH = 24, 40
 
@@ -256,3 +257,44 @@ def test_write_refuses(tmp_path: Path, capfd) -> None:
         write_image(tmp_path / "out.jpg", np.zeros((1, 70000, 3), np.uint8))
     assert capfd.readouterr().err == ""
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    ("width", "height", "side", "factor"), [(320, 240, 100, 2), (320, 240, 69, 4), (328, 240, 8, 8)]
+)
+def test_large_jpeg_is_decoded_at_a_fraction(orientation: int, width: int, height: int, side: int, factor: int) -> None:
+    stored = cv2.resize(gradient(), (width, height), interpolation=cv2.INTER_CUBIC)
+    content = encoded(Image.fromarray(stored), "JPEG", quality=98, subsampling=0, exif=exif(orientation))
+    reduced, whole = decode_reduced(content, "photo", side), decode_image(content, "photo")
+    assert reduced.factor == factor and reduced.size == (whole.shape[1], whole.shape[0])
+    wanted = cv2.resize(whole, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+    assert reduced.image.shape == wanted.shape and reduced.image.flags.c_contiguous
+    assert np.abs(reduced.image.astype(int) - wanted).max() <= 4
+
+
+def test_sides_that_are_no_multiples() -> None:
+    stored = cv2.resize(gradient(), (321, 243), interpolation=cv2.INTER_CUBIC)
+    for orientation, factor, shape in ((1, 2, (122, 161, 3)), (3, 1, (243, 321, 3)), (6, 1, (321, 243, 3))):
+        content = encoded(Image.fromarray(stored), "JPEG", exif=exif(orientation))
+        reduced = decode_reduced(content, "photo", 100)
+        assert reduced.factor == factor and reduced.image.shape == shape
+        assert sorted(reduced.size) == [243, 321]
+
+
+def test_what_is_no_large_jpeg_is_decoded_in_full() -> None:
+    picture = Image.fromarray(cv2.resize(gradient(), (320, 240)))
+    jpeg = encoded(picture, "JPEG")
+    for content in (
+        jpeg,
+        jpeg[:2] + b"\xff" + jpeg[2:],
+        encoded(picture, "PNG"),
+        encoded(picture.convert("L"), "JPEG"),
+    ):
+        reduced = decode_reduced(content, "photo", 200)
+        assert reduced.factor == 1 and reduced.size == (320, 240)
+        np.testing.assert_array_equal(reduced.image, decode_image(content, "photo"))
+    assert decode_reduced(encoded(picture.convert("L"), "JPEG"), "photo", 100).image.shape == (120, 160, 3)
+    for content in (b"", b"\xff\xd8", jpeg[:30], b"words"):
+        with pytest.raises(ImageError):
+            decode_reduced(content, "photo", 10)

@@ -54,7 +54,7 @@ class FaceAligner:
         model: a bundle, its folder or its name; None for the default weights.
         detector: finds the boxes when a call brings none; one of your own or the name of ours, see
             `ddfa.detect.load_detector`. None for the default, loaded on first use.
-        threads: CPU threads of the network; None leaves the choice to ONNX Runtime.
+        threads: CPU threads of the network and of a detector given by name; None leaves the choice to ONNX Runtime.
 
     Raises:
         ModelError: the bundle is missing, damaged or inconsistent.
@@ -68,14 +68,15 @@ class FaceAligner:
         threads: int | None = None,
     ) -> None:
         self.bundle = model if isinstance(model, Bundle) else find_bundle(model)
-        self._given_detector = load_detector(detector) if isinstance(detector, str) else detector
+        self._given_detector = load_detector(detector, threads) if isinstance(detector, str) else detector
+        self._threads = threads
         self._regressor = Regressor(self.bundle, threads)
         self.head = HeadModel.load(self.bundle.head_path)
 
     @cached_property
     def detector(self) -> Detector:
         """The detector in use."""
-        return self._given_detector or default_detector()
+        return self._given_detector or default_detector(self._threads)
 
     def __call__(
         self,

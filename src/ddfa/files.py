@@ -1,10 +1,14 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one; where the files of a tar lie."""
 
 import os
 import secrets
-from pathlib import Path
+import tarfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-from ddfa.errors import OutputError
+from ddfa.errors import DataError, OutputError, reason
 
 
 def make_folder(path: Path) -> Path:
@@ -45,3 +49,28 @@ def write_atomically(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write {path} ({error.strerror}): choose another place") from error
+
+
+def tar_spans(
+    opened: Callable[[], AbstractContextManager[Any]], name: str, suffixes: Collection[str]
+) -> Iterator[tuple[str, int, int]]:
+    """Where the files of an uncompressed tar lie in it, so that any process can read any of them.
+
+    Args:
+        opened: opens the tar for reading bytes.
+        name: of the tar, for the error.
+        suffixes: of the files that are asked for, in small letters.
+
+    Yields:
+        Name, offset and length in bytes, in the order of the tar.
+
+    Raises:
+        DataError: it cannot be read, or is damaged or compressed.
+    """
+    try:
+        with opened() as file, tarfile.open(fileobj=file, mode="r:") as archive:
+            for member in archive:
+                if member.isfile() and PurePosixPath(member.name).suffix.lower() in suffixes:
+                    yield member.name, member.offset_data, member.size
+    except (OSError, tarfile.TarError) as error:
+        raise DataError(f"cannot read {name} as an uncompressed tar ({reason(error)}): unpack it") from None

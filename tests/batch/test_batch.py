@@ -183,6 +183,8 @@ def test_decoded_files_are_those_of_align(photos: Path, tmp_path: Path, capsys) 
     }  # fmt: skip
     assert main([*words, "--source", "nobody"]) == 1
     assert main(["decode", str(one), "-o", str(tmp_path / "x")]) == 2
+    assert main(["decode", str(tmp_path / "table"), "--save", "ply,clay"]) == 2
+    assert "does not know 'clay': choose from ply,obj" in capsys.readouterr().err
     pq.write_table(pa.table({"number": [1]}), tmp_path / "plain.parquet")
     capsys.readouterr()
     assert main(["decode", str(tmp_path / "plain.parquet"), "-o", str(tmp_path / "x")]) == 2

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from ddfa.detect.detections import Detections
-from ddfa.detect.yunet import WEIGHTS, YuNet, _merge
+from ddfa.detect.yunet import NMS_OVERLAP, WEIGHTS, YuNet, _merge
+from ddfa.detect.yunet_network import YuNetNetwork
 from ddfa.errors import DetectorError
 from ddfa.images import read_image
 
@@ -87,6 +88,24 @@ def test_two_passes_join_without_repeating() -> None:
     np.testing.assert_array_equal(_merge(coarse, fine).boxes, [[0, 0, 100, 100], [200, 0, 220, 25]])
     assert len(_merge(Detections.none(), fine)) == 3
     assert len(_merge(coarse, Detections.none())) == 1
+
+
+@pytest.mark.parametrize("size", [(512, 600), (320, 320), (333, 251), (97, 700), (31, 33)])
+@pytest.mark.parametrize("threshold", [0.6, 0.02])
+def test_faces_are_those_that_opencv_finds(root: Path, size: tuple[int, int], threshold: float) -> None:
+    names = ("two_people", "grace_hopper", "astronaut")
+    sheet = np.concatenate([cv2.resize(read_image(root / "samples" / f"{name}.jpg"), (400, 400)) for name in names])
+    image = np.asarray(cv2.resize(sheet, size, interpolation=cv2.INTER_AREA), np.uint8)
+    content = WEIGHTS.read_bytes()
+    buffer, none = np.frombuffer(content, np.uint8), np.zeros(0, np.uint8)
+    opencv = cv2.FaceDetectorYN.create("onnx", buffer, none, size, threshold, NMS_OVERLAP, 5000)
+    found = opencv.detect(image[..., ::-1])[1]
+    wanted = np.zeros((0, 15), np.float32) if found is None else found
+    boxes, scores = YuNetNetwork(content, threshold, NMS_OVERLAP, threads=1)(image)
+    assert len(boxes) == len(wanted) and (threshold > 0.1 or len(boxes))
+    sides = boxes[:, 2:] - boxes[:, :2]
+    np.testing.assert_allclose(np.concatenate([boxes[:, :2], sides], axis=1), wanted[:, :4], atol=5e-3)
+    np.testing.assert_allclose(scores, wanted[:, 14], atol=1e-4)
 
 
 def test_altered_weights(tmp_path: Path) -> None:

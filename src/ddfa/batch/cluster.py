@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,12 @@ class ShardActor:
         return {"photos": len(photos), "faces": faces, "failed": failed}
 
 
-def run_ray(job: Job, workers: int) -> Iterator[tuple[int, int, int]]:
-    """Do the shards that are missing; a running cluster is used where `RAY_ADDRESS` names one.
+def run_ray(job: Job, shards: Sequence[int], workers: int) -> Iterator[tuple[int, int, int]]:
+    """Do some shards; a running cluster is used where `RAY_ADDRESS` names one.
 
     Args:
         job: the photos and their output; on a cluster all machines must see both under the same paths.
+        shards: numbers of those to do, at least one.
         workers: actors, each with one CPU.
 
     Yields:
@@ -47,8 +48,7 @@ def run_ray(job: Job, workers: int) -> Iterator[tuple[int, int, int]]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported
     import ray
 
-    missing = job.missing()
-    shards = [_shard(job, number) for number in missing]
+    rows = [_shard(job, number) for number in shards]
     started = not ray.is_initialized()
     if started:
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
@@ -56,8 +56,8 @@ def run_ray(job: Job, workers: int) -> Iterator[tuple[int, int, int]]:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what failed is told once, below
-        pool = ray.data.ActorPoolStrategy(size=max(1, min(workers, len(shards))))
-        blocks = ray.data.from_items(shards, override_num_blocks=max(1, len(shards)))
+        pool = ray.data.ActorPoolStrategy(size=max(1, min(workers, len(rows))))
+        blocks = ray.data.from_items(rows, override_num_blocks=len(rows))
         actor: Any = ShardActor
         done = blocks.map(actor, fn_constructor_args=(job.settings,), num_cpus=1, compute=pool)
         for row in done.iter_rows():

@@ -41,11 +41,11 @@ def photos_with_faces(table: Path, model: str | None = None) -> Iterator[tuple[s
             opened = pq.ParquetFile(file)
         except Exception as error:  # of the file system or the format
             raise DataError(f"cannot read {file} as a Parquet table ({reason(error)}): check it") from None
-        told = model_of(opened.schema_arrow, str(file))
+        name, sha256 = model_of(opened.schema_arrow, str(file))
         if bundle is None or head is None:
-            bundle = find_bundle(model or told.name)
+            bundle = find_bundle(model or name)
             head = HeadModel.load(bundle.head_path)
-        if bundle.files[MODEL_FILE] != told.sha256:
+        if bundle.files[MODEL_FILE] != sha256:
             raise DataError(f"{file} was made with other weights than '{bundle.name}' has: give theirs with --model")
         for rows in _by_photo(opened):
             yield rows[0]["source"], _faces(rows, bundle, head), bundle

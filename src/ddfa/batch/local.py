@@ -1,6 +1,6 @@
 """Shards done by processes of this machine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -14,11 +14,12 @@ from ddfa.errors import DDFAError
 _stage: AlignStage | None = None
 
 
-def run_local(job: Job, workers: int) -> Iterator[tuple[int, int, int]]:
-    """Do the shards that are missing.
+def run_local(job: Job, shards: Sequence[int], workers: int) -> Iterator[tuple[int, int, int]]:
+    """Do some shards.
 
     Args:
         job: the photos and their output.
+        shards: numbers of those to do.
         workers: processes.
 
     Yields:
@@ -32,8 +33,7 @@ def run_local(job: Job, workers: int) -> Iterator[tuple[int, int, int]]:
     context = get_context("spawn")
     with ProcessPoolExecutor(max(1, workers), context, _begin, (job.settings,)) as pool:
         waiting = {
-            pool.submit(_do, job.photos_of(shard), job.place(shard)): len(job.photos_of(shard))
-            for shard in job.missing()
+            pool.submit(_do, job.photos_of(shard), job.place(shard)): len(job.photos_of(shard)) for shard in shards
         }
         try:
             for done in as_completed(waiting):

@@ -5,37 +5,15 @@ why). `version` grows when a reader of the old table would misread the new.
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
 
 from ddfa.errors import DataError
 from ddfa.regress.bundle import MODEL_FILE, Bundle
-from ddfa.regress.convention import PixelConvention
-from ddfa.regress.layout import ParamLayout
 
 VERSION: Final = 1
 _KEY: Final = b"openddfa.faces"
-
-
-@dataclass(frozen=True)
-class TableModel:
-    """What a table says of the model its parameters come from.
-
-    Attributes:
-        name: of the bundle.
-        sha256: of its network.
-        layout: of the parameters.
-        convention: how crop pixels map to image pixels.
-        crop_size: side of the network's input in px.
-    """
-
-    name: str
-    sha256: str
-    layout: ParamLayout
-    convention: PixelConvention
-    crop_size: int
 
 
 def faces_schema(bundle: Bundle) -> pa.Schema:
@@ -68,8 +46,8 @@ def faces_schema(bundle: Bundle) -> pa.Schema:
     return pa.schema(fields, {_KEY: json.dumps(told).encode()})
 
 
-def model_of(schema: pa.Schema, name: str) -> TableModel:
-    """What the metadata of a table say; `name` stands in the error.
+def model_of(schema: pa.Schema, name: str) -> tuple[str, str]:
+    """Name and SHA-256 of the model that the metadata of a table tell; `name` stands in the error.
 
     Raises:
         DataError: it is no table of faces, or of a newer version.
@@ -79,6 +57,4 @@ def model_of(schema: pa.Schema, name: str) -> TableModel:
         raise DataError(f"{name} is no table of `ddfa batch`: name its output folder or a file in it")
     if told["version"] != VERSION:
         raise DataError(f"{name} has version {told['version']}, this program reads {VERSION}: use the one it is from")
-    layout = ParamLayout(told["identity"], told["expression"])
-    convention = PixelConvention(told["pixel_convention"])
-    return TableModel(told["model"], told["sha256"], layout, convention, told["crop_size"])
+    return told["model"], told["sha256"]

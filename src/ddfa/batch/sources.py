@@ -4,9 +4,9 @@ A photo is named by where it lies: `PATH`, `TAR::MEMBER` or `TABLE::ROW`; the sa
 the same order.
 """
 
-import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -14,8 +14,9 @@ import fsspec
 import pyarrow.parquet as pq
 
 from ddfa.errors import DataError, ImageError, reason
+from ddfa.files import tar_spans
+from ddfa.images import PICTURE_SUFFIXES
 
-SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
 _INSIDE: Final = "::"
 _CONTENT: Final = ("bytes", "image", "content", "jpg")  # columns of a table that hold pictures
 _PATHS: Final = ("path", "url", "file")  # columns that name them
@@ -106,7 +107,7 @@ def _photos_of(given: str) -> list[Photo]:
     places = [place if plain else str(system.unstrip_protocol(place)) for place in found]
     photos = [photo for place in places for photo in _expanded(place, alone=len(places) == 1)]
     if not photos:
-        raise DataError(f"{given} holds no photos ({', '.join(SUFFIXES)}): name another place")
+        raise DataError(f"{given} holds no photos ({', '.join(PICTURE_SUFFIXES)}): name another place")
     return photos
 
 
@@ -117,18 +118,13 @@ def _expanded(place: str, alone: bool) -> Iterator[Photo]:
         yield from _in_tar(place)
     elif suffix == ".parquet":
         yield from _in_table(place)
-    elif suffix in SUFFIXES or alone:
+    elif suffix in PICTURE_SUFFIXES or alone:
         yield Photo(place, place)
 
 
 def _in_tar(place: str) -> Iterator[Photo]:
-    try:
-        with fsspec.open(place, "rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            for member in archive:
-                if member.isfile() and PurePosixPath(member.name).suffix.lower() in SUFFIXES:
-                    yield Photo(f"{place}{_INSIDE}{member.name}", place, member.offset_data, member.size)
-    except (OSError, tarfile.TarError) as error:
-        raise DataError(f"cannot read {place} as an uncompressed tar ({reason(error)}): unpack it") from None
+    for member, start, length in tar_spans(partial(fsspec.open, place, "rb"), place, PICTURE_SUFFIXES):
+        yield Photo(f"{place}{_INSIDE}{member}", place, start, length)
 
 
 def _in_table(place: str) -> Iterator[Photo]:

@@ -15,6 +15,7 @@ from ddfa.align import FaceAligner
 from ddfa.arrays import UInt8
 from ddfa.commands.counting import counted
 from ddfa.commands.exits import FAILED, NOTHING_FOUND, OK
+from ddfa.commands.kinds import parse_kinds
 from ddfa.detect.boxes import BoxFile
 from ddfa.errors import DDFAError, DetectorError, ImageError, OutputError
 from ddfa.export.faces import FACE_KINDS, FaceFiles
@@ -74,7 +75,7 @@ def align(
     """
     if not photos:
         raise ImageError("no photo given: ddfa align PHOTO...")
-    kinds, overlay_style = _parse_kinds(save), parse_style(style)
+    kinds, overlay_style = parse_kinds(save, _KINDS), parse_style(style)
     if not 64 <= texture_size <= 4096:
         raise OutputError(f"--texture-size {texture_size}: choose 64 to 4096 px")
     if "usd" in kinds:
@@ -187,14 +188,6 @@ class _Job:
                 path = self.folder / f"{name}_overlay.jpg"
                 write_image(path, draw_overlay(files.image, files.faces, self.style))
         return path
-
-
-def _parse_kinds(save: str) -> tuple[str, ...]:
-    kinds = tuple(dict.fromkeys(word.strip().lower() for word in save.split(",") if word.strip()))
-    unknown = [kind for kind in kinds if kind not in _KINDS]
-    if unknown or not kinds:
-        raise OutputError(f"--save does not know '{', '.join(unknown)}': choose from {','.join(_KINDS)}")
-    return kinds
 
 
 def _read_box_file(path: Path | None, photos: Sequence[Path]) -> BoxFile | None:

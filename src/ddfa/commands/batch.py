@@ -12,6 +12,7 @@ import tyro
 
 from ddfa.commands.counting import counted
 from ddfa.commands.exits import NOTHING_FOUND, OK
+from ddfa.commands.kinds import parse_kinds
 from ddfa.errors import DDFAError, OutputError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def batch(
     workers: Annotated[int, tyro.conf.arg(metavar="N")] = 0,
     shard: Annotated[int, tyro.conf.arg(metavar="N")] = 1000,
     refine: bool = False,
+    full: bool = False,
     model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
     detector: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
 ) -> int:
@@ -46,6 +48,7 @@ def batch(
         workers: processes or actors; 0 means one per core of this machine.
         shard: photos of a file.
         refine: regress twice, the second time around the first result's landmarks.
+        full: decode large JPEGs in full; by default at 1/2, 1/4 or 1/8 where that loses nothing the networks look at.
         model: folder or name of a model bundle; the shipped one by default.
         detector: yunet or dlib.
 
@@ -64,12 +67,12 @@ def batch(
 
         import_module("ray")  # if it is missing, say so before any work
         run = run_ray
-    job = open_job(inputs, output, StageSettings(model, detector, refine), shard)
+    job = open_job(inputs, output, StageSettings(model, detector, refine, full=full), shard)
     missing = job.missing()
     before = job.shards - len(missing)
     faces = failed = photos = 0
     todo = sum(len(job.photos_of(number)) for number in missing)
-    for done in _watched(run(job, workers or os.cpu_count() or 1) if missing else iter(()), todo):
+    for done in _watched(run(job, missing, workers or os.cpu_count() or 1) if missing else iter(()), todo):
         photos, faces, failed = photos + done[0], faces + done[1], failed + done[2]
     kept = f" ({counted(before, 'shard')} of before kept)" if before else ""
     print(f"{counted(photos, 'photo')}, {counted(faces, 'face')}, {failed} failed{kept} -> {output}")
@@ -101,10 +104,7 @@ def decode(
     from ddfa.batch.decode import photos_with_faces
     from ddfa.files import make_folder
 
-    kinds = tuple(dict.fromkeys(word.strip() for word in save.split(",") if word.strip()))
-    unknown = [kind for kind in kinds if kind not in _KINDS]
-    if unknown or not kinds:
-        raise OutputError(f"--save does not know '{', '.join(unknown)}': choose from {','.join(_KINDS)}")
+    kinds = parse_kinds(save, _KINDS)
     chosen = (photo for photo in photos_with_faces(table, model) if source in photo[0])
     written = 0
     for number, (name, faces, bundle) in enumerate(islice(chosen, limit) if limit else chosen):

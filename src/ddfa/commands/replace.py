@@ -15,14 +15,12 @@ from ddfa.commands.exits import NOTHING_FOUND, OK
 from ddfa.errors import DDFAError, ImageError, OutputError
 from ddfa.faces import Faces
 from ddfa.files import write_atomically
-from ddfa.images import encode_image, read_image
+from ddfa.images import PICTURE_SUFFIXES, encode_image, read_image
 from ddfa.replace.label import draw_label
 from ddfa.replace.provenance import VIDEO_TAGS, check_suffix, with_provenance
 from ddfa.replace.replacer import Replacer, Shape
 from ddfa.replace.signing import C2paSigner
 from ddfa.replace.source import Source, source_from_photos
-
-_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
 
 
 def replace(
@@ -60,7 +58,7 @@ def replace(
     out = checked_output(output, [*sources, target])
     signer = None if c2pa is None else C2paSigner(*c2pa)
     chosen = parse_face(face)
-    picture = Path(target).suffix.lower() in _PICTURES
+    picture = Path(target).suffix.lower() in PICTURE_SUFFIXES
     if not picture:
         return _replace_video(sources, target, out, shape, chosen, source_face, label, signer, model, threads)
     check_suffix(out)

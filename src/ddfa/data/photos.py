@@ -1,6 +1,6 @@
 """Photos to learn from: a folder or a tar of pictures, read by name."""
 
-import tarfile
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -8,6 +8,7 @@ import numpy as np
 
 from ddfa.arrays import UInt8
 from ddfa.errors import DataError
+from ddfa.files import tar_spans
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
@@ -30,7 +31,8 @@ class Photos:
             found = (p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in _SUFFIXES)
             self.names = tuple(sorted(p.relative_to(path).as_posix() for p in found))
         else:
-            self._spans = _spans(path)
+            spans = tar_spans(partial(path.open, "rb"), str(path), _SUFFIXES)
+            self._spans = {name: (start, length) for name, start, length in spans}
             self.names = tuple(sorted(self._spans))
         if not self.names:
             raise DataError(f"{path} holds no pictures ({', '.join(sorted(_SUFFIXES))}): name another folder or tar")
@@ -73,16 +75,3 @@ def decode(content: bytes, name: str) -> UInt8:
     if picture is None:
         raise DataError(f"'{name}' is not a readable picture: remove it or copy it again")
     return np.ascontiguousarray(picture[..., ::-1], dtype=np.uint8)
-
-
-def _spans(path: Path) -> dict[str, tuple[int, int]]:
-    """Offset and length of each picture in a tar, so that any process can read any picture."""
-    try:
-        with tarfile.open(path, "r:") as archive:
-            return {
-                member.name: (member.offset_data, member.size)
-                for member in archive
-                if member.isfile() and Path(member.name).suffix.lower() in _SUFFIXES
-            }
-    except (OSError, tarfile.TarError) as error:
-        raise DataError(f"cannot read {path} as an uncompressed tar of pictures ({error}): check the path") from error

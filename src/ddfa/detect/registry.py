@@ -6,22 +6,26 @@ from ddfa.detect.detections import Detector
 from ddfa.errors import DetectorError
 
 
-def default_detector() -> Detector:
+def default_detector(threads: int | None = None) -> Detector:
     """Return YuNet with its shipped weights.
+
+    Args:
+        threads: CPU threads; None leaves the choice to ONNX Runtime.
 
     Raises:
         DetectorError: if the shipped weights are missing or altered.
     """
     from ddfa.detect.yunet import YuNet
 
-    return YuNet()
+    return YuNet(threads=threads)
 
 
-def load_detector(name: str) -> Detector:
+def load_detector(name: str, threads: int | None = None) -> Detector:
     """Return a detector by name.
 
     Args:
         name: `yunet`; `dlib` (HOG boxes); or `dlib:PATH.dat` (HOG boxes, then the 68 landmarks of that file).
+        threads: CPU threads of YuNet, as of `default_detector`.
 
     Returns:
         The detector.
@@ -31,7 +35,7 @@ def load_detector(name: str) -> Detector:
     """
     kind, _, argument = name.partition(":")
     if name == "yunet":
-        return default_detector()
+        return default_detector(threads)
     if kind == "dlib":
         from ddfa.detect.dlib import DlibDetector
 

@@ -1,15 +1,15 @@
-"""YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023) through OpenCV."""
+"""YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023)."""
 
 import hashlib
 import math
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, UInt8
 from ddfa.detect.detections import Detections, box_areas
+from ddfa.detect.yunet_network import YuNetNetwork
 from ddfa.errors import DetectorError
 
 WEIGHTS = Path(__file__).parent / "assets" / "face_detection_yunet_2023mar.onnx"
@@ -20,6 +20,7 @@ WEIGHTS_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552f
 # The fine pass sees larger pictures at up to `max_side` px and is trusted with small faces only.
 # The side of a picture is the root of its area here, so that a panorama is not shrunk to a thread.
 COARSE_SIDES = (192, 384)
+FINE_SIDE = 1024
 FINE_FACE_SIDE = 256.0
 NMS_OVERLAP = 0.3
 
@@ -28,31 +29,29 @@ class YuNet:
     """The default detector: 0.2 MB of weights, some milliseconds a picture.
 
     A picture of more than 384 x 384 px is looked at twice, coarse for large faces and fine for small ones; a smaller
-    one once, and below 192 x 192 px enlarged. Not safe to call from several threads at once: give each its own.
+    one once, and below 192 x 192 px enlarged.
     """
 
-    def __init__(self, score_threshold: float = 0.6, max_side: int = 1024, weights: Path = WEIGHTS) -> None:
+    def __init__(
+        self,
+        score_threshold: float = 0.6,
+        max_side: int = FINE_SIDE,
+        weights: Path = WEIGHTS,
+        threads: int | None = None,
+    ) -> None:
         """Load and verify the weights.
 
         Args:
             score_threshold: faces below this confidence are dropped.
             max_side: root of the area (px) of the picture in the fine pass; a face needs some 20 px there to be found.
             weights: the ONNX file.
+            threads: CPU threads; None leaves the choice to ONNX Runtime.
 
         Raises:
             DetectorError: if the weights are missing or are not the expected file.
         """
         self._max_side = max_side
-        _silence_opencv()
-        self._network = cv2.FaceDetectorYN.create(
-            framework="onnx",
-            bufferModel=np.frombuffer(_verified_bytes(weights), np.uint8),
-            bufferConfig=np.zeros(0, np.uint8),
-            input_size=(320, 320),
-            score_threshold=score_threshold,
-            nms_threshold=NMS_OVERLAP,
-            top_k=5000,
-        )
+        self._network = YuNetNetwork(_verified_bytes(weights), score_threshold, NMS_OVERLAP, threads)
 
     def __call__(self, image: UInt8) -> Detections:
         """Find the faces of an RGB uint8 image (H, W, 3).
@@ -77,13 +76,8 @@ class YuNet:
                 cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR),
                 np.uint8,
             )
-        self._network.setInputSize((width, height))
-        faces: Any = self._network.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]  # None where there is none
-        if faces is None:
-            return Detections.none()
-        found: Float32 = np.asarray(faces, np.float32)  # (n, 15): x y width height, 5 points, score
-        boxes = np.concatenate([found[:, :2], found[:, :2] + found[:, 2:4]], axis=1) / scale
-        return Detections.from_boxes(boxes, np.clip(found[:, 14], 0, 1))
+        boxes, scores = self._network(image)
+        return Detections.from_boxes(boxes / scale, scores)
 
 
 def _merge(coarse: Detections, fine: Detections) -> Detections:
@@ -112,8 +106,3 @@ def _verified_bytes(weights: Path) -> bytes:
     if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
         raise DetectorError(f"the YuNet weights {weights} are damaged or altered (SHA-256 differs): reinstall ddfa")
     return content
-
-
-def _silence_opencv() -> None:
-    """Keep OpenCV's own log lines (OpenCV 5 warns on every network it loads) off the terminal."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
