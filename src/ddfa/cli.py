@@ -16,7 +16,7 @@ from ddfa.errors import DDFAError
 
 _TRAIN: Final = ("torch", "onnx", "openvino", "yaml", "tensorboard")
 # Faces come one by one there: threads of linear algebra gain nothing and burn a core while they wait.
-_ONE_BY_ONE: Final = ("video", "replace", "retarget")
+_ONE_BY_ONE: Final = ("align", "video", "replace", "retarget", "serve", "batch", "decode")
 _VIDEO: Final = {"av": "video", "pyarrow": "batch", "fsspec": "batch"}
 _SERVE: Final = ("fastapi", "starlette", "pydantic", "uvicorn", "websockets", "multipart", "prometheus_client", "PIL")
 _SINGLE: Final = {"dlib": "dlib", "pxr": "usd", "c2pa": "c2pa", "ray": "ray"}

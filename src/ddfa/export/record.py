@@ -32,7 +32,7 @@ def face_record(faces: Faces, index: int, bundle: Bundle, image_path: Path) -> d
     """
     face = faces[index]
     width, height = face.image_size
-    z = faces.vertices[index, :, 2]
+    z = face.vertices[0, :, 2]
     yaw, pitch, roll = _plain(face.euler_deg[0])
     return {
         "format": RECORD_FORMAT,

@@ -20,7 +20,7 @@ import numpy as np
 
 from ddfa.align import FaceAligner, Located
 from ddfa.arrays import UInt8
-from ddfa.detect import Detections, Detector, default_detector, load_detector
+from ddfa.detect import Detections, Detector, load_detector
 from ddfa.export.faces import FaceFiles
 from ddfa.export.glb import write_glb
 from ddfa.export.record import face_record
@@ -62,7 +62,7 @@ class Engine:
 
     def __init__(self, settings: ServeSettings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
-        self.detector = PerThread(partial(load_detector, settings.detector) if settings.detector else default_detector)
+        self.detector = PerThread(partial(load_detector, settings.detector or "yunet", 1))
         self.aligner = FaceAligner(settings.model, self.detector, settings.threads)
 
     async def start(self) -> None:
