@@ -1,0 +1,63 @@
+/** The ways to look at a head: what its four parts are painted with. */
+
+import * as THREE from "three";
+
+export const LOOKS = ["texture", "shaded", "wireframe", "pncc", "depth", "normals"] as const;
+export type Look = (typeof LOOKS)[number];
+
+const CLAY: Record<string, number> = { eyes: 0xe8e8e4, teeth: 0xefe9dc, mouth: 0xa86a62, skin: 0xc9c2b8 };
+
+/** Paint for one part of a head; `original` is what its file says. */
+export function paint(look: Look, part: string, original: THREE.MeshStandardMaterial): THREE.Material {
+  switch (look) {
+    case "texture":
+      // A photo's light is in its texture already: little is added.
+      return original.map
+        ? new THREE.MeshLambertMaterial({ map: original.map, emissiveMap: original.map, emissive: 0x9a9a9a })
+        : original;
+    case "shaded":
+      return new THREE.MeshStandardMaterial({ color: CLAY[part] ?? 0xc9c2b8, roughness: 0.75 });
+    case "wireframe":
+      return new THREE.MeshBasicMaterial({
+        color: 0x3fb6ff,
+        wireframe: true,
+        transparent: true,
+        opacity: 0.75,
+      });
+    case "pncc":
+      return new THREE.MeshBasicMaterial({ vertexColors: true });
+    case "depth":
+      return new THREE.MeshDepthMaterial();
+    case "normals":
+      return new THREE.MeshNormalMaterial();
+  }
+}
+
+/**
+ * Colours of the projected normalised coordinate code: where each vertex lies on the mean head, every axis from 0 to 1.
+ *
+ * @param mean positions of the mean head's vertices, by part.
+ */
+export function codes(mean: ReadonlyMap<string, ArrayLike<number>>): Map<string, THREE.BufferAttribute> {
+  const low = [Infinity, Infinity, Infinity];
+  const high = [-Infinity, -Infinity, -Infinity];
+  for (const places of mean.values()) {
+    for (let k = 0; k < places.length; k++) {
+      low[k % 3] = Math.min(low[k % 3]!, places[k]!);
+      high[k % 3] = Math.max(high[k % 3]!, places[k]!);
+    }
+  }
+  const colour = new THREE.Color();
+  const result = new Map<string, THREE.BufferAttribute>();
+  for (const [part, places] of mean) {
+    const values = new Float32Array(places.length);
+    for (let k = 0; k < places.length; k += 3) {
+      const [r, g, b] = [0, 1, 2].map(
+        (axis) => (places[k + axis]! - low[axis]!) / (high[axis]! - low[axis]!),
+      );
+      colour.setRGB(r!, g!, b!, THREE.SRGBColorSpace).toArray(values, k); // the code is what is seen, not the light
+    }
+    result.set(part, new THREE.BufferAttribute(values, 3));
+  }
+  return result;
+}
