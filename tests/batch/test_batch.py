@@ -116,6 +116,20 @@ def test_tars_tables_patterns_and_urls_give_the_same(photos: Path, tmp_path: Pat
         read_photo(empty)
 
 
+def test_each_row_group_of_a_table_is_read_once(tmp_path: Path, monkeypatch) -> None:
+    table, content = tmp_path / "a.parquet", [bytes([number]) * 9 for number in range(50)]
+    pq.write_table(pa.table({"jpg": content}), table, row_group_size=20)
+    photos, read = list_photos([str(table)]), []
+    row_group = pq.ParquetFile.read_row_group
+
+    def counted(self, group: int, columns: list[str]) -> pa.Table:
+        read.append(group)
+        return row_group(self, group, columns)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", counted)
+    assert [read_photo(photo) for photo in photos] == content and read == [0, 1, 2]
+
+
 @pytest.mark.parametrize("wrong", ["nowhere", "*.none", "empty", "bad.tar", "bad.parquet", "plain.parquet"])
 def test_bad_inputs_are_one_clear_error(tmp_path: Path, capsys, wrong: str) -> None:
     (tmp_path / "empty").mkdir()
