@@ -101,7 +101,8 @@ def test_tars_tables_patterns_and_urls_give_the_same(photos: Path, tmp_path: Pat
     memory = fsspec.filesystem("memory")
     for name, data in content.items():
         memory.pipe_file(f"/corpus/{name}", data)
-    for given in (str(photos / "*.jpg"), str(tar), str(paths), "memory://corpus"):
+    memory.pipe_file("/tars/a.tar", tar.read_bytes())
+    for given in (str(photos / "*.jpg"), str(tar), str(paths), "memory://corpus", "memory://tars/a.tar"):
         listed = list_photos([given])
         assert [Path(photo.name.replace("::", "/")).name for photo in listed] == list(content)
         assert [read_photo(photo) for photo in listed] == list(content.values())
