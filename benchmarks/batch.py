@@ -75,7 +75,7 @@ def make_corpus(folder: Path, count: int, sides: tuple[int, int]) -> Path:
 
 
 def stage_ms(corpus: Path, folder: Path) -> dict[str, float]:
-    """Milliseconds per photo of each stage, one thread, all photos through one stage after the other."""
+    """Milliseconds of CPU time per photo of each stage, one thread, all photos through one stage after the other."""
     cv2.setNumThreads(1)
     import_module("ddfa.regress.compiled")  # as in a worker
     schema = AlignStage(StageSettings()).schema
@@ -84,9 +84,9 @@ def stage_ms(corpus: Path, folder: Path) -> dict[str, float]:
     photos, spent = list_photos([str(corpus)]), dict[str, float]()
 
     def timed(name: str, work: Callable[[], T]) -> T:
-        start = time.perf_counter()
+        start = time.process_time()
         result = work()
-        spent[name] = 1e3 * (time.perf_counter() - start) / len(photos)
+        spent[name] = 1e3 * (time.process_time() - start) / len(photos)
         return result
 
     content = timed("read", lambda: [read_photo(photo) for photo in photos])
@@ -168,7 +168,7 @@ def main(
 def _print(photos: int, sides: tuple[int, int], stages: dict[str, float], runs: list[Run]) -> None:
     console, together = Console(), sum(stages.values())
     table = Table("stage", title=f"{photos} photos of {sides[0]} to {sides[1]} px, one thread")
-    table.add_column("ms/photo", justify="right")
+    table.add_column("CPU ms/photo", justify="right")
     table.add_column("share", justify="right")
     for name, spent in stages.items():
         table.add_row(name, f"{spent:.2f}", f"{spent / together:.0%}")

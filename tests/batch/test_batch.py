@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from multiprocessing import active_children
 from pathlib import Path
 
 import cv2
@@ -20,11 +21,12 @@ import pyarrow as pa  # noqa: E402
 
 from ddfa import FaceAligner, read_image  # noqa: E402
 from ddfa.batch.decode import photos_with_faces  # noqa: E402
+from ddfa.batch.local import run_local  # noqa: E402
 from ddfa.batch.shards import do_shard, open_job  # noqa: E402
 from ddfa.batch.sources import find_photo, list_photos, read_photo  # noqa: E402
 from ddfa.batch.stage import AlignStage, StageSettings  # noqa: E402
 from ddfa.cli import main  # noqa: E402
-from ddfa.errors import DataError, ImageError  # noqa: E402
+from ddfa.errors import DataError, DDFAError, ImageError  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +101,8 @@ def test_tars_tables_patterns_and_urls_give_the_same(photos: Path, tmp_path: Pat
     memory = fsspec.filesystem("memory")
     for name, data in content.items():
         memory.pipe_file(f"/corpus/{name}", data)
-    for given in (str(photos / "*.jpg"), str(tar), str(paths), "memory://corpus"):
+    memory.pipe_file("/tars/a.tar", tar.read_bytes())
+    for given in (str(photos / "*.jpg"), str(tar), str(paths), "memory://corpus", "memory://tars/a.tar"):
         listed = list_photos([given])
         assert [Path(photo.name.replace("::", "/")).name for photo in listed] == list(content)
         assert [read_photo(photo) for photo in listed] == list(content.values())
@@ -112,6 +115,20 @@ def test_tars_tables_patterns_and_urls_give_the_same(photos: Path, tmp_path: Pat
     empty = next(photo for photo in listed if not content[list(content)[photo.start]])
     with pytest.raises(ImageError, match="holds no picture"):
         read_photo(empty)
+
+
+def test_each_row_group_of_a_table_is_read_once(tmp_path: Path, monkeypatch) -> None:
+    table, content = tmp_path / "a.parquet", [bytes([number]) * 9 for number in range(50)]
+    pq.write_table(pa.table({"jpg": content}), table, row_group_size=20)
+    photos, read = list_photos([str(table)]), []
+    row_group = pq.ParquetFile.read_row_group
+
+    def counted(self, group: int, columns: list[str]) -> pa.Table:
+        read.append(group)
+        return row_group(self, group, columns)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", counted)
+    assert [read_photo(photo) for photo in photos] == content and read == [0, 1, 2]
 
 
 @pytest.mark.parametrize("wrong", ["nowhere", "*.none", "empty", "bad.tar", "bad.parquet", "plain.parquet"])
@@ -136,12 +153,17 @@ def test_other_inputs_do_not_go_into_a_begun_table(photos: Path, tmp_path: Path)
         open_job([str(photos)], photos, StageSettings(), 3)
 
 
-def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(photos: Path, stage: AlignStage, tmp_path: Path) -> None:
-    corpus = tmp_path / "corpus"
+def copied(photos: Path, corpus: Path) -> Path:
+    """Eight copies of each photo: some shards of work."""
     corpus.mkdir()
     for copy in range(8):
         for path in photos.glob("*.*g"):
             shutil.copy(path, corpus / f"{copy}_{path.name}")
+    return corpus
+
+
+def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(photos: Path, stage: AlignStage, tmp_path: Path) -> None:
+    corpus = copied(photos, tmp_path / "corpus")
     wanted = do_all(stage, [str(corpus)], tmp_path / "undisturbed", size=7)
     words = [sys.executable, "-m", "ddfa.cli", "batch", str(corpus), "-o", str(tmp_path / "out"), "--shard", "7"]
     words += ["--workers", "1"]
@@ -163,6 +185,25 @@ def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(photos: Path, stage
     assert sorted(path.name for path in parts.iterdir() if path.suffix != ".tmp") == [
         "manifest.json", *(path.name for path in files),
     ]  # fmt: skip
+
+
+def test_a_killed_worker_ends_the_run_which_goes_on_when_given_again(
+    photos: Path, stage: AlignStage, tmp_path: Path, capsys
+) -> None:
+    corpus = copied(photos, tmp_path / "corpus")
+    wanted = do_all(stage, [str(corpus)], tmp_path / "undisturbed", size=7)
+    job = open_job([str(corpus)], tmp_path / "out", StageSettings(), 7)
+    run = run_local(job, job.missing(), 2)
+    next(run)
+    os.kill(active_children()[0].pid, signal.SIGKILL)
+    with pytest.raises(DDFAError, match=r"a worker process died, .*: give the same command again"):
+        list(run)
+    before = job.shards - len(job.missing())
+    assert 0 < before < job.shards and not active_children()
+    assert main(["batch", str(corpus), "-o", str(job.folder), "--shard", "7", "--workers", "1"]) == 0
+    assert f"({before} shard" in capsys.readouterr().out
+    done = [pq.read_table(job.place(shard)) for shard in range(job.shards)]
+    assert pa.concat_tables(done).equals(wanted)
 
 
 def test_decoded_files_are_those_of_align(photos: Path, tmp_path: Path, capsys) -> None:

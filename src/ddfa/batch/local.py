@@ -45,7 +45,7 @@ def run_local(job: Job, shards: Sequence[int], workers: int) -> Iterator[tuple[i
                 "--workers"
             ) from None
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # and wait: no worker outlives the run
 
 
 def _begin(settings: StageSettings) -> None:

@@ -4,9 +4,11 @@ A photo is named by where it lies: `PATH`, `TAR::MEMBER` or `TABLE::ROW`; the sa
 the same order.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from itertools import accumulate
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -60,13 +62,12 @@ def read_photo(photo: Photo) -> bytes:
         ImageError: it cannot be read.
     """
     try:
-        with fsspec.open(photo.place, "rb") as file:
-            if photo.length >= 0:
-                file.seek(photo.start)
-                return bytes(file.read(photo.length))
-            if photo.start >= 0:
-                return _cell(pq.ParquetFile(file), photo.start)
-            return bytes(file.read())
+        if photo.start >= 0 > photo.length:
+            return _cell(photo.place, photo.start)
+        # Not through an open file: those of object stores read far ahead, and ask for the size first.
+        system, path = fsspec.core.url_to_fs(photo.place)
+        inside = {"start": photo.start, "end": photo.start + photo.length} if photo.start >= 0 else {}
+        return bytes(system.cat_file(path, **inside))
     except ImageError:
         raise
     except Exception as error:  # every file system has errors of its own
@@ -145,16 +146,28 @@ def _in_table(place: str) -> Iterator[Photo]:
         raise DataError(f"cannot read {place} as a Parquet table ({reason(error)}): check it") from None
 
 
-def _cell(table: Any, row: int) -> bytes:
-    """The picture in a row of a table; only its row group is read."""
-    column = next(name for name in _CONTENT if name in table.schema_arrow.names)
-    for group in range(table.metadata.num_row_groups):
-        size = table.metadata.row_group(group).num_rows
-        if row < size:
-            value = table.read_row_group(group, [column])[column][row].as_py()
-            content = value.get("bytes") if isinstance(value, dict) else value  # as Hugging Face stores images
-            if not content:
-                raise ImageError(f"row {row} holds no picture")
-            return bytes(content)
-        row -= size
-    raise ImageError("there is no such row")
+def _cell(place: str, row: int) -> bytes:
+    """The picture in a row of a table."""
+    column, starts = _layout(place)
+    group = bisect_right(starts, row) - 1
+    value = _row_group(place, group, column)[row - starts[group]].as_py()
+    content = value.get("bytes") if isinstance(value, dict) else value  # as Hugging Face stores images
+    if not content:
+        raise ImageError(f"row {row} of {place} holds no picture")
+    return bytes(content)
+
+
+@lru_cache(maxsize=1)  # photos are read in order: the next one lies in the same table and mostly in the same group
+def _layout(place: str) -> tuple[str, list[int]]:
+    """The column of pictures in a table, and the row that each row group begins with."""
+    with fsspec.open(place, "rb") as file:
+        table = pq.ParquetFile(file)
+        sizes = [table.metadata.row_group(group).num_rows for group in range(table.metadata.num_row_groups)]
+        column = next(name for name in _CONTENT if name in table.schema_arrow.names)
+        return column, list(accumulate(sizes, initial=0))[:-1]
+
+
+@lru_cache(maxsize=1)
+def _row_group(place: str, group: int, column: str) -> Any:
+    with fsspec.open(place, "rb") as file:
+        return pq.ParquetFile(file).read_row_group(group, [column])[column]

@@ -60,24 +60,27 @@ class YuNet:
             The faces, largest box first.
         """
         side = math.sqrt(image.shape[0] * image.shape[1])
-        coarse = self._detect(image, min(max(side, COARSE_SIDES[0]), COARSE_SIDES[1]) / side)
+        scale = min(side, self._max_side) / side
+        image = _resized(image, scale)  # for both passes: shrinking a large picture takes its time
+        coarse = self._detect(image, min(max(side, COARSE_SIDES[0]), COARSE_SIDES[1]) / (scale * side), scale)
         if side <= COARSE_SIDES[1]:
             return coarse.largest_first()
-        scale = min(side, self._max_side) / side
-        fine = self._detect(image, scale)
+        fine = self._detect(image, 1, scale)
         small = np.flatnonzero((fine.boxes[:, 2:] - fine.boxes[:, :2]).max(axis=1) * scale <= FINE_FACE_SIDE)
         return _merge(coarse, fine.select(small)).largest_first()
 
-    def _detect(self, image: UInt8, scale: float) -> Detections:
-        """Run the network once on the image resized by `scale`."""
-        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-        if (height, width) != image.shape[:2]:
-            image = np.asarray(
-                cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR),
-                np.uint8,
-            )
-        boxes, scores = self._network(image)
-        return Detections.from_boxes(boxes / scale, scores)
+    def _detect(self, image: UInt8, scale: float, before: float) -> Detections:
+        """Run the network once on the image resized by `scale`; it was resized by `before` already."""
+        boxes, scores = self._network(_resized(image, scale))
+        return Detections.from_boxes(boxes / (scale * before), scores)
+
+
+def _resized(image: UInt8, scale: float) -> UInt8:
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    if (height, width) == image.shape[:2]:
+        return image
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
 
 
 def _merge(coarse: Detections, fine: Detections) -> Detections:

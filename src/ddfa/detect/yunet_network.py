@@ -72,6 +72,8 @@ class YuNetNetwork:
 
 def _padded_input(image: UInt8) -> Float32:
     """(1, 3, H', W') float32 BGR, black below and to the right up to whole grids."""
-    below, right = (-side % _STRIDES[-1] for side in image.shape[:2])
-    padded = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT)
-    return np.asarray(cv2.dnn.blobFromImage(padded, swapRB=True), np.float32)
+    height, width = image.shape[:2]
+    blob = np.zeros((1, 3, height + -height % _STRIDES[-1], width + -width % _STRIDES[-1]), np.float32)
+    for channel in range(3):  # several times faster than OpenCV's blobFromImage
+        blob[0, 2 - channel, :height, :width] = image[..., channel]
+    return blob
