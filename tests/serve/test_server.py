@@ -11,6 +11,7 @@ import urllib.request
 
 import pytest
 import uvicorn
+import websockets.sync.client
 
 from ddfa.serve import server
 
@@ -66,7 +67,7 @@ def test_more_connections_than_allowed_are_refused_and_the_rest_go_on(process):
     "garbage",
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS spoken to plain HTTP
-        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 100_000,  # a header without end
         b"POST /v1/align HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
         b"POST /v1/align HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     ],
@@ -79,7 +80,7 @@ def test_what_is_not_http_is_turned_away(process, garbage):
             answer = connection.recv(1000)
         except ConnectionError:  # cut off while we were still talking
             answer = b""
-    assert answer == b"" or answer.startswith((b"HTTP/1.1 4",))
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
     assert fetch(port, "/healthz") == 200
 
 
@@ -114,29 +115,49 @@ def test_a_port_in_use_is_named(capsys):
     assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
 
 
-def test_a_caller_who_never_asks_is_sent_away(monkeypatch):
+@pytest.fixture
+def patient(monkeypatch):
+    """The port of a small application behind a server of little patience; it echoes over WebSockets."""
     monkeypatch.setattr(server, "_HEADER_S", 0.2)
 
     async def app(scope, receive, send):
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.accept"})
+            while (message := await receive())["type"] == "websocket.receive":
+                await send({"type": "websocket.send", "text": message["text"]})
+            return
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
 
-    config = uvicorn.Config(app, http=server.PatientProtocol, lifespan="off", log_level="critical")
+    config = uvicorn.Config(
+        app, http=server.PatientProtocol, ws="websockets-sansio", lifespan="off", log_level="critical"
+    )
     running = uvicorn.Server(config)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
         thread = threading.Thread(target=lambda: asyncio.run(running.serve(sockets=[listener])))
         thread.start()
         try:
             while not running.started:
                 time.sleep(0.01)
-            with connect(port, b"GET / HT") as slow, connect(port, ASK) as quick:
-                assert quick.recv(100).startswith(b"HTTP/1.1 200")
-                assert _ended(slow)
+            yield listener.getsockname()[1]
         finally:
             running.should_exit = True
             thread.join()
+
+
+def test_a_caller_who_never_asks_is_sent_away(patient):
+    with connect(patient, b"GET / HT") as slow, connect(patient, ASK) as quick:
+        assert quick.recv(100).startswith(b"HTTP/1.1 200")
+        assert _ended(slow)
+
+
+def test_a_long_talk_is_not_taken_for_a_slow_caller(patient):
+    with websockets.sync.client.connect(f"ws://127.0.0.1:{patient}") as talk:
+        time.sleep(0.4)
+        talk.send("still here")
+        assert talk.recv(timeout=10) == "still here"
 
 
 def _ended(connection):

@@ -19,7 +19,7 @@ export function paint(look: Look, part: string, original: THREE.MeshStandardMate
       return new THREE.MeshStandardMaterial({ color: CLAY[part] ?? 0xc9c2b8, roughness: 0.75 });
     case "wireframe":
       return new THREE.MeshBasicMaterial({
-        color: 0x3fb6ff,
+        color: 0x2a8cf0,
         wireframe: true,
         transparent: true,
         opacity: 0.75,

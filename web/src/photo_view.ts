@@ -56,7 +56,7 @@ export class PhotoView {
     context.shadowBlur = 3;
     context.strokeRect(x0, y0, x1 - x0, y1 - y0);
     // Small faces get small points.
-    const radius = Math.max(1.1 * pixel, Math.min(3 * pixel, (x1 - x0) / 90));
+    const radius = Math.max(1.2 * pixel, Math.min(3.2 * pixel, (x1 - x0) / 65));
     context.lineWidth = 0.6 * radius;
     for (const { colour, runs } of GROUPS) {
       context.strokeStyle = context.fillStyle = colour;

@@ -7,7 +7,7 @@ import { codes, type Look } from "./looks";
 
 export type Posture = "photo" | "front" | "spin";
 
-const DISTANCE = 8.2; // of the camera, in radii of the head
+const DISTANCE = 7.2; // of the camera, in radii of the head
 const STEP = 0.12; // radians a key turns it by
 const SPIN = 0.5; // radians a second
 
@@ -164,8 +164,8 @@ export class Stage {
   private tighten(): void {
     const distance = this.camera.position.length();
     const radius = this.head?.radius ?? 0.1;
-    this.camera.near = Math.max(distance - 1.05 * radius, 0.01);
-    this.camera.far = distance + 0.9 * radius;
+    this.camera.near = Math.max(distance - 0.95 * radius, 0.01);
+    this.camera.far = distance + 0.3 * radius;
     this.camera.updateProjectionMatrix();
   }
 }

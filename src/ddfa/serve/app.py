@@ -5,12 +5,13 @@ import json
 import logging
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from fastapi import FastAPI, Request, Response, WebSocket
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -189,9 +190,22 @@ def create_app(settings: ServeSettings) -> FastAPI:
         """Requests, times of the stages, faces, sizes of batches."""
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    if PAGE.is_dir():
-        app.mount("/", StaticFiles(directory=PAGE, html=True))
+    _add_page(app)
     return app
+
+
+def _add_page(app: FastAPI) -> None:
+    """Give out the page's own files, by name: a mount on "/" would answer for every unknown method."""
+    for path in sorted(PAGE.iterdir()) if PAGE.is_dir() else ():
+        if path.is_dir():
+            app.mount(f"/{path.name}", StaticFiles(directory=path))
+        else:
+            place = "/" if path.name == "index.html" else f"/{path.name}"
+            app.add_api_route(place, partial(_file, path), include_in_schema=False)
+
+
+async def _file(path: Path) -> FileResponse:
+    return FileResponse(path)
 
 
 async def _in_time(work: Awaitable[_T], settings: ServeSettings) -> _T:

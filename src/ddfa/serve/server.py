@@ -4,6 +4,7 @@ import asyncio
 import socket
 from typing import Any, Final
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -26,6 +27,11 @@ class PatientProtocol(H11Protocol):
         """Stop the clock."""
         self._clock.cancel()
         super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """Stop the clock: the connection is another protocol's now."""
+        self._clock.cancel()
+        super().handle_websocket_upgrade(event)
 
     def _give_up(self) -> None:
         begun: object = self.cycle  # the request, once its header is there
