@@ -84,6 +84,5 @@ def _blendshapes(face: Faces) -> dict[str, float] | None:
 
 def _plain(values: Any) -> Any:
     """Turn float32 arrays into nested lists with the fewest digits that keep every bit."""
-    if np.ndim(values):
-        return [_plain(value) for value in values]
-    return float(str(np.float32(values)))
+    digits = np.asarray(values, np.float32).astype("U16")  # the longest has 15 characters, as in -1.17549435e-38
+    return digits.astype(np.float64).tolist()

@@ -88,8 +88,8 @@ def nearest_surface(looks: Floats, vertices: Floats, triangles: Int32) -> Floats
         (K, L) float64, -inf where there is none.
     """
     points = np.asarray(vertices, np.float64)
-    outlines = points.T[:2, triangles.T]  # (2, 3, T)
-    (left, top), (right, bottom) = outlines.min(axis=1), outlines.max(axis=1)
+    # Column by column: over rows of three NumPy takes ten times as long.
+    (left, right), (top, bottom) = (_extent(np.ascontiguousarray(points[:, axis])[triangles.T]) for axis in (0, 1))
     boxes = np.column_stack([looks.min(axis=1), looks.max(axis=1)])
     # Sorted by their left ends, the narrow triangles near a place are a short run; the few wide ones are always asked.
     is_wide = right - left > _NARROW
@@ -119,12 +119,19 @@ def nearest_surface(looks: Floats, vertices: Floats, triangles: Int32) -> Floats
     return nearest
 
 
+def _extent(values: Floats) -> tuple[Floats, Floats]:
+    """Least and largest of three rows (3, n), each (n,)."""
+    first, second, third = values
+    return np.minimum(np.minimum(first, second), third), np.maximum(np.maximum(first, second), third)
+
+
 def _inside(points: Floats, size: tuple[int, int]) -> Bools:
     return np.asarray(((points[:, :2] >= -0.5) & (points[:, :2] <= np.array(size) - 0.5)).all(axis=1))
 
 
 def _enlarged(points: Floats, vertices: Floats) -> Float32:
     """Move and scale points (K, 3) as fits the vertices of a head into a square of `_SIDE`."""
-    low = vertices[:, :2].min(axis=0)
-    scale = (_SIDE - 1 - 2 * _MARGIN) / max(float(np.ptp(vertices[:, :2], axis=0).max()), 1e-6)
+    flat = np.ascontiguousarray(vertices[:, :2].T)
+    low = flat.min(axis=1)
+    scale = (_SIDE - 1 - 2 * _MARGIN) / max(float((flat.max(axis=1) - low).max()), 1e-6)
     return np.asarray(np.column_stack([(points[:, :2] - low) * scale + _MARGIN, points[:, 2] * scale]), np.float32)
