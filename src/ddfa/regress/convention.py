@@ -7,6 +7,7 @@ z towards the viewer, pixels. Formulas of the published conventions: 3DDFA V1 ke
 
 from enum import Enum
 
+import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, Floats
@@ -66,8 +67,12 @@ class PixelConvention(Enum):
         matrix = np.asarray(pose, np.float64)
         linear = matrix[:, :, :3].transpose(0, 2, 1) * (_FLIP_Y * factor)
         shift = (matrix[:, None, :, 3] * _FLIP_Y + self._offset(size)) * factor + corner
-        image: Float32 = np.matmul(points, linear.astype(np.float32))
-        image += shift.astype(np.float32)
+        maps = np.concatenate([linear.transpose(0, 2, 1), shift.transpose(0, 2, 1)], axis=2).astype(np.float32)
+        image = np.empty(points.shape, np.float32)
+        if points.size:
+            for face, own, placed in zip(points, maps, image, strict=True):
+                # Several times faster than NumPy's product with so small a matrix.
+                cv2.transform(face[None], own, dst=placed[None])
         if self is PixelConvention.V2:
             image[..., 2] -= image[..., 2].min(axis=1, keepdims=True)
         return image
