@@ -217,7 +217,7 @@ def main(
         for row in rows:
             once = max(clock(row.work, 3), 1e-3)
             row.milliseconds.append(clock(row.work, max(3, int(30 / once))))
-    _tell(rows, ours, published, batch, device, json_file)
+    _tell(rows, ours, published, arch, batch, device, json_file)
 
 
 def _works(row: Row) -> bool:
@@ -317,6 +317,7 @@ def _tell(
     rows: list[Row],
     ours: Network,
     published: Network,
+    arch: str,
     batch: int,
     device: torch.device,
     json_file: Path | None,
@@ -358,7 +359,14 @@ def _tell(
         absent.append("ONNX Runtime CUDA")
     console.print(f"not installed here: {', '.join(absent) or 'nothing'}")
     if json_file is not None:
-        content = {"device": name, "torch": torch.__version__, "batch": batch, "rows": figures, "roofline": roof}
+        content = {
+            "device": name,
+            "torch": torch.__version__,
+            "arch": arch,
+            "batch": batch,
+            "rows": figures,
+            "roofline": roof,
+        }
         content |= {"flops": flops, "bytes_per_second": bandwidth}
         write_atomically(json_file, json.dumps(content, indent=1).encode())
 
