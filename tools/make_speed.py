@@ -63,8 +63,7 @@ def roofline(gpu: dict[str, Any]) -> str:
         f"Roofline: the device reaches {gpu['flops'] / 1e12:.0f} TFLOP/s in FP16 products and "
         f"{gpu['bytes_per_second'] / 1e12:.2f} TB/s in a copy. A batch of {gpu['batch']} needs {own['flop'] / 1e9:.0f} "
         f"GFLOP and, if every layer goes to memory, {own['bytes'] / 1e6:.0f} MB: at least {own['least_ms']:.3f} ms, bound "
-        f"by memory. The fastest way takes {fastest:.2f} ms: what is left are some sixty kernels that are each too small to "
-        "fill the device."
+        f"by memory. The fastest way takes {fastest:.2f} ms."
     )
 
 
