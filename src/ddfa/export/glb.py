@@ -6,8 +6,9 @@ Convention:
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -108,36 +109,54 @@ def write_glb(
 
 def _primitives(faces: Faces, buffer: GltfBuffer) -> list[dict[str, Any]]:
     head = faces.head
-    assert head.uv is not None and head.uv_triangles is not None
     shape = head.decode(faces.identity, np.zeros((1, 0)))[0] * np.float32(METRES)
     normals = vertex_normals(shape, head.triangles)
     normals[np.linalg.norm(normals, axis=1) < 0.5] = [0, 0, 1]
-    offsets = head.expression_basis * np.float32(METRES)
-    moves = (np.abs(offsets) > np.float32(STILL)).any(axis=2)
     result = []
-    for material, chosen in enumerate(_parts(head)):
-        # A vertex for every pair of head vertex and atlas vertex.
-        corners = head.triangles[chosen].astype(np.int64) * len(head.uv) + head.uv_triangles[chosen]
-        pairs, index = np.unique(corners, return_inverse=True)
-        vertex, uv = pairs // len(head.uv), pairs % len(head.uv)
+    for material, part in enumerate(_surfaces(head)):
         attributes = {
-            "POSITION": buffer.add(shape[vertex], "<f4", _VERTICES, bounds=True),
-            "NORMAL": buffer.add(normals[vertex], "<f4", _VERTICES),
-            # glTF counts v from the top.
-            "TEXCOORD_0": buffer.add(head.uv[uv] * [1, -1] + [0, 1], "<f4", _VERTICES),
+            "POSITION": buffer.add(shape[part.vertices], "<f4", _VERTICES, bounds=True),
+            "NORMAL": buffer.add(normals[part.vertices], "<f4", _VERTICES),
+            "TEXCOORD_0": buffer.add(part.uv, "<f4", _VERTICES),
         }
-        indices = buffer.add(index.ravel(), "<u4", _TRIANGLES)
-        targets = [
-            {"POSITION": _target(buffer, offset, moved, vertex)} for offset, moved in zip(offsets, moves, strict=True)
-        ]
+        indices = buffer.add(part.corners, "<u4", _TRIANGLES)
+        targets = [{"POSITION": buffer.add_sparse(*offsets, len(part.vertices))} for offsets in part.offsets]
         result.append({"attributes": attributes, "indices": indices, "material": material, "targets": targets})
     return result
 
 
-def _target(buffer: GltfBuffer, offset: Float32, moves: Bools, vertex: NDArray[np.int64]) -> int:
-    """Add the offsets (V, 3) of the vertices of a part, those that move."""
-    places = np.flatnonzero(moves[vertex])
-    return buffer.add_sparse(offset[vertex[places]], places, len(vertex))
+class _Surface(NamedTuple):
+    """A part of a head, the same for all faces.
+
+    Attributes:
+        vertices: (K,) of the head; one for every pair of head vertex and atlas vertex.
+        uv: (K, 2) float32, v counted from the top, as glTF does.
+        corners: (3 T,) of the triangles, places in `vertices`.
+        offsets: for every blendshape the offsets (m, 3) metres that are not zero, and their places (m,) in `vertices`.
+    """
+
+    vertices: NDArray[np.int64]
+    uv: Float32
+    corners: NDArray[np.uint32]
+    offsets: list[tuple[Float32, NDArray[np.uint16]]]
+
+
+@lru_cache(maxsize=1)
+def _surfaces(head: HeadModel) -> list[_Surface]:
+    """The parts of a head, in the order of their materials."""
+    assert head.uv is not None and head.uv_triangles is not None
+    moved = head.expression_basis * np.float32(METRES)
+    moves = (np.abs(moved) > np.float32(STILL)).any(axis=2)
+    result = []
+    for chosen in _parts(head):
+        pairs, corners = np.unique(
+            head.triangles[chosen].astype(np.int64) * len(head.uv) + head.uv_triangles[chosen], return_inverse=True
+        )
+        vertices, uv = pairs // len(head.uv), head.uv[pairs % len(head.uv)] * [1, -1] + [0, 1]
+        places = [np.flatnonzero(one[vertices]) for one in moves]
+        offsets = [(offset[vertices[at]], at.astype(np.uint16)) for offset, at in zip(moved, places, strict=True)]
+        result.append(_Surface(vertices, uv.astype(np.float32), corners.ravel().astype(np.uint32), offsets))
+    return result
 
 
 def _parts(head: HeadModel) -> list[Bools]:

@@ -139,9 +139,10 @@ def _believed(colours: Float32, seen: Float32, facing: Float32, atlas: Atlas) ->
     if sure.sum() < 20:
         return np.ones_like(seen)
     tone = np.median(colours[::step, ::step][sure], axis=0)
-    ratio = np.log((colours + 8) / (tone + 8))
-    brightness = ratio.mean(axis=-1)
-    hue = np.abs(ratio - brightness[..., None]).max(axis=-1)
+    # Channel by channel: along a last axis of three NumPy takes ten times as long.
+    red, green, blue = (np.log((colours[..., k] + 8) / (tone[k] + 8)) for k in range(3))
+    brightness = (red + green + blue) / 3
+    hue = np.maximum(np.maximum(abs(red - brightness), abs(green - brightness)), abs(blue - brightness))
     strange = smoothstep(np.maximum(np.abs(brightness) / 1.0, hue / 0.4), 0.7, 1.1)
     reach = max(atlas.size // 100, 1)
     spread = cv2.GaussianBlur(cv2.dilate(strange, np.ones((reach, reach), np.uint8)), (0, 0), reach / 2)
