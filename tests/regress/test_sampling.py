@@ -57,3 +57,12 @@ def test_numba_is_loaded_only_where_it_pays(monkeypatch) -> None:
     monkeypatch.delitem(sys.modules, "numba")
     assert best_sampler(1) is sample_plainly
     assert best_sampler(sampling._COMPILED_FROM) is sample
+
+
+def test_rounding_never_leads_out_of_the_image():
+    image = np.random.default_rng(5).integers(0, 256, (240, 240, 3), np.uint8)
+    # Sides at whole pixels put the last place on, or within rounding of, the last block's centre.
+    rois = [(0.5 - e, 0.5 - e, 240.5 - e, 240.5 - e) for e in (0.0, 1e-13, -1e-13)] + [(60, 60, 180, 180)]
+    plain, fast = (network_crops(image, rois, 120, sampler) for sampler in (sample_plainly, sample))
+    np.testing.assert_allclose(plain, fast, atol=0.006)
+    assert np.isfinite(fast).all() and np.abs(fast).max() <= 1

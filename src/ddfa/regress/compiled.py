@@ -4,21 +4,26 @@ from functools import partial
 
 import numpy as np
 
-from ddfa.arrays import Float32, Float64, UInt8
+from ddfa.arrays import Float32, UInt8
 from ddfa.compiling import compiled
 from ddfa.regress.sampling import MIDDLE, RANGE
 
 
 @partial(compiled, fast=True)
-def sample(image: UInt8, left: int, top: int, factor: int, x: Float64, y: Float64, crop: Float32) -> None:
+def sample(
+    image: UInt8, factor: int, left: int, columns: int, x: float, dx: float, top: int, rows: int, y: float, dy: float,
+    crop: Float32,
+) -> None:  # fmt: skip
     """Fill one crop from a contiguous image; see `ddfa.regress.sampling.Sampler`."""
-    size = len(x)
+    size = crop.shape[1]
     pixels = image.reshape(image.shape[0], 3 * image.shape[1])
     # Unsigned places: of signed ones every access would ask whether they count from the end.
     place, share = np.empty(size, np.uintp), np.empty(size, np.float32)
     for j in range(size):
-        place[j], share[j] = np.uintp(3 * factor * int(x[j])), np.float32(x[j] - int(x[j]))
-    length = 3 * factor * (int(x[-1]) + 2)
+        at_x = x + dx * j
+        before = min(int(at_x), columns - 2)  # rounding must not lead out of the image
+        place[j], share[j] = np.uintp(3 * factor * before), np.float32(at_x - before)
+    length = 3 * factor * columns
     start = 3 * left
     line = np.zeros(length, np.float32)
     sums = line if factor == 1 else np.empty(length, np.float32)
@@ -26,9 +31,11 @@ def sample(image: UInt8, left: int, top: int, factor: int, x: Float64, y: Float6
     weight = np.float32(1 / (RANGE * factor * factor))
     middle = np.float32(MIDDLE / (RANGE * factor))
     for i in range(size):
-        low = np.float32(y[i] - int(y[i])) * weight
+        at_y = y + dy * i
+        before = min(int(at_y), rows - 2)
+        low = np.float32(at_y - before) * weight
         high = weight - low
-        first = top + factor * int(y[i])
+        first = top + factor * before
         upper, lower = pixels[first, start : start + length], pixels[first + factor, start : start + length]
         for k in range(length):
             sums[k] = high * np.float32(upper[k]) + low * np.float32(lower[k]) - middle
