@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `large`: a network of our own architecture, trained from scratch and apart, beside the one of `default`; both are asked about the
+# A network of our own architecture, trained from scratch and apart, beside the one of `default`; both are asked about the
 # crop and its mirror image. Crops of 64 px, then 96, then 120. Among DATA should be faces drawn by `ddfa data render` (15 % of the crops did
 # most for large poses). Settings: see recipe.sh, and
 #
