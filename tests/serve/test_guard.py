@@ -1,7 +1,9 @@
 import asyncio
+import hashlib
 
 import pytest
 
+from ddfa.serve.app import PAGE
 from ddfa.serve.guard import Guard
 from ddfa.serve.metrics import Metrics
 from ddfa.serve.settings import ServeSettings
@@ -120,3 +122,15 @@ def test_a_body_that_dawdles_is_cut_off():
     with pytest.raises(Problem, match="within") as told:
         asyncio.run(read_body(request, ServeSettings(receive_s=0.01)))
     assert told.value.status == 408
+
+
+def test_the_page_was_built_from_its_sources(root):
+    web = root / "web"
+    if not web.is_dir():
+        pytest.skip("needs the sources of the page in web/")
+    sources = sorted(f"src/{path.name}" for path in (web / "src").iterdir())
+    digest = hashlib.sha256()
+    for path in ("index.html", "package-lock.json", *sources):
+        digest.update((web / path).read_bytes())
+    built = (PAGE / "sources.sha256").read_text().strip()
+    assert built == digest.hexdigest(), "the sources of the page have changed: make page"
