@@ -2,6 +2,7 @@
 
 import * as THREE from "three";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
+import { mapEyes } from "./eyes";
 import { paint, type Look } from "./looks";
 
 type Part = THREE.Mesh<THREE.BufferGeometry, THREE.Material>;
@@ -21,6 +22,7 @@ export class Head {
       if (!(object instanceof THREE.Mesh)) return;
       const mesh = object as Part;
       mesh.frustumCulled = false; // blendshapes move it beyond what is known of it
+      if (mesh.material.name === "eyes") mapEyes(mesh.geometry);
       this.parts.push({
         name: mesh.material.name,
         mesh,
