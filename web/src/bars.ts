@@ -86,7 +86,5 @@ export class Bars {
 
 /** "mouthSmileLeft" as people read it: "mouth smile left". */
 function spoken(name: string): string {
-  return name
-    .replace(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`)
-    .trim();
+  return name.replace(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`).trim();
 }

@@ -29,11 +29,7 @@ export async function fileOf({ photo, answer }: Shot, face: number, kind: string
 }
 
 /** A button that shows one face of a photo. */
-export function faceButton(
-  { bitmap, answer }: Shot,
-  face: number,
-  clicked: () => void,
-): HTMLButtonElement {
+export function faceButton({ bitmap, answer }: Shot, face: number, clicked: () => void): HTMLButtonElement {
   const one = button("", `face-${face}`, clicked);
   const [x0 = 0, y0 = 0, x1 = 1, y1 = 1] = answer.faces[face]?.box ?? [];
   const side = 1.25 * Math.max(x1 - x0, y1 - y0);
@@ -47,15 +43,16 @@ export function faceButton(
 }
 
 /** A button that shows a photo again. */
-export function thumbButton({ bitmap, answer }: Shot, number: number, clicked: () => void): HTMLButtonElement {
+export function thumbButton(
+  { bitmap, answer }: Shot,
+  number: number,
+  clicked: () => void,
+): HTMLButtonElement {
   const count = answer.faces.length;
   const one = button("", `shot-${number}`, clicked);
   const side = Math.min(bitmap.width, bitmap.height);
   one.className = "thumb";
-  one.setAttribute(
-    "aria-label",
-    `Photo ${number + 1}, ${count === 1 ? "one face" : `${count} faces`}`,
-  );
+  one.setAttribute("aria-label", `Photo ${number + 1}, ${count === 1 ? "one face" : `${count} faces`}`);
   one.append(square(bitmap, (bitmap.width - side) / 2, (bitmap.height - side) / 2, side, 112));
   return one;
 }

@@ -55,6 +55,8 @@ export class Stage {
   /** Colours of the PNCC look come from the mean head. */
   know(mean: Head): void {
     this.codes = codes(mean.positions);
+    this.head?.look(this.look, this.codes);
+    this.draw();
   }
 
   show(head: Head): void {
