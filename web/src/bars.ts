@@ -1,19 +1,21 @@
 /** The 52 blendshapes as sliders: they show what was fitted, and move the head when dragged. */
 
+import { capital } from "./dom";
+
 type Weights = Record<string, number>;
 
 interface Group {
   title: string;
   pattern: RegExp;
   /** What the title says already is left out of the labels. */
-  prefix: string;
+  said?: RegExp;
 }
 
 const GROUPS: readonly Group[] = [
-  { title: "Eyes", pattern: /^eye/, prefix: "eye" },
-  { title: "Brows", pattern: /^brow/, prefix: "brow" },
-  { title: "Jaw and mouth", pattern: /^(jaw|mouth)/, prefix: "" },
-  { title: "Cheeks, nose, tongue", pattern: /^(cheek|nose|tongue)/, prefix: "" },
+  { title: "Eyes", pattern: /^eye/, said: /^eye/ },
+  { title: "Brows", pattern: /^brow/, said: /^brow/ },
+  { title: "Jaw and mouth", pattern: /^(jaw|mouth)/, said: /^mouth(?!Left$|Right$)/ },
+  { title: "Cheeks, nose, tongue", pattern: /^(cheek|nose|tongue)/ },
 ];
 const FIRST = "Jaw and mouth"; // the only group that is open where there is little room
 
@@ -37,21 +39,21 @@ export class Bars {
 
   private build(names: readonly string[]): void {
     const small = matchMedia("(max-width: 720px)").matches;
-    for (const { title, pattern, prefix } of GROUPS) {
+    for (const { title, pattern, said } of GROUPS) {
       const group = document.createElement("details");
       group.open = !small || title === FIRST;
       const summary = document.createElement("summary");
       summary.textContent = title;
       const own = names.filter((name) => pattern.test(name));
-      group.append(summary, ...own.map((name) => this.row(name, prefix)));
+      group.append(summary, ...own.map((name) => this.row(name, said ? name.replace(said, "") : name)));
       this.holder.append(group);
     }
   }
 
-  private row(name: string, prefix: string): HTMLElement {
+  private row(name: string, shown: string): HTMLElement {
     const label = document.createElement("label");
     const text = document.createElement("span");
-    text.textContent = spoken(name.slice(prefix.length));
+    text.textContent = capital(spoken(shown));
     text.title = name;
     const input = document.createElement("input");
     Object.assign(input, { type: "range", min: "0", max: "1", step: "0.01", value: "0" });
@@ -80,7 +82,7 @@ export class Bars {
     const row = this.rows.get(name);
     if (!row) return;
     row.output.textContent = value.toFixed(2);
-    row.input.style.setProperty("--filled", `${100 * value}%`);
+    row.input.style.setProperty("--filled", String(value));
   }
 }
 

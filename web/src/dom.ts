@@ -36,3 +36,7 @@ export function square(
   canvas.getContext("2d")?.drawImage(picture, x, y, side, side, 0, 0, px, px);
   return canvas;
 }
+
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

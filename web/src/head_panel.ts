@@ -2,7 +2,7 @@
 
 import type { Angles } from "./api";
 import { Bars } from "./bars";
-import { button, element, press } from "./dom";
+import { button, capital, element, press } from "./dom";
 import { Head } from "./head";
 import { LOOKS, type Look } from "./looks";
 import { Stage, type Posture } from "./stage";
@@ -25,7 +25,7 @@ export class HeadPanel {
     this.stage = openStage(this.holder);
     this.bars = new Bars(element("bars"), (weights) => this.animate(weights));
     const looks = LOOKS.map((look) =>
-      button(look === "pncc" ? "PNCC" : look, `view-${look}`, () => this.setLook(look)),
+      button(look === "pncc" ? "PNCC" : capital(look), `view-${look}`, () => this.setLook(look)),
     );
     element("looks").append(...looks);
     const postures = Object.entries(POSTURES) as [Posture, string][];

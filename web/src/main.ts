@@ -13,7 +13,7 @@ import { listenForTheme } from "./theme";
 
 listenForTheme();
 const panel = new HeadPanel();
-const photoView = new PhotoView(element<HTMLCanvasElement>("photo"), (face) =>
+const photoView = new PhotoView(element<HTMLCanvasElement>("photo"), element("zoom"), (face) =>
   (live.on ? live : gallery).choose(face),
 );
 const gallery = new Gallery(photoView, panel, () => live.stop());

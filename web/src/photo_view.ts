@@ -5,6 +5,7 @@ import { GROUPS } from "./landmarks";
 
 type Picture = ImageBitmap | HTMLCanvasElement;
 
+const CLOSE = 2.1; // sides of a face's box that a close-up shows
 const TALLEST = 0.54; // of the window: the head beside it is as tall
 const TALLEST_ON_PHONES = 0.4; // the head below it is to be seen too
 
@@ -15,9 +16,13 @@ export class PhotoView {
   /** Size of what the faces' coordinates speak of: the service may see another size than the canvas. */
   private width = 1;
   private height = 1;
+  private close = false;
+  /** What is seen of the picture: its left and top edge and how much it is enlarged. */
+  private view = { x: 0, y: 0, zoom: 1 };
 
   constructor(
     private readonly canvas: HTMLCanvasElement,
+    private readonly closer: HTMLElement,
     private readonly pick: (face: number) => void,
   ) {
     canvas.addEventListener("click", (event) => {
@@ -27,6 +32,11 @@ export class PhotoView {
     canvas.addEventListener("pointermove", (event) => {
       canvas.style.cursor = this.faceAt(event) >= 0 ? "pointer" : "";
     });
+    this.closer.addEventListener("click", () => {
+      this.close = !this.close;
+      this.closer.setAttribute("aria-pressed", String(this.close));
+      this.draw();
+    });
     new ResizeObserver(() => this.draw()).observe(canvas);
     addEventListener("resize", () => this.fit());
   }
@@ -34,6 +44,7 @@ export class PhotoView {
   show(picture: Picture, width: number, height: number, faces: readonly Pose[], chosen: number): void {
     const resized = width !== this.width || height !== this.height;
     Object.assign(this, { picture, width, height, faces, chosen });
+    this.closer.hidden = !faces.length;
     if (resized) this.fit();
     this.draw();
   }
@@ -57,11 +68,27 @@ export class PhotoView {
     const ratio = Math.min(devicePixelRatio || 1, 2);
     this.canvas.width = Math.max(1, Math.round(this.canvas.clientWidth * ratio));
     this.canvas.height = Math.max(1, Math.round((this.canvas.width * this.height) / this.width));
-    const zoom = this.canvas.width / this.width;
-    context.drawImage(this.picture, 0, 0, this.canvas.width, this.canvas.height);
-    // Centres of pixels are integers for the service, corners are for a canvas.
-    context.setTransform(zoom, 0, 0, zoom, 0.5 * zoom, 0.5 * zoom);
+    this.view = this.viewed();
+    const zoom = (this.view.zoom * this.canvas.width) / this.width;
+    context.setTransform(zoom, 0, 0, zoom, -zoom * this.view.x, -zoom * this.view.y);
+    context.imageSmoothingQuality = "high";
+    context.drawImage(this.picture, 0, 0, this.width, this.height);
+    context.translate(0.5, 0.5); // centres of pixels are integers for the service, corners are for a canvas
     this.faces.forEach((face, index) => this.drawFace(context, face, index, ratio / zoom));
+  }
+
+  /** The whole picture, or a part in its shape around the chosen face. */
+  private viewed(): { x: number; y: number; zoom: number } {
+    const box = this.faces[this.chosen]?.box;
+    if (!this.close || !box) return { x: 0, y: 0, zoom: 1 };
+    const [x0, y0, x1, y1] = box as [number, number, number, number];
+    const zoom = Math.max(
+      1,
+      Math.min(this.width / (CLOSE * (x1 - x0)), this.height / (CLOSE * 0.7 * (y1 - y0))),
+    );
+    const start = (middle: number, size: number): number =>
+      Math.min(Math.max(middle - size / zoom / 2, 0), size - size / zoom);
+    return { x: start((x0 + x1) / 2, this.width), y: start((y0 + y1) / 2, this.height), zoom };
   }
 
   /** @param pixel of the screen, in px of the photo. */
@@ -87,9 +114,9 @@ export class PhotoView {
   }
 
   private faceAt(event: MouseEvent): number {
-    const zoom = this.width / this.canvas.clientWidth;
-    const x = event.offsetX * zoom;
-    const y = event.offsetY * zoom;
+    const pixel = this.width / this.canvas.clientWidth / this.view.zoom;
+    const x = this.view.x + event.offsetX * pixel;
+    const y = this.view.y + event.offsetY * pixel;
     return this.faces.findIndex(
       ({ box: [x0 = 0, y0 = 0, x1 = 0, y1 = 0] }) => x >= x0 && x <= x1 && y >= y0 && y <= y1,
     );

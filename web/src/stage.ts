@@ -171,12 +171,14 @@ export class Stage {
     [this.camera.near, this.camera.far] = [0.05, 20];
   }
 
-  /** Let the depth look spread from black to white over the head. */
+  /** Let the depth view spread from white to black over the half of the head that is seen. */
   private tighten(): void {
-    const distance = this.camera.position.length();
-    const radius = this.head?.radius ?? 0.1;
-    this.camera.near = Math.max(distance - 0.95 * radius, 0.01);
-    this.camera.far = distance + 0.3 * radius;
+    if (!this.head) return;
+    this.scene.updateMatrixWorld();
+    const { near, far } = this.head.range(this.camera);
+    const deep = far - near;
+    this.camera.near = Math.max(near - 0.03 * deep, 0.01);
+    this.camera.far = near + 0.72 * deep;
     this.camera.updateProjectionMatrix();
   }
 }
