@@ -27,8 +27,8 @@ let taken = false;
 
 element("key").append(...GROUPS.map(({ name, colour }) => keyEntry(name, colour)));
 listenForPhotos(take);
-void attempt(start);
-void showSamples(take);
+// Samples come second: a key that is missing has been asked for by then.
+void attempt(start).then(() => showSamples(take));
 
 async function start(): Promise<void> {
   await panel.know(await meanHead());
