@@ -48,6 +48,7 @@ export class Stage {
     Object.assign(this.controls, { enablePan: false, minDistance: 0.3, maxDistance: 3, rotateSpeed: 0.8 });
     canvas.style.touchAction = "pan-y"; // fingers turn it sideways and still scroll the page
     this.controls.addEventListener("change", () => this.draw());
+    canvas.addEventListener("webglcontextrestored", () => this.draw());
     canvas.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.resize()).observe(holder);
   }
