@@ -27,6 +27,9 @@ function tell(words: string): string {
   return words;
 }
 
+/** Sent to the document when a key was given: what could not be had before may be had now. */
+export const KEY_GIVEN = "keygiven";
+
 let asking: Promise<boolean> | null = null;
 
 /** Ask for the API key; several that miss it ask once. */
@@ -42,7 +45,10 @@ async function ask(): Promise<boolean> {
   dialog.showModal();
   await new Promise((done) => dialog.addEventListener("close", done, { once: true }));
   const given = dialog.returnValue === "ok";
-  if (given) setApiKey(input.value);
+  if (given) {
+    setApiKey(input.value);
+    document.dispatchEvent(new Event(KEY_GIVEN));
+  }
   input.value = "";
   return given;
 }

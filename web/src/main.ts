@@ -1,7 +1,7 @@
 /** The studio: photos and camera pictures in; the chosen face as landmarks, head, pose, expression and files. */
 
 import { meanHead } from "./api";
-import { attempt } from "./attempt";
+import { attempt, KEY_GIVEN } from "./attempt";
 import { element } from "./dom";
 import { Gallery } from "./gallery";
 import { HeadPanel } from "./head_panel";
@@ -24,15 +24,23 @@ const live = new LiveView(photoView, panel, {
 });
 
 let taken = false;
+let started: "no" | "under way" | "yes" = "no";
 
 element("key").append(...GROUPS.map(({ name, colour }) => keyEntry(name, colour)));
 listenForPhotos(take);
-// Samples come second: a key that is missing has been asked for by then.
-void attempt(start).then(() => showSamples(take));
+document.addEventListener(KEY_GIVEN, () => void start());
+void start();
 
+/** Get what the page begins with: the mean head and the samples. Without the key it is tried again once there is one. */
 async function start(): Promise<void> {
-  await panel.know(await meanHead());
-  if (!taken && !live.on) await panel.showMean(); // nobody was quicker
+  if (started !== "no") return;
+  started = "under way";
+  const problem = await attempt(async () => {
+    await panel.know(await meanHead());
+    if (!taken && !live.on) await panel.showMean(); // nobody was quicker
+  });
+  started = problem === null ? "yes" : "no";
+  if (started === "yes") await showSamples(take);
 }
 
 function take(photos: readonly Blob[]): void {
