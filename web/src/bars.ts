@@ -1,51 +1,69 @@
 /** The 52 blendshapes as sliders: they show what was fitted, and move the head when dragged. */
 
-const GROUPS: readonly (readonly [string, RegExp])[] = [
-  ["Eyes", /^eye/],
-  ["Brows", /^brow/],
-  ["Jaw and mouth", /^(jaw|mouth)/],
-  ["Cheeks, nose, tongue", /^(cheek|nose|tongue)/],
+import { capital } from "./dom";
+
+type Weights = Record<string, number>;
+
+interface Group {
+  title: string;
+  pattern: RegExp;
+  /** What the title says already is left out of the labels. */
+  said?: RegExp;
+}
+
+const GROUPS: readonly Group[] = [
+  { title: "Eyes", pattern: /^eye/, said: /^eye/ },
+  { title: "Brows", pattern: /^brow/, said: /^brow/ },
+  { title: "Jaw and mouth", pattern: /^(jaw|mouth)/, said: /^mouth(?!Left$|Right$)/ },
+  { title: "Cheeks, nose, tongue", pattern: /^(cheek|nose|tongue)/ },
 ];
+const FIRST = "Jaw and mouth"; // the only group that is open where there is little room
 
 export class Bars {
   private readonly rows = new Map<string, { input: HTMLInputElement; output: HTMLOutputElement }>();
 
   constructor(
     private readonly holder: HTMLElement,
-    private readonly moved: (weights: Record<string, number>) => void,
+    private readonly moved: (weights: Weights) => void,
   ) {}
 
   /** Show weights; the sliders are made when the names are first known. */
-  show(weights: Record<string, number>): void {
+  show(weights: Weights): void {
     if (!this.rows.size) this.build(Object.keys(weights));
     for (const [name, value] of Object.entries(weights)) this.set(name, value);
   }
 
-  get weights(): Record<string, number> {
+  get weights(): Weights {
     return Object.fromEntries([...this.rows].map(([name, { input }]) => [name, input.valueAsNumber]));
   }
 
   private build(names: readonly string[]): void {
-    for (const [title, pattern] of GROUPS) {
-      const group = document.createElement("fieldset");
-      const legend = document.createElement("legend");
-      legend.textContent = title;
-      group.append(legend, ...names.filter((name) => pattern.test(name)).map((name) => this.row(name)));
+    const small = matchMedia("(max-width: 720px)").matches;
+    for (const { title, pattern, said } of GROUPS) {
+      const group = document.createElement("details");
+      group.open = !small || title === FIRST;
+      const summary = document.createElement("summary");
+      summary.textContent = title;
+      const own = names.filter((name) => pattern.test(name));
+      group.append(summary, ...own.map((name) => this.row(name, said ? name.replace(said, "") : name)));
       this.holder.append(group);
     }
   }
 
-  private row(name: string): HTMLElement {
+  private row(name: string, shown: string): HTMLElement {
     const label = document.createElement("label");
     const text = document.createElement("span");
-    text.textContent = spoken(name);
+    text.textContent = capital(spoken(shown));
+    text.title = name;
     const input = document.createElement("input");
     Object.assign(input, { type: "range", min: "0", max: "1", step: "0.01", value: "0" });
     input.dataset.testid = `bar-${name}`;
+    input.setAttribute("aria-label", spoken(name));
     const output = document.createElement("output");
+    output.setAttribute("aria-hidden", "true"); // the slider says its value itself
     output.textContent = "0.00";
     input.addEventListener("input", () => {
-      output.textContent = input.valueAsNumber.toFixed(2);
+      this.write(name, input.valueAsNumber);
       this.moved(this.weights);
     });
     label.append(text, input, output);
@@ -57,11 +75,18 @@ export class Bars {
     const row = this.rows.get(name);
     if (!row || row.input.matches(":active")) return; // not from under somebody's finger
     row.input.value = String(value);
+    this.write(name, value);
+  }
+
+  private write(name: string, value: number): void {
+    const row = this.rows.get(name);
+    if (!row) return;
     row.output.textContent = value.toFixed(2);
+    row.input.style.setProperty("--filled", String(value));
   }
 }
 
 /** "mouthSmileLeft" as people read it: "mouth smile left". */
 function spoken(name: string): string {
-  return name.replace(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`);
+  return name.replace(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`).trim();
 }

@@ -2,7 +2,10 @@
 
 import * as THREE from "three";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
+import { mapEyes } from "./eyes";
 import { paint, type Look } from "./looks";
+
+const SAMPLED = 7; // every so manieth vertex tells how far a head reaches
 
 type Part = THREE.Mesh<THREE.BufferGeometry, THREE.Material>;
 
@@ -21,6 +24,7 @@ export class Head {
       if (!(object instanceof THREE.Mesh)) return;
       const mesh = object as Part;
       mesh.frustumCulled = false; // blendshapes move it beyond what is known of it
+      if (mesh.material.name === "eyes") mapEyes(mesh.geometry);
       this.parts.push({
         name: mesh.material.name,
         mesh,
@@ -55,6 +59,22 @@ export class Head {
         if (mesh.morphTargetInfluences) mesh.morphTargetInfluences[k] = weights[name] ?? 0;
       }
     }
+  }
+
+  /** How far its nearest and its farthest point are from a camera, along the way it looks; of some of its points. */
+  range(camera: THREE.Camera): { near: number; far: number } {
+    const point = new THREE.Vector3();
+    let [near, far] = [Infinity, 0];
+    for (const { mesh } of this.parts) {
+      const places = mesh.geometry.getAttribute("position");
+      for (let k = 0; k < places.count; k += SAMPLED) {
+        point.fromBufferAttribute(places, k).applyMatrix4(mesh.matrixWorld);
+        const depth = -point.applyMatrix4(camera.matrixWorldInverse).z;
+        near = Math.min(near, depth);
+        far = Math.max(far, depth);
+      }
+    }
+    return { near, far };
   }
 
   look(look: Look, codes: ReadonlyMap<string, THREE.BufferAttribute>): void {

@@ -14,8 +14,8 @@ export interface LiveAnswer {
 }
 
 export interface LiveEvents {
-  /** Faces of a picture, and how many pictures a second come back. */
-  faces(answer: LiveAnswer, perSecond: number): void;
+  /** Faces of a picture, the picture they were found in, and how many pictures a second come back. */
+  faces(answer: LiveAnswer, picture: HTMLCanvasElement, perSecond: number): void;
   /** The textured head of a face, as GLB. */
   head(id: number, glb: ArrayBuffer): void;
   /** The channel is over; `code` is the service's word for why, or "closed". */
@@ -70,7 +70,7 @@ export class LiveChannel {
     else {
       const now = 1000 / Math.max(performance.now() - this.sentAt, 1);
       this.perSecond = this.perSecond ? 0.9 * this.perSecond + 0.1 * now : now;
-      this.events.faces(told, this.perSecond);
+      this.events.faces(told, this.canvas, this.perSecond);
       void this.send();
     }
   }

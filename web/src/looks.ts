@@ -1,29 +1,31 @@
 /** The ways to look at a head: what its four parts are painted with. */
 
 import * as THREE from "three";
+import { irisTexture } from "./eyes";
 
 export const LOOKS = ["texture", "shaded", "wireframe", "pncc", "depth", "normals"] as const;
 export type Look = (typeof LOOKS)[number];
 
-const CLAY: Record<string, number> = { eyes: 0xe8e8e4, teeth: 0xefe9dc, mouth: 0xa86a62, skin: 0xc9c2b8 };
+const CLAY: Record<string, number> = { teeth: 0xefe9dc, mouth: 0xa86a62, skin: 0xc9c2b8 };
+const LINES = 0x2a8cf0; // seen on light and on dark ground
 
 /** Paint for one part of a head; `original` is what its file says. */
 export function paint(look: Look, part: string, original: THREE.MeshStandardMaterial): THREE.Material {
   switch (look) {
     case "texture":
       // A photo's light is in its texture already: little is added.
-      return original.map
-        ? new THREE.MeshLambertMaterial({ map: original.map, emissiveMap: original.map, emissive: 0x9a9a9a })
-        : original;
+      if (original.map)
+        return new THREE.MeshLambertMaterial({
+          map: original.map,
+          emissiveMap: original.map,
+          emissive: 0x9a9a9a,
+        });
+      return part === "eyes" ? eye() : original;
     case "shaded":
+      if (part === "eyes") return eye();
       return new THREE.MeshStandardMaterial({ color: CLAY[part] ?? 0xc9c2b8, roughness: 0.75 });
     case "wireframe":
-      return new THREE.MeshBasicMaterial({
-        color: 0x2a8cf0,
-        wireframe: true,
-        transparent: true,
-        opacity: 0.75,
-      });
+      return new THREE.MeshBasicMaterial({ color: LINES, wireframe: true, transparent: true, opacity: 0.6 });
     case "pncc":
       return new THREE.MeshBasicMaterial({ vertexColors: true });
     case "depth":
@@ -31,6 +33,10 @@ export function paint(look: Look, part: string, original: THREE.MeshStandardMate
     case "normals":
       return new THREE.MeshNormalMaterial();
   }
+}
+
+function eye(): THREE.Material {
+  return new THREE.MeshStandardMaterial({ map: irisTexture(), roughness: 0.25 });
 }
 
 /**

@@ -3,7 +3,11 @@
 import type { Pose } from "./api";
 import { GROUPS } from "./landmarks";
 
-type Picture = ImageBitmap | HTMLVideoElement;
+type Picture = ImageBitmap | HTMLCanvasElement;
+
+const CLOSE = 2.1; // sides of a face's box that a close-up shows
+const TALLEST = 0.54; // of the window: the head beside it is as tall
+const TALLEST_ON_PHONES = 0.4; // the head below it is to be seen too
 
 export class PhotoView {
   private picture: Picture | null = null;
@@ -12,18 +16,36 @@ export class PhotoView {
   /** Size of what the faces' coordinates speak of: the service may see another size than the canvas. */
   private width = 1;
   private height = 1;
+  private close = false;
+  /** What is seen of the picture: its left and top edge and how much it is enlarged. */
+  private view = { x: 0, y: 0, zoom: 1 };
 
   constructor(
     private readonly canvas: HTMLCanvasElement,
+    private readonly closer: HTMLElement,
     private readonly pick: (face: number) => void,
   ) {
-    canvas.addEventListener("click", (event) => this.clicked(event));
+    canvas.addEventListener("click", (event) => {
+      const found = this.faceAt(event);
+      if (found >= 0) this.pick(found);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      canvas.style.cursor = this.faceAt(event) >= 0 ? "pointer" : "";
+    });
+    this.closer.addEventListener("click", () => {
+      this.close = !this.close;
+      this.closer.setAttribute("aria-pressed", String(this.close));
+      this.draw();
+    });
     new ResizeObserver(() => this.draw()).observe(canvas);
+    addEventListener("resize", () => this.fit());
   }
 
   show(picture: Picture, width: number, height: number, faces: readonly Pose[], chosen: number): void {
+    const resized = width !== this.width || height !== this.height;
     Object.assign(this, { picture, width, height, faces, chosen });
-    this.canvas.style.aspectRatio = `${width} / ${height}`;
+    this.closer.hidden = !faces.length;
+    if (resized) this.fit();
     this.draw();
   }
 
@@ -32,69 +54,116 @@ export class PhotoView {
     this.draw();
   }
 
+  /** As wide as its panel, but not taller than the window bears; its box is the picture, so clicks need no offset. */
+  private fit(): void {
+    const part = innerWidth <= 720 ? TALLEST_ON_PHONES : TALLEST;
+    const tallest = Math.max(240, part * innerHeight);
+    this.canvas.style.aspectRatio = `${this.width} / ${this.height}`;
+    this.canvas.style.maxWidth = `${Math.round((tallest * this.width) / this.height)}px`;
+  }
+
   private draw(): void {
     const context = this.canvas.getContext("2d");
     if (!context || !this.picture) return;
     const ratio = Math.min(devicePixelRatio || 1, 2);
     this.canvas.width = Math.max(1, Math.round(this.canvas.clientWidth * ratio));
-    this.canvas.height = Math.max(
-      1,
-      Math.round((this.canvas.clientWidth * ratio * this.height) / this.width),
-    );
-    const zoom = this.canvas.width / this.width;
-    context.drawImage(this.picture, 0, 0, this.canvas.width, this.canvas.height);
-    // Centres of pixels are integers for the service, corners are for a canvas.
-    context.setTransform(zoom, 0, 0, zoom, 0.5 * zoom, 0.5 * zoom);
-    this.faces.forEach((face, index) => this.drawFace(context, face, index === this.chosen, ratio / zoom));
+    this.canvas.height = Math.max(1, Math.round((this.canvas.width * this.height) / this.width));
+    this.view = this.viewed();
+    const zoom = (this.view.zoom * this.canvas.width) / this.width;
+    context.setTransform(zoom, 0, 0, zoom, -zoom * this.view.x, -zoom * this.view.y);
+    context.imageSmoothingQuality = "high";
+    context.drawImage(this.picture, 0, 0, this.width, this.height);
+    context.translate(0.5, 0.5); // centres of pixels are integers for the service, corners are for a canvas
+    this.faces.forEach((face, index) => this.drawFace(context, face, index, ratio / zoom));
   }
 
-  private drawFace(context: CanvasRenderingContext2D, face: Pose, chosen: boolean, pixel: number): void {
+  /** The whole picture, or a part in its shape around the chosen face. */
+  private viewed(): { x: number; y: number; zoom: number } {
+    const box = this.faces[this.chosen]?.box;
+    if (!this.close || !box) return { x: 0, y: 0, zoom: 1 };
+    const [x0, y0, x1, y1] = box as [number, number, number, number];
+    const zoom = Math.max(
+      1,
+      Math.min(this.width / (CLOSE * (x1 - x0)), this.height / (CLOSE * 0.7 * (y1 - y0))),
+    );
+    const start = (middle: number, size: number): number =>
+      Math.min(Math.max(middle - size / zoom / 2, 0), size - size / zoom);
+    return { x: start((x0 + x1) / 2, this.width), y: start((y0 + y1) / 2, this.height), zoom };
+  }
+
+  /** @param pixel of the screen, in px of the photo. */
+  private drawFace(context: CanvasRenderingContext2D, face: Pose, index: number, pixel: number): void {
+    const chosen = index === this.chosen;
     const [x0, y0, x1, y1] = face.box as [number, number, number, number];
     context.lineWidth = (chosen ? 2.5 : 1.5) * pixel;
-    context.strokeStyle = chosen ? "#ffffff" : "rgba(255, 255, 255, 0.6)";
+    context.strokeStyle = chosen ? "#ffffff" : "rgba(255, 255, 255, 0.65)";
     context.shadowColor = "rgba(0, 0, 0, 0.7)";
     context.shadowBlur = 3;
-    context.strokeRect(x0, y0, x1 - x0, y1 - y0);
+    context.beginPath();
+    context.roundRect(x0, y0, x1 - x0, y1 - y0, 4 * pixel);
+    context.stroke();
+    if (this.faces.length > 1) drawNumber(context, String(index + 1), x0, y0, pixel, chosen);
     // Small faces get small points.
-    const radius = Math.max(1.2 * pixel, Math.min(3.2 * pixel, (x1 - x0) / 65));
+    const radius = Math.max(1.3 * pixel, Math.min(3.2 * pixel, (x1 - x0) / 65));
     context.lineWidth = 0.6 * radius;
     for (const { colour, runs } of GROUPS) {
       context.strokeStyle = context.fillStyle = colour;
-      for (const { from, to, closed } of runs) this.drawRun(context, face, from, to, closed, radius);
+      for (const { from, to, closed } of runs) drawRun(context, face, from, to, closed, radius);
     }
     context.shadowBlur = 0;
   }
 
-  private drawRun(
-    context: CanvasRenderingContext2D,
-    face: Pose,
-    from: number,
-    to: number,
-    closed: boolean,
-    radius: number,
-  ): void {
-    const points = face.landmarks68.slice(from, to + 1) as [number, number][];
-    context.globalAlpha = 0.55;
-    context.beginPath();
-    points.forEach(([x, y], k) => (k ? context.lineTo(x, y) : context.moveTo(x, y)));
-    if (closed) context.closePath();
-    context.stroke();
-    context.globalAlpha = 1;
-    points.forEach(([x, y], k) => {
-      context.beginPath();
-      context.arc(x, y, radius, 0, 2 * Math.PI);
-      if (face.visibility68[from + k]) context.fill();
-      else context.stroke(); // hidden ones are hollow
-    });
+  private faceAt(event: MouseEvent): number {
+    const pixel = this.width / this.canvas.clientWidth / this.view.zoom;
+    const x = this.view.x + event.offsetX * pixel;
+    const y = this.view.y + event.offsetY * pixel;
+    return this.faces.findIndex(
+      ({ box: [x0 = 0, y0 = 0, x1 = 0, y1 = 0] }) => x >= x0 && x <= x1 && y >= y0 && y <= y1,
+    );
   }
+}
 
-  private clicked(event: MouseEvent): void {
-    const zoom = this.width / this.canvas.clientWidth;
-    const x = event.offsetX * zoom;
-    const y = event.offsetY * zoom;
-    const inside = ({ box: [x0, y0, x1, y1] }: Pose): boolean =>
-      x >= (x0 ?? 0) && x <= (x1 ?? 0) && y >= (y0 ?? 0) && y <= (y1 ?? 0);
-    const found = this.faces.findIndex(inside);
-    if (found >= 0) this.pick(found);
-  }
+/** The number of a face on the corner of its box, as its button has it. */
+function drawNumber(
+  context: CanvasRenderingContext2D,
+  text: string,
+  x: number,
+  y: number,
+  pixel: number,
+  chosen: boolean,
+): void {
+  context.save();
+  context.shadowBlur = 0;
+  context.font = `600 ${12 * pixel}px system-ui, sans-serif`;
+  const width = context.measureText(text).width + 10 * pixel;
+  context.fillStyle = chosen ? "#ffffff" : "rgba(15, 20, 26, 0.75)";
+  context.beginPath();
+  context.roundRect(x, y - 18 * pixel, width, 18 * pixel, 4 * pixel);
+  context.fill();
+  context.fillStyle = chosen ? "#10151b" : "#ffffff";
+  context.fillText(text, x + 5 * pixel, y - 5 * pixel);
+  context.restore();
+}
+
+function drawRun(
+  context: CanvasRenderingContext2D,
+  face: Pose,
+  from: number,
+  to: number,
+  closed: boolean,
+  radius: number,
+): void {
+  const points = face.landmarks68.slice(from, to + 1) as [number, number][];
+  context.globalAlpha = 0.55;
+  context.beginPath();
+  points.forEach(([x, y], k) => (k ? context.lineTo(x, y) : context.moveTo(x, y)));
+  if (closed) context.closePath();
+  context.stroke();
+  context.globalAlpha = 1;
+  points.forEach(([x, y], k) => {
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    if (face.visibility68[from + k]) context.fill();
+    else context.stroke(); // hidden ones are hollow
+  });
 }

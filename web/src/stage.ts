@@ -7,7 +7,9 @@ import { codes, type Look } from "./looks";
 
 export type Posture = "photo" | "front" | "spin";
 
-const DISTANCE = 7.2; // of the camera, in radii of the head
+type Rotation = readonly (readonly number[])[];
+
+const DISTANCE = 7; // of the camera, in radii of the head
 const STEP = 0.12; // radians a key turns it by
 const SPIN = 0.5; // radians a second
 
@@ -25,6 +27,7 @@ export class Stage {
   private codes: ReadonlyMap<string, THREE.BufferAttribute> = new Map();
   private look: Look = "texture";
   private posture: Posture = "front";
+  private turned: Rotation | null = null;
   private due = false;
   private lastFrame = 0;
 
@@ -37,12 +40,15 @@ export class Stage {
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", "The head in 3D. Arrow keys turn it, plus and minus zoom.");
     holder.append(canvas);
-    const key = new THREE.DirectionalLight(0xffffff, 1.6);
+    const key = new THREE.DirectionalLight(0xffffff, 1.7);
     key.position.set(0.6, 0.8, 1.5);
-    this.scene.add(key, new THREE.HemisphereLight(0xffffff, 0x777788, 1.5));
+    this.camera.add(key); // the side that is looked at is lit
+    this.scene.add(this.camera, new THREE.HemisphereLight(0xffffff, 0x777788, 1.5));
     this.controls = new OrbitControls(this.camera, canvas);
     Object.assign(this.controls, { enablePan: false, minDistance: 0.3, maxDistance: 3, rotateSpeed: 0.8 });
+    canvas.style.touchAction = "pan-y"; // fingers turn it sideways and still scroll the page
     this.controls.addEventListener("change", () => this.draw());
+    canvas.addEventListener("webglcontextrestored", () => this.draw());
     canvas.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.resize()).observe(holder);
   }
@@ -50,17 +56,20 @@ export class Stage {
   /** Colours of the PNCC look come from the mean head. */
   know(mean: Head): void {
     this.codes = codes(mean.positions);
+    this.head?.look(this.look, this.codes);
+    this.draw();
   }
 
   show(head: Head): void {
     if (this.head) {
       this.scene.remove(this.head.pivot);
-      if (this.head !== head) this.head.dispose();
+      this.head.dispose();
     }
     this.head = head;
     head.look(this.look, this.codes);
     this.scene.add(head.pivot);
-    this.place();
+    if (this.turned) this.turn(this.turned);
+    this.draw();
   }
 
   setLook(look: Look): void {
@@ -70,8 +79,10 @@ export class Stage {
     this.draw();
   }
 
+  /** Pose the head; where it is looked at from goes back to straight ahead. */
   setPosture(posture: Posture): void {
     this.posture = posture;
+    this.turned = null;
     this.place();
   }
 
@@ -81,7 +92,8 @@ export class Stage {
   }
 
   /** Turn the head as a camera sees it; rows of the rotation from head to camera. */
-  turn(rotation: readonly (readonly number[])[]): void {
+  turn(rotation: Rotation): void {
+    this.turned = rotation;
     const [a, b, c] = rotation as [number[], number[], number[]];
     const matrix = new THREE.Matrix4().set(
       ...(a as [number, number, number]), 0,
@@ -160,12 +172,14 @@ export class Stage {
     [this.camera.near, this.camera.far] = [0.05, 20];
   }
 
-  /** Let the depth look spread from black to white over the head. */
+  /** Let the depth view spread from white to black over the half of the head that is seen. */
   private tighten(): void {
-    const distance = this.camera.position.length();
-    const radius = this.head?.radius ?? 0.1;
-    this.camera.near = Math.max(distance - 0.95 * radius, 0.01);
-    this.camera.far = distance + 0.3 * radius;
+    if (!this.head) return;
+    this.scene.updateMatrixWorld();
+    const { near, far } = this.head.range(this.camera);
+    const deep = far - near;
+    this.camera.near = Math.max(near - 0.03 * deep, 0.01);
+    this.camera.far = near + 0.72 * deep;
     this.camera.updateProjectionMatrix();
   }
 }

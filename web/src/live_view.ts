@@ -1,0 +1,151 @@
+/** The camera on the page: each answer moves landmarks, head, pose and expression. */
+
+import { askForKey } from "./attempt";
+import { say } from "./announce";
+import { Camera, cameraWords } from "./camera";
+import { button, element, press } from "./dom";
+import type { HeadPanel } from "./head_panel";
+import type { LiveAnswer, LiveFace } from "./live";
+import type { PhotoView } from "./photo_view";
+
+const HEADS = 8; // of people that are kept: each has some megabytes
+
+export interface LiveHost {
+  /** The camera begins: what else is shown makes room. */
+  entered(): void;
+  /** It is over: something else is shown again. */
+  left(): void;
+  /** A picture of the camera is to be treated as a photo. */
+  photo(picture: Blob): void;
+}
+
+export class LiveView {
+  private readonly camera: Camera;
+  private readonly row = element("camera-row");
+  private readonly retry = element("retry");
+  private readonly opener = element<HTMLButtonElement>("camera");
+  private readonly faces = element("faces");
+  private readonly heads = new Map<number, ArrayBuffer>();
+  private seen: readonly LiveFace[] = [];
+  /** The person who is followed, and the one whose head is shown. */
+  private followed: number | null = null;
+  private headOf: number | null = null;
+
+  constructor(
+    private readonly photoView: PhotoView,
+    private readonly panel: HeadPanel,
+    private readonly host: LiveHost,
+  ) {
+    this.camera = new Camera(element<HTMLVideoElement>("video"), {
+      faces: (answer, picture, perSecond) => this.show(answer, picture, perSecond),
+      head: (id, glb) => this.keepHead(id, glb),
+      ended: (code, message) => void this.ended(code, message),
+    });
+    this.opener.addEventListener("click", () => void this.start());
+    this.retry.addEventListener("click", () => void this.start());
+    element("camera-stop").addEventListener("click", () => {
+      this.stop();
+      this.host.left();
+      say("The camera is off.");
+    });
+    element("camera-shot").addEventListener("click", () => void this.takePicture());
+  }
+
+  get on(): boolean {
+    return this.camera.on;
+  }
+
+  async start(): Promise<void> {
+    this.stop();
+    say("Waiting for the camera…", "busy");
+    try {
+      if (!(await this.camera.start())) return;
+    } catch (error) {
+      this.stop();
+      this.retry.hidden = false;
+      return say(cameraWords(error), "warn");
+    }
+    this.enter();
+  }
+
+  stop(): void {
+    this.camera.stop();
+    this.row.hidden = this.retry.hidden = true;
+    this.opener.hidden = false;
+    this.heads.clear();
+    this.seen = [];
+    this.followed = this.headOf = null;
+  }
+
+  choose(index: number): void {
+    this.followed = this.seen[index]?.id ?? this.followed;
+  }
+
+  private enter(): void {
+    this.host.entered();
+    this.row.hidden = false;
+    this.opener.hidden = true;
+    this.panel.face = "";
+    this.panel.fit(null);
+    void this.panel.showMean("photo");
+    say("The camera is on.");
+  }
+
+  private show(answer: LiveAnswer, picture: HTMLCanvasElement, perSecond: number): void {
+    this.seen = answer.faces;
+    const found = answer.faces.findIndex(({ id }) => id === this.followed);
+    const index = Math.max(found, 0);
+    const one = answer.faces[index];
+    this.followed = one?.id ?? this.followed;
+    // The picture that was sent, not the one the camera has by now: landmarks sit where they belong.
+    this.photoView.show(picture, answer.width, answer.height, answer.faces, index);
+    element("figures").textContent =
+      `${perSecond.toFixed(0)} frames/s · ${answer.milliseconds.toFixed(0)} ms each`;
+    this.panel.face = one ? String(one.id) : "";
+    this.showButtons(index);
+    say(one ? "" : "Nobody is seen.");
+    if (one) this.showFace(one);
+  }
+
+  private showFace(one: LiveFace): void {
+    this.panel.showPose(one.euler_deg);
+    this.panel.showWeights(one.blendshapes ?? {});
+    this.panel.turn(one.rotation);
+    const glb = this.heads.get(one.id);
+    if (!glb || this.headOf === one.id) return;
+    this.headOf = one.id;
+    void this.panel.showHead(glb);
+  }
+
+  /** Several people: a button each. */
+  private showButtons(chosen: number): void {
+    const count = this.seen.length > 1 ? this.seen.length : 0;
+    if (this.faces.childElementCount !== count) {
+      const buttons = Array.from({ length: count }, (_, k) =>
+        button(`Face ${k + 1}`, `face-${k}`, () => this.choose(k)),
+      );
+      this.faces.replaceChildren(...buttons);
+    }
+    press(this.faces, `face-${chosen}`);
+  }
+
+  private keepHead(id: number, glb: ArrayBuffer): void {
+    const [oldest] = this.heads.keys();
+    if (this.heads.size >= HEADS && oldest !== undefined) this.heads.delete(oldest);
+    this.heads.set(id, glb);
+  }
+
+  private async takePicture(): Promise<void> {
+    const picture = await this.camera.photo();
+    this.stop();
+    if (picture) this.host.photo(picture);
+  }
+
+  private async ended(code: string, message: string): Promise<void> {
+    this.stop();
+    if (code === "no_key" && (await askForKey())) return this.start();
+    this.host.left();
+    say(message, "warn");
+    this.retry.hidden = false;
+  }
+}
