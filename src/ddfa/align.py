@@ -18,6 +18,7 @@ from ddfa.head.model import HeadModel
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.registry import find_bundle
 from ddfa.regress.session import Regressor
+from ddfa.sessions import Device
 
 # A RoI larger than this many times the image holds no face the network could see.
 _LARGEST_ROI = 8
@@ -55,9 +56,10 @@ class FaceAligner:
         detector: finds the boxes when a call brings none; one of your own or the name of ours, see
             `ddfa.detect.load_detector`. None for the default, loaded on first use.
         threads: CPU threads of the network and of a detector given by name; None leaves the choice to ONNX Runtime.
+        device: what runs the networks; "cuda" wants the package onnxruntime-gpu.
 
     Raises:
-        ModelError: the bundle is missing, damaged or inconsistent.
+        ModelError: the bundle is missing, damaged or inconsistent, or there is no such device.
         DetectorError: there is no detector of that name, or it cannot be loaded.
     """
 
@@ -66,17 +68,18 @@ class FaceAligner:
         model: str | Path | Bundle | None = None,
         detector: Detector | str | None = None,
         threads: int | None = None,
+        device: Device = "cpu",
     ) -> None:
         self.bundle = model if isinstance(model, Bundle) else find_bundle(model)
-        self._given_detector = load_detector(detector, threads) if isinstance(detector, str) else detector
-        self._threads = threads
-        self._regressor = Regressor(self.bundle, threads)
+        self._given_detector = load_detector(detector, threads, device) if isinstance(detector, str) else detector
+        self._threads, self._device = threads, device
+        self._regressor = Regressor(self.bundle, threads, device=device)
         self.head = HeadModel.load(self.bundle.head_path)
 
     @cached_property
     def detector(self) -> Detector:
         """The detector in use."""
-        return self._given_detector or default_detector(self._threads)
+        return self._given_detector or default_detector(self._threads, self._device)
 
     def __call__(
         self,

@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ddfa.batch.shards import Job, do_shard
 from ddfa.batch.sources import Photo
 from ddfa.batch.stage import AlignStage, StageSettings
 from ddfa.errors import DDFAError, reason
+
+_GPU_SHARE: Final = 0.25  # four actors use one GPU: decoding keeps each busy most of the time
 
 
 class ShardActor:
@@ -37,7 +39,7 @@ def run_ray(job: Job, shards: Sequence[int], workers: int) -> Iterator[tuple[int
     Args:
         job: the photos and their output; on a cluster all machines must see both under the same paths.
         shards: numbers of those to do, at least one.
-        workers: actors, each with one CPU.
+        workers: actors, each with one CPU, and a share of a GPU where the settings name one.
 
     Yields:
         Photos, faces and failed photos of each shard, as they are done.
@@ -59,7 +61,8 @@ def run_ray(job: Job, shards: Sequence[int], workers: int) -> Iterator[tuple[int
         pool = ray.data.ActorPoolStrategy(size=max(1, min(workers, len(rows))))
         blocks = ray.data.from_items(rows, override_num_blocks=len(rows))
         actor: Any = ShardActor
-        done = blocks.map(actor, fn_constructor_args=(job.settings,), num_cpus=1, compute=pool)
+        share = _GPU_SHARE if job.settings.device == "cuda" else 0
+        done = blocks.map(actor, fn_constructor_args=(job.settings,), num_cpus=1, num_gpus=share, compute=pool)
         for row in done.iter_rows():
             yield int(row["photos"]), int(row["faces"]), int(row["failed"])
     except ray.exceptions.RayError as error:

@@ -21,6 +21,7 @@ from ddfa.faces import Faces
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.images import ReducedImage, decode_image, decode_reduced
 from ddfa.regress.registry import find_bundle
+from ddfa.sessions import Device
 
 INPUT_SCHEMA: Final = pa.schema([("source", pa.string()), ("content", pa.binary()), ("error", pa.string())])
 _PHOTOS_TOGETHER: Final = 64
@@ -37,6 +38,7 @@ class StageSettings:
         refine: regress twice.
         threads: CPU threads of the network and the detector.
         full: decode large JPEGs in full, whatever the size of their faces.
+        device: what runs the networks.
     """
 
     model: str | None = None
@@ -44,6 +46,7 @@ class StageSettings:
     refine: bool = False
     threads: int = 1
     full: bool = False
+    device: Device = "cpu"
 
 
 class AlignStage:
@@ -61,7 +64,8 @@ class AlignStage:
     def _aligner(self) -> FaceAligner:
         cv2.setNumThreads(1)  # each worker is one of several processes
         import_module("ddfa.regress.compiled")  # one way to cut crops in all workers, from the first photo on
-        return FaceAligner(self._settings.model, self._settings.detector, self._settings.threads)
+        settings = self._settings
+        return FaceAligner(settings.model, settings.detector, settings.threads, settings.device)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Align a batch.

@@ -24,6 +24,7 @@ from ddfa.faces import Faces
 from ddfa.files import make_folder
 from ddfa.images import read_image, write_image
 from ddfa.render.styles import OverlayStyle, parse_style
+from ddfa.sessions import Device
 
 _SCENE_KINDS = ("overlay", "sheet", "scene_depth", "scene_depth32", "scene_pncc")  # one file per photo
 _KINDS = (*FACE_KINDS, *_SCENE_KINDS)
@@ -45,6 +46,7 @@ def align(
     texture_size: Annotated[int, tyro.conf.arg(metavar="N")] = 1024,
     delight: bool = False,
     threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
+    device: Device = "cpu",
 ) -> int:
     """Find the faces of photos and write their 3D shape.
 
@@ -69,6 +71,7 @@ def align(
         texture_size: side of the texture in px, 64 to 4096.
         delight: take light and shadow out of the texture.
         threads: CPU threads of the network; all by default.
+        device: cpu; cuda with onnxruntime-gpu in place of onnxruntime.
 
     Returns:
         The exit code.
@@ -81,7 +84,7 @@ def align(
     if "usd" in kinds:
         import_module("pxr")  # if it is missing, say so before any work
     box_file = _read_box_file(boxes, photos)
-    aligner = FaceAligner(model, detector=None if box_file else detector, threads=threads)
+    aligner = FaceAligner(model, None if box_file else detector, threads, device)
     job = _Job(
         aligner=aligner,
         refine=refine,

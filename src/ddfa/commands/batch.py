@@ -14,6 +14,7 @@ from ddfa.commands.counting import counted
 from ddfa.commands.exits import NOTHING_FOUND, OK
 from ddfa.commands.kinds import parse_kinds
 from ddfa.errors import DDFAError, OutputError
+from ddfa.sessions import Device
 
 if TYPE_CHECKING:
     from ddfa.faces import Faces
@@ -33,6 +34,7 @@ def batch(
     full: bool = False,
     model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
     detector: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
+    device: Device = "cpu",
 ) -> int:
     """Align many photos; every face becomes a row of a Parquet table.
 
@@ -51,6 +53,7 @@ def batch(
         full: decode large JPEGs in full; by default at 1/2, 1/4 or 1/8 where that loses nothing the networks look at.
         model: folder or name of a model bundle; the shipped one by default.
         detector: yunet or dlib.
+        device: cpu; cuda with onnxruntime-gpu in place of onnxruntime. On a cluster four actors share a GPU.
 
     Returns:
         The exit code.
@@ -67,7 +70,7 @@ def batch(
 
         import_module("ray")  # if it is missing, say so before any work
         run = run_ray
-    job = open_job(inputs, output, StageSettings(model, detector, refine, full=full), shard)
+    job = open_job(inputs, output, StageSettings(model, detector, refine, full=full, device=device), shard)
     missing = job.missing()
     before = job.shards - len(missing)
     faces = failed = photos = 0

@@ -4,28 +4,32 @@ from pathlib import Path
 
 from ddfa.detect.detections import Detector
 from ddfa.errors import DetectorError
+from ddfa.sessions import Device
 
 
-def default_detector(threads: int | None = None) -> Detector:
+def default_detector(threads: int | None = None, device: Device = "cpu") -> Detector:
     """Return YuNet with its shipped weights.
 
     Args:
         threads: CPU threads; None leaves the choice to ONNX Runtime.
+        device: what runs it.
 
     Raises:
+        ModelError: there is no such device.
         DetectorError: if the shipped weights are missing or altered.
     """
     from ddfa.detect.yunet import YuNet
 
-    return YuNet(threads=threads)
+    return YuNet(threads=threads, device=device)
 
 
-def load_detector(name: str, threads: int | None = None) -> Detector:
+def load_detector(name: str, threads: int | None = None, device: Device = "cpu") -> Detector:
     """Return a detector by name.
 
     Args:
         name: `yunet`; `dlib` (HOG boxes); or `dlib:PATH.dat` (HOG boxes, then the 68 landmarks of that file).
         threads: CPU threads of YuNet, as of `default_detector`.
+        device: what runs YuNet; dlib runs on the CPU.
 
     Returns:
         The detector.
@@ -35,7 +39,7 @@ def load_detector(name: str, threads: int | None = None) -> Detector:
     """
     kind, _, argument = name.partition(":")
     if name == "yunet":
-        return default_detector(threads)
+        return default_detector(threads, device)
     if kind == "dlib":
         from ddfa.detect.dlib import DlibDetector
 

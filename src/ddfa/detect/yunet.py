@@ -11,6 +11,7 @@ from ddfa.arrays import Bools, Float32, UInt8
 from ddfa.detect.detections import Detections, box_areas
 from ddfa.detect.yunet_network import YuNetNetwork
 from ddfa.errors import DetectorError
+from ddfa.sessions import Device
 
 WEIGHTS = Path(__file__).parent / "assets" / "face_detection_yunet_2023mar.onnx"
 WEIGHTS_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
@@ -38,6 +39,7 @@ class YuNet:
         max_side: int = FINE_SIDE,
         weights: Path = WEIGHTS,
         threads: int | None = None,
+        device: Device = "cpu",
     ) -> None:
         """Load and verify the weights.
 
@@ -46,12 +48,14 @@ class YuNet:
             max_side: root of the area (px) of the picture in the fine pass; a face needs some 20 px there to be found.
             weights: the ONNX file.
             threads: CPU threads; None leaves the choice to ONNX Runtime.
+            device: what runs the network.
 
         Raises:
+            ModelError: there is no such device.
             DetectorError: if the weights are missing or are not the expected file.
         """
         self._max_side = max_side
-        self._network = YuNetNetwork(_verified_bytes(weights), score_threshold, NMS_OVERLAP, threads)
+        self._network = YuNetNetwork(_verified_bytes(weights), score_threshold, NMS_OVERLAP, threads, device)
 
     def __call__(self, image: UInt8) -> Detections:
         """Find the faces of an RGB uint8 image (H, W, 3).

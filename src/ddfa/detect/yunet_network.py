@@ -4,9 +4,9 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 
 from ddfa.arrays import Float32, UInt8
+from ddfa.sessions import Device, open_session, session_options
 
 _STRIDES: Final = (8, 16, 32)  # px between the places of each grid at which a face can be found
 _OUTPUTS: Final = tuple(f"{name}_{stride}" for stride in _STRIDES for name in ("cls", "obj", "bbox"))
@@ -25,18 +25,22 @@ class YuNetNetwork:
         score_threshold: faces below this confidence are dropped.
         nms_overlap: of two boxes that overlap (IoU) by more than this the better one stays.
         threads: CPU threads; None leaves the choice to ONNX Runtime.
+        device: what runs it.
+
+    Raises:
+        ModelError: there is nothing to run it.
     """
 
-    def __init__(self, content: bytes, score_threshold: float, nms_overlap: float, threads: int | None) -> None:
+    def __init__(
+        self, content: bytes, score_threshold: float, nms_overlap: float, threads: int | None, device: Device = "cpu"
+    ) -> None:
         self._score_threshold, self._nms_overlap = score_threshold, nms_overlap
         for side in _ANY_SIDES:
             content = content.replace(_FIXED_SIDE, side, 1)
-        options = ort.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = threads or 0
+        options = session_options(threads)
         options.enable_mem_pattern = False  # every picture has a size of its own
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leaves the cores to other work
-        self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._session = open_session(content, options, device)
 
     def __call__(self, image: UInt8) -> tuple[Float32, Float32]:
         """Find the faces of an RGB uint8 image (H, W, 3).

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import onnxruntime as ort
 
 from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.errors import ModelError, reason
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.crop import cut_crops
 from ddfa.regress.sampling import MIDDLE, RANGE, best_sampler, network_crops
+from ddfa.sessions import Device, open_session, session_options
 
 # Bounds the memory of one run; the speed per face no longer grows beyond it.
 _BATCH = 64
@@ -23,24 +23,25 @@ class Regressor:
         bundle: the model.
         threads: CPU threads, at least 1; None leaves the choice to ONNX Runtime.
         model_path: the network; None for the bundle's own.
+        device: what runs it.
 
     Raises:
-        ModelError: the network cannot be loaded or does not fit its bundle, or there is no thread to run it.
+        ModelError: the network cannot be loaded or does not fit its bundle, or there is nothing to run it.
     """
 
-    def __init__(self, bundle: Bundle, threads: int | None = None, model_path: Path | None = None) -> None:
-        if threads is not None and threads < 1:
-            raise ModelError(f"{threads} threads cannot run a network: give 1 or more, or leave the number out")
+    def __init__(
+        self, bundle: Bundle, threads: int | None = None, model_path: Path | None = None, device: Device = "cpu"
+    ) -> None:
+        options = session_options(threads)
         self.bundle = bundle
         self._crops = 0
         path = model_path or bundle.model_path
-        options = ort.SessionOptions()
-        options.log_severity_level = 3  # errors reach the user as exceptions
-        options.intra_op_num_threads = threads or 0
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = open_session(str(path), options, device)
             (self._input,) = self._session.get_inputs()
             shape = self._session.get_outputs()[0].shape
+        except ModelError:
+            raise
         except Exception as error:  # ONNX Runtime's own exception types are not public
             raise ModelError(f"{path} cannot be loaded as a network ({reason(error)})") from None
         if shape[-1] != bundle.layout.size:
