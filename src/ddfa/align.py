@@ -107,7 +107,7 @@ class FaceAligner:
         (faces,) = self.align_located([self.locate(image, boxes, landmarks)], refine)
         return faces
 
-    def locate(self, image: UInt8, boxes: Floats | None = None, landmarks: Floats | None = None) -> "Located":
+    def locate(self, image: UInt8, boxes: Floats | None = None, landmarks: Floats | None = None) -> Located:
         """Find the faces of an image, the first half of a call: arguments and errors are the same."""
         image = _checked_image(image)
         found = self._detections(image, boxes, landmarks)
@@ -117,7 +117,7 @@ class FaceAligner:
         enlargement = PUBLISHED_ENLARGEMENT if published else FITTED_ENLARGEMENT
         return Located(image, roi_from_boxes(found.boxes, enlargement=enlargement, truncate=published), found)
 
-    def align_located(self, images: Sequence["Located"], refine: bool = False) -> list[Faces]:
+    def align_located(self, images: Sequence[Located], refine: bool = False) -> list[Faces]:
         """Regress the faces of several images together, the second half of a call.
 
         Args:
@@ -152,7 +152,7 @@ class FaceAligner:
         """
         return self._regress([Located(image, roi, found)])[0]
 
-    def _regress(self, images: Sequence["Located"]) -> list[Faces]:
+    def _regress(self, images: Sequence[Located]) -> list[Faces]:
         """One step for all faces of all images."""
         for one in images:
             astray = np.flatnonzero(~_usable(one.roi, one.size))
@@ -169,7 +169,7 @@ class FaceAligner:
         parts = np.split(params, np.cumsum([len(one.roi) for one in images])[:-1])
         return [self._faces(one, own) for one, own in zip(images, parts, strict=True)]
 
-    def _faces(self, one: "Located", params: Float32) -> Faces:
+    def _faces(self, one: Located, params: Float32) -> Faces:
         return Faces(
             boxes=one.found.boxes,
             scores=one.found.scores,

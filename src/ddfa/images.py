@@ -180,9 +180,8 @@ def _decode(content: bytes, may_be_transparent: bool, flags: int = 0) -> UInt8 |
     try:
         with _quiet_opencv():
             laid = _decode_transparent(buffer) if may_be_transparent else None
-            image = (
-                cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB | flags) if laid is None else laid
-            )  # applies the EXIF rotation
+            # Applies the EXIF rotation.
+            image = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB | flags) if laid is None else laid
     except cv2.error:  # more pixels than OpenCV takes (2^30), or a format that ends within its header
         return None
     return None if image is None else np.asarray(image, np.uint8)

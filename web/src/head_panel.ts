@@ -72,11 +72,6 @@ export class HeadPanel {
     return true;
   }
 
-  /** Forget heads that are still being read. */
-  cancel(): void {
-    this.asked++;
-  }
-
   /** Which face the head is of; empty for the mean head. */
   set face(name: string) {
     this.holder.dataset.face = name;

@@ -1,6 +1,7 @@
 """dlib's HOG face detector and 68-landmark predictor (extra `dlib`), as published 3DDFA V1 uses them."""
 
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ class DlibDetector:
             raise DetectorError(
                 "dlib is not installed: pip install 'openddfa[dlib]', or use --detector yunet"
             ) from error
+        self._alone = Lock()  # it keeps what it computes on the way
         self._detector: Any = dlib.get_frontal_face_detector()
         self._predictor: Any = None
         if landmark_file is None:
@@ -49,7 +51,8 @@ class DlibDetector:
             The faces, largest box first; the score is the HOG margin s mapped by 1 / (1 + exp(-s)).
         """
         image = np.ascontiguousarray(image)
-        rectangles, margins, _ = self._detector.run(image, 1, 0.0)
+        with self._alone:
+            rectangles, margins, _ = self._detector.run(image, 1, 0.0)
         if not rectangles:
             return Detections.none()
         boxes = np.array([[r.left(), r.top(), r.right(), r.bottom()] for r in rectangles], np.float32)

@@ -17,8 +17,8 @@ _Y_UP: Final = np.array([1, -1, 1], np.float32)
 # line of sight would otherwise hide its own points.
 _FOLD: Final = 8.0
 _BESIDE: Final = 2.0
-_NARROW: Final = 8.0
 _LOOKS: Final = _BESIDE * np.array([[0, 0], *((np.cos(a), np.sin(a)) for a in np.arange(8) * np.pi / 4)])
+_NARROW: Final = 8.0  # as nearly all triangles are
 
 
 class Visibility(NamedTuple):
@@ -95,13 +95,14 @@ def nearest_surface(looks: Floats, vertices: Floats, triangles: Int32) -> Floats
     is_wide = right - left > _NARROW
     wide, narrow = np.flatnonzero(is_wide), np.flatnonzero(~is_wide)
     narrow = narrow[np.argsort(left[narrow])]
-    starts = np.searchsorted(left[narrow], boxes[:, 0] - _NARROW)
-    ends = np.searchsorted(left[narrow], boxes[:, 2], side="right")
+    begins = left[narrow]
+    starts, ends = np.searchsorted(begins, boxes[:, 0] - _NARROW), np.searchsorted(begins, boxes[:, 2], side="right")
     near = []
     for (x0, y0, x1, y1), start, end in zip(boxes, starts, ends, strict=True):
         run = np.concatenate([narrow[start:end], wide])
         near.append(run[(left[run] <= x1) & (right[run] >= x0) & (top[run] <= y1) & (bottom[run] >= y0)])
-    group = np.repeat(np.arange(len(looks)), [len(found) for found in near])  # of each pair of group and triangle
+    counts = np.array([len(found) for found in near], np.intp)
+    group = np.repeat(np.arange(len(looks)), counts)  # of each pair of group and triangle
     a, b, c = points[triangles[np.concatenate([np.zeros(0, np.intp), *near])]].transpose(1, 0, 2)[:, :, None]
     u, v, p = b - a, c - a, looks[group] - a[..., :2]
     area = u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
@@ -111,7 +112,6 @@ def nearest_surface(looks: Floats, vertices: Floats, triangles: Int32) -> Floats
     hit = (weight_b >= 0) & (weight_c >= 0) & (weight_b + weight_c <= 1)
     z = a[..., 2] + weight_b * u[..., 2] + weight_c * v[..., 2]
     nearest = np.full(looks.shape[:2], -np.inf)
-    counts = np.array([len(found) for found in near])
     some = counts > 0
     if some.any():
         firsts = (np.cumsum(counts) - counts)[some]

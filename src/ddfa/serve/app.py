@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -147,7 +147,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
     @app.get("/v1/models", response_model=schemas.Models, responses={401: _ERRORS[401]}, summary="The models at hand")
     async def models() -> schemas.Models:
         """The bundles of this installation; the service runs the one called default here."""
-        return schemas.Models(models=[*_cards(engine.aligner.bundle)])
+        return schemas.Models(models=await engine.run(_cards, engine.aligner.bundle))
 
     @app.get(
         "/v1/head",
@@ -218,15 +218,13 @@ async def _in_time(work: Awaitable[_T], settings: ServeSettings) -> _T:
 
 
 def _cards(used: Bundle) -> list[schemas.ModelCard]:
-    """The bundles at hand, that of the service first."""
+    """The bundles at hand, that of the service first; each is verified, which takes its time."""
     result = [_card(used, default=True)]
     for name, folder in installed().items():
-        try:
-            bundle = Bundle.load(folder)
-        except ModelError:
+        if name == used.name:
             continue
-        if name != used.name:
-            result.append(_card(bundle, default=False))
+        with suppress(ModelError):
+            result.append(_card(Bundle.load(folder), default=False))
     return result
 
 

@@ -6,7 +6,6 @@ Photos are decoded and searched in threads, the faces of several requests regres
 import asyncio
 import base64
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ import numpy as np
 
 from ddfa.align import FaceAligner, Located
 from ddfa.arrays import UInt8
-from ddfa.detect import Detections, Detector, load_detector
+from ddfa.detect import load_detector
 from ddfa.export.faces import FaceFiles
 from ddfa.export.glb import write_glb
 from ddfa.export.record import face_record
@@ -35,12 +34,9 @@ _T = TypeVar("_T")
 _OF_THE_ANSWER: Final = ("format", "version", "image", "model", "face")  # of a face's record: said once, or not at all
 _MEMORY: Final = Path("/dev/shm")  # files of an answer need not touch a disk where there is such a folder
 _PHOTO: Final = Path("photo")  # callers name no file
-_TYPES: Final = {
+_TYPES: Final = {  # by suffix; of other files nothing is known
     ".glb": "model/gltf-binary",
     ".obj": "model/obj",
-    ".ply": "application/octet-stream",
-    ".mat": "application/octet-stream",
-    ".npy": "application/octet-stream",
     ".usdz": "model/vnd.usdz+zip",
     ".txt": "text/plain",
     ".json": "application/json",
@@ -62,8 +58,7 @@ class Engine:
 
     def __init__(self, settings: ServeSettings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
-        self.detector = PerThread(partial(load_detector, settings.detector or "yunet", 1))
-        self.aligner = FaceAligner(settings.model, self.detector, settings.threads)
+        self.aligner = FaceAligner(settings.model, load_detector(settings.detector or "yunet", 1), settings.threads)
 
     async def start(self) -> None:
         """Make the threads; load and compile everything, so that the first caller does not wait."""
@@ -141,7 +136,7 @@ class Engine:
         # The file that needs most: its kernels are compiled on the way.
         kinds = ["glb"] if len(self.aligner.head.expression_names) == BLENDSHAPES else ["ply"]
         image = np.full((160, 160, 3), 127, np.uint8)
-        self.detector(image)
+        self.aligner.detector(image)
         self._answer(image, self.aligner(image, boxes=np.array([[40, 40, 120, 120]], np.float32)), kinds)
 
     async def close(self) -> None:
@@ -179,24 +174,6 @@ class Engine:
     def _timed(self, stage: str) -> Iterator[None]:
         with self.metrics.stages.labels(stage).time():
             yield
-
-
-class PerThread(Detector):
-    """A detector that is safe to call from several threads: each gets its own.
-
-    Args:
-        make: a detector.
-    """
-
-    def __init__(self, make: Callable[[], Detector]) -> None:
-        self._make, self._own = make, threading.local()
-
-    def __call__(self, image: UInt8) -> Detections:
-        """Find the faces of an RGB uint8 image (H, W, 3)."""
-        if not hasattr(self._own, "detector"):
-            self._own.detector = self._make()
-        found: Detections = self._own.detector(image)
-        return found
 
 
 def _encoded(files: FaceFiles, kind: str, index: int) -> dict[str, str]:

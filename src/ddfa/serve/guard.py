@@ -13,8 +13,7 @@ from ddfa.serve.metrics import Metrics
 from ddfa.serve.problems import Problem, busy
 from ddfa.serve.settings import ServeSettings
 
-_OPEN: Final = ("/healthz", "/readyz")  # whoever watches the service needs no key
-_COUNTED: Final = "/v1/"
+_COUNTED: Final = "/v1/"  # what lies elsewhere needs no key: whoever watches the service has none
 # Everything comes from the service itself; pictures and workers may be made by the page.
 _POLICY: Final = (
     "default-src 'self'; img-src 'self' blob: data:; connect-src 'self' blob: data: ws: wss:; worker-src 'self' blob:; "
@@ -84,7 +83,7 @@ class Guard:
     def _check(self, scope: Scope, counted: bool) -> None:
         headers = Headers(scope=scope)
         check_browser(headers, self._settings)
-        if scope["path"].startswith(_COUNTED) and scope["path"] not in _OPEN:
+        if scope["path"].startswith(_COUNTED):
             check_key(headers.get("x-api-key"), self._settings)
         if counted and self._present >= self._settings.queue:
             raise busy()

@@ -18,9 +18,9 @@ from ddfa.train.config import TrainConfig
 from ddfa.train.distributed import Ranks
 
 _HELD_OUT_CROPS = 512
+_HELD_OUT_SEED = 2  # of the crops that validate: the same in every run, whatever its seed
 _POOL = 256  # recent batches that are mixed
 _PARTS = 16  # batches that a mixed one is made of
-_HELD_OUT_SEED = 2  # of the crops that validate: the same in every run, whatever its seed
 _PLAIN = Augmentation(**dict.fromkeys(Augmentation.__dataclass_fields__, 0.0))
 
 
