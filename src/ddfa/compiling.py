@@ -1,11 +1,14 @@
 """Kernels compiled by Numba. Importing this takes a third of a second: do it where they are used."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numba
 
+_Result = TypeVar("_Result")
 
-def compiled(kernel: Callable[..., None], fast: bool = False) -> Callable[..., None]:
+
+def compiled(kernel: Callable[..., _Result], fast: bool = False) -> Callable[..., _Result]:
     """Compile a kernel; the result is kept on disk, unless no folder for it can be written (as in some containers).
 
     Args:

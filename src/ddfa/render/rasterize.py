@@ -20,14 +20,10 @@ import numpy as np
 
 from ddfa.arrays import Bools, Float32, Float64, Floats, Int32
 from ddfa.compiling import compiled
+from ddfa.render import filling
+from ddfa.render.filling import fill, snap
 
 BACKGROUND = -1
-_SUBPIXELS = 256
-# Smaller than any distance between a crossing and the next whole number, larger than the error of a crossing.
-_HAIR = 2.0**-34
-_FAR = 10**9  # px, farther than any picture is large
-# Pixels of a triangle's box up to which testing each of them is quicker than finding where rows begin and end.
-_SMALL_BOX = 64
 
 
 class Raster(NamedTuple):
@@ -67,22 +63,22 @@ def rasterize(
         The visible triangle, barycentric weights and depth of every pixel.
     """
     raster = _empty(height, width)
-    points, cells = _snapped(vertices)
+    points = _snapped(vertices)
     corners = np.ascontiguousarray(triangles, np.int32)
     if threads <= 1:
-        _fill(points, cells, corners, cull, 0, height, *raster)
+        fill(points, corners, cull, 0, height, *raster)
         return raster
-    spans = list(pairwise(_bands(cells, height, threads)))
-    jobs = [_helpers(threads - 1).submit(_fill, points, cells, corners, cull, *span, *raster) for span in spans[1:]]
-    _fill(points, cells, corners, cull, *spans[0], *raster)
+    spans = list(pairwise(_bands(points, height, threads)))
+    jobs = [_helpers(threads - 1).submit(fill, points, corners, cull, *span, *raster) for span in spans[1:]]
+    fill(points, corners, cull, *spans[0], *raster)
     for job in jobs:
         job.result()
     return raster
 
 
-def _bands(cells: Int32, height: int, count: int) -> list[int]:
+def _bands(points: Float32, height: int, count: int) -> list[int]:
     """Rows at which bands of about as many vertices each begin, and `height`."""
-    rows = cells[:: max(1, len(cells) // 1000), 1]  # some tell enough
+    rows = points[:: max(1, len(points) // 1000), 1]  # some tell enough
     rows = rows[(rows > 0) & (rows < height)]
     if not len(rows):
         return [0, height]
@@ -137,7 +133,7 @@ def rasterize_batch(vertices: Float32, triangles: Int32, height: int, width: int
     flat, shape = _empty(count * height, width), (count, height, width)
     batch = Raster(flat.triangle.reshape(shape), flat.barycentric.reshape(*shape, 3), flat.depth.reshape(shape))
     for points, *arrays in zip(vertices, *batch, strict=True):
-        _fill(*_snapped(points), np.ascontiguousarray(triangles, np.int32), cull, 0, height, *arrays)
+        fill(_snapped(points), np.ascontiguousarray(triangles, np.int32), cull, 0, height, *arrays)
     return batch
 
 
@@ -145,7 +141,7 @@ def rasterize_reference(vertices: Float32, triangles: Int32, height: int, width:
     """The slow, readable twin of `rasterize`: same arguments, same answer, by the signs of exact edge functions."""
     raster = _empty(height, width)
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float64)
-    for index, (a, b, c) in enumerate(_snapped(vertices)[0][np.asarray(triangles)]):
+    for index, (a, b, c) in enumerate(_snapped(vertices).astype(float)[np.asarray(triangles)]):
         area = _cross(b - a, c - a)
         if not np.isfinite(area) or area == 0 or (cull and area > 0):
             continue
@@ -181,7 +177,7 @@ def interpolate(raster: Raster, triangles: Int32, attributes: Floats, background
     """
     values = np.ascontiguousarray(attributes, np.float32)
     image = np.full((*raster.triangle.shape, values.shape[1]), background, np.float32)
-    _interpolate(raster.triangle, raster.barycentric, triangles, values, image)
+    filling.interpolate(raster.triangle, raster.barycentric, triangles, values, image)
     return image
 
 
@@ -240,16 +236,10 @@ def _empty(height: int, width: int) -> Raster:
     )
 
 
-def _snapped(vertices: Floats) -> tuple[Float64, Int32]:
-    """Round x and y to sub-pixels.
-
-    Returns:
-        (V, 3) float64, a vertex that is not finite is NaN as a whole; (V, 2) int32, the first column and row not before
-        it, which is all that most boxes need.
-    """
-    points, cells = np.empty((len(vertices), 3)), np.empty((len(vertices), 2), np.int32)
-    _snap(np.ascontiguousarray(vertices, np.float32), points, cells)
-    return points, cells
+def _snapped(vertices: Floats) -> Float32:
+    points = np.empty((len(vertices), 3), np.float32)
+    snap(np.ascontiguousarray(vertices, np.float32), points)
+    return points
 
 
 def _cross(u: Any, v: Any) -> Any:
@@ -275,142 +265,3 @@ def _normalise(normals: Float64) -> None:
         x, y, z = normals[v, 0], normals[v, 1], normals[v, 2]
         length = max(np.sqrt(x * x + y * y + z * z), 1e-12)
         normals[v, 0], normals[v, 1], normals[v, 2] = x / length, y / length, z / length
-
-
-@compiled
-def _snap(vertices: Float32, points: Float64, cells: Int32) -> None:
-    for v in range(len(vertices)):
-        x, y, z = np.float64(vertices[v, 0]), np.float64(vertices[v, 1]), np.float64(vertices[v, 2])
-        if not np.isfinite(x + y + z):
-            x = y = z = np.float64(np.nan)
-        x, y = np.rint(x * _SUBPIXELS) / _SUBPIXELS, np.rint(y * _SUBPIXELS) / _SUBPIXELS
-        points[v, 0], points[v, 1], points[v, 2] = x, y, z
-        if np.isfinite(x):
-            cells[v, 0], cells[v, 1] = min(max(np.ceil(x), -_FAR), _FAR), min(max(np.ceil(y), -_FAR), _FAR)
-        else:
-            cells[v, 0] = cells[v, 1] = -_FAR
-
-
-@compiled
-def _fill_rows(
-    ax: float, ay: float, az: float, bx: float, by: float, bz: float, cx: float, cy: float, cz: float, area: float,
-    row: int, stop: int, column: int, end: int, t: int, index: Int32, barycentric: Float32, depth: Float32,
-) -> None:  # fmt: skip
-    """Find where each row of a triangle begins and ends."""
-    ux, uy, vx, vy = bx - ax, by - ay, cx - ax, cy - ay
-    inverse, bz, cz = 1 / area, bz - az, cz - az
-    zx, zy = (bz * vy - cz * uy) / area, (cz * ux - bz * vx) / area
-    # From top to bottom, so that both triangles of an edge compute the same crossing with a row.
-    x0, y0, x1, y1, x2, y2 = ax, ay, bx, by, cx, cy
-    if y1 < y0:
-        x0, y0, x1, y1 = x1, y1, x0, y0
-    if y2 < y0:
-        x0, y0, x2, y2 = x2, y2, x0, y0
-    if y2 < y1:
-        x1, y1, x2, y2 = x2, y2, x1, y1
-    long_slope = (x2 - x0) / (y2 - y0)
-    upper_slope = (x1 - x0) / (y1 - y0) if y1 > y0 else 0.0
-    lower_slope = (x2 - x1) / (y2 - y1) if y2 > y1 else 0.0
-    bends_right = (x1 - x0) * (y2 - y0) > (y1 - y0) * (x2 - x0)
-    for y in range(row, stop):
-        left = x0 + (y - y0) * long_slope
-        right = x0 + (y - y0) * upper_slope if y < y1 else x1 + (y - y1) * lower_slope
-        if not bends_right:
-            left, right = right, left
-        dy = y - ay
-        z_row = az + dy * zy
-        for x in range(max(int(np.ceil(left - _HAIR)), column), min(int(np.ceil(right - _HAIR)), end)):
-            dx = x - ax
-            z = np.float32(z_row + dx * zx)
-            if z > depth[y, x]:
-                depth[y, x], index[y, x] = z, t
-                weight_b, weight_c = (dx * vy - dy * vx) * inverse, (ux * dy - uy * dx) * inverse
-                barycentric[y, x, 0] = max(1.0 - weight_b - weight_c, 0.0)
-                barycentric[y, x, 1] = weight_b
-                barycentric[y, x, 2] = weight_c
-
-
-@compiled
-def _fill(
-    points: Float64,
-    cells: Int32,
-    triangles: Int32,
-    cull: bool,
-    first_row: int,
-    stop_row: int,
-    index: Int32,
-    barycentric: Float32,
-    depth: Float32,
-) -> None:
-    width = index.shape[1]
-    for t in range(triangles.shape[0]):
-        # Unsigned, here and below: numba need not ask each index whether it counts from the end.
-        i, j, k = np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2])
-        row = max(min(cells[i, 1], cells[j, 1], cells[k, 1]), first_row)
-        stop = min(max(cells[i, 1], cells[j, 1], cells[k, 1]), stop_row)
-        if row >= stop:
-            continue
-        column = max(min(cells[i, 0], cells[j, 0], cells[k, 0]), 0)
-        end = min(max(cells[i, 0], cells[j, 0], cells[k, 0]), width)
-        if column >= end:
-            continue
-        ax, ay, bx, by, cx, cy = points[i, 0], points[i, 1], points[j, 0], points[j, 1], points[k, 0], points[k, 1]
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if not (area < 0 or (area > 0 and not cull)):  # not a number: a corner is not finite
-            continue
-        if (stop - row) * (end - column) > _SMALL_BOX:
-            _fill_rows(
-                ax, ay, points[i, 2], bx, by, points[j, 2], cx, cy, points[k, 2], area, row, stop, column, end, t,
-                index, barycentric, depth,
-            )  # fmt: skip
-            continue
-        # Every pixel of a small box is tested by its edge functions, each positive on the triangle's side.
-        sign = 1.0 if area > 0 else -1.0
-        b_right, b_down = sign * (cy - ay), sign * (ax - cx)
-        c_right, c_down = sign * (ay - by), sign * (bx - ax)
-        a_right, a_down = -b_right - c_right, -b_down - c_down
-        dx, dy = column - ax, row - ay
-        row_b, row_c = dx * b_right + dy * b_down, dx * c_right + dy * c_down
-        row_a = sign * area - row_b - row_c
-        # On left and top edges 0 is inside; else any value above 0 is at least 2^-16.
-        least_a = -_HAIR if a_right > 0 or (a_right == 0 and a_down > 0) else 0.0
-        least_b = -_HAIR if b_right > 0 or (b_right == 0 and b_down > 0) else 0.0
-        least_c = -_HAIR if c_right > 0 or (c_right == 0 and c_down > 0) else 0.0
-        az, inverse = points[i, 2], 0.0
-        bz, cz = points[j, 2] - az, points[k, 2] - az
-        for y in range(np.uint64(row), np.uint64(stop)):
-            on_a, on_b, on_c = row_a, row_b, row_c
-            for x in range(np.uint64(column), np.uint64(end)):
-                if (on_a > least_a) & (on_b > least_b) & (on_c > least_c):
-                    if inverse == 0.0:  # many small triangles cover no pixel's centre, and need no division
-                        inverse = 1 / (sign * area)
-                    weight_b, weight_c = on_b * inverse, on_c * inverse
-                    z = np.float32(az + weight_b * bz + weight_c * cz)
-                    if z > depth[y, x]:
-                        depth[y, x], index[y, x] = z, t
-                        barycentric[y, x, 0] = on_a * inverse
-                        barycentric[y, x, 1] = weight_b
-                        barycentric[y, x, 2] = weight_c
-                on_a, on_b, on_c = on_a + a_right, on_b + b_right, on_c + c_right
-            row_a, row_b, row_c = row_a + a_down, row_b + b_down, row_c + c_down
-
-
-@compiled
-def _interpolate(
-    index: Int32,
-    barycentric: Float32,
-    triangles: Int32,
-    values: Float32,
-    image: Float32,
-) -> None:
-    for y in range(index.shape[0]):
-        for x in range(index.shape[1]):
-            t = index[y, x]
-            if t < 0:
-                continue
-            for channel in range(values.shape[1]):
-                image[y, x, channel] = (
-                    barycentric[y, x, 0] * values[triangles[t, 0], channel]
-                    + barycentric[y, x, 1] * values[triangles[t, 1], channel]
-                    + barycentric[y, x, 2] * values[triangles[t, 2], channel]
-                )
