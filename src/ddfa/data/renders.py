@@ -9,13 +9,15 @@ from typing import Final
 import cv2
 import numpy as np
 
-from ddfa.arrays import Float32, Float64, UInt8
+from ddfa.arrays import Float32, Float64, Floats, UInt8
 from ddfa.data.dataset import LabelledPhotos
 from ddfa.data.labels import Labels
 from ddfa.data.profiling import remove_face
 from ddfa.data.shards import Draw, PictureSet, Sample, make_pictures
-from ddfa.data.synthetic.backdrops import cover_with_hand, cover_with_thing, random_backdrop
+from ddfa.data.synthetic.backdrops import random_backdrop
+from ddfa.data.synthetic.covers import Cover, lay_over, thing_before
 from ddfa.data.synthetic.faces import Face, Wardrobe
+from ddfa.data.synthetic.hands import hand_before
 from ddfa.data.synthetic.lighting import random_light
 from ddfa.data.synthetic.people import People, random_angles
 from ddfa.data.synthetic.scene import Painter, Scene
@@ -28,6 +30,7 @@ from ddfa.render.atlas import Atlas
 from ddfa.render.lighting import ambient_occlusion
 
 _PER_FACE: Final = 4  # pictures of a skin before a ground; each shows another shape, expression, pose and light
+_FACE_SHARE: Final = 0.85  # height of a face over the side of its RoI
 _GREY: Final = 0.02  # range of the channels of a skin
 _SHOULDER: Final = 0.7  # brighter places do not reach white at once
 _FLIP_Y: Final = np.diag([1.0, -1.0, 1.0])
@@ -144,12 +147,19 @@ class FaceRenderer:
             Scene(raised, face.texture, extras, pose, light, main, float(rng.uniform(0, 1)), ground)
         )
         if rng.random() < self._config.hands:
-            hand = rng.random() < 0.6
-            picture = cover_with_hand(picture, face.skin, rng) if hand else cover_with_thing(picture, rng)
+            picture = lay_over(picture, self._cover(landmarks @ pose[:, :3].T + pose[:, 3], face.skin, rng), rng)
         if np.ptp(face.skin) < _GREY:  # a grey photo lent the skin
             picture = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
         source = "" if own is None or self._data is None else self._source(own)
         return Sample(_photographed(picture, rng), pose, identity, expression, 0.0, source)
+
+    def _cover(self, landmarks: Floats, skin: Float32, rng: np.random.Generator) -> Cover:
+        """A hand or a thing before landmarks (68, 3) of the picture."""
+        size = self._config.picture
+        if rng.random() < 0.4:
+            return thing_before(size, rng)
+        x, y, _ = landmarks.mean(axis=0)
+        return hand_before(size, (float(x), float(y), _FACE_SHARE * size / self._config.margin), skin, rng)
 
     def _pose(self, landmarks: Float32, angles: tuple[float, float, float]) -> Float64:
         """The pose (3, 4) that puts the RoI of the turned landmarks in the middle of the picture."""

@@ -1,6 +1,5 @@
 """YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023)."""
 
-import hashlib
 import math
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from ddfa.arrays import Bools, Float32, UInt8
 from ddfa.detect.detections import Detections, box_areas
 from ddfa.detect.yunet_network import YuNetNetwork
 from ddfa.errors import DetectorError
+from ddfa.files import shipped_bytes
 from ddfa.sessions import Device
 
 WEIGHTS = Path(__file__).parent / "assets" / "face_detection_yunet_2023mar.onnx"
@@ -55,7 +55,8 @@ class YuNet:
             DetectorError: if the weights are missing or are not the expected file.
         """
         self._max_side = max_side
-        self._network = YuNetNetwork(_verified_bytes(weights), score_threshold, NMS_OVERLAP, threads, device)
+        content = shipped_bytes(weights, WEIGHTS_SHA256, "the YuNet weights", DetectorError)
+        self._network = YuNetNetwork(content, score_threshold, NMS_OVERLAP, threads, device)
 
     def __call__(self, image: UInt8) -> Detections:
         """Find the faces of an RGB uint8 image (H, W, 3).
@@ -102,14 +103,3 @@ def _covered(boxes: Float32, others: Float32) -> Bools:
     shared = np.prod(np.clip(high - low, 0, None), axis=2)
     smaller = np.minimum(box_areas(boxes)[:, None], box_areas(others)[None, :])
     return np.asarray((shared > 0.5 * smaller).any(axis=1))
-
-
-def _verified_bytes(weights: Path) -> bytes:
-    """Read the weights and compare their SHA-256 with the published one."""
-    try:
-        content = weights.read_bytes()
-    except OSError as error:
-        raise DetectorError(f"cannot read the YuNet weights {weights} ({error.strerror}): reinstall ddfa") from error
-    if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
-        raise DetectorError(f"the YuNet weights {weights} are damaged or altered (SHA-256 differs): reinstall ddfa")
-    return content

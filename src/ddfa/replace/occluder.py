@@ -1,4 +1,4 @@
-"""What lies before the face of a target: told from skin by its colour, its edges taken from the picture."""
+"""What lies before a face: told from skin by its colour, or by the network; its edges are taken from the picture."""
 
 from typing import Final
 
@@ -12,10 +12,11 @@ from ddfa.replace.tone import brightness, log_colours
 _WORK: Final = 192  # px; longest side of the picture that is judged
 _TONE, _HUE = 0.45, 0.22  # logarithm of brightness and of colour by which skin differs from itself
 _GUARD: Final = 2.2  # as much more on brows, lids and lips
+_SURE: Final = (0.35, 0.65)  # of the network
 _LEAST: Final = 0.004  # of the face; smaller spots are moles, or highlights
 
 
-def find_occluders(target: UInt8, expected: Float32, face: Float32, guarded: Float32) -> Float32:
+def find_occluders(target: UInt8, expected: Float32, face: Float32, guarded: Float32, likely: Float32) -> Float32:
     """How surely something else than the face is seen.
 
     Args:
@@ -23,6 +24,7 @@ def find_occluders(target: UInt8, expected: Float32, face: Float32, guarded: Flo
         expected: (h, w, 3) float32, logarithms of the colours that bare skin would have.
         face: (h, w) float32, 1 where the face should be seen.
         guarded: (h, w) float32, 1 where a face differs from plain skin by nature.
+        likely: (h', w') float32 in [0, 1], of the whole picture too: what the network finds. Hands look like skin.
 
     Returns:
         (h, w) float32 in [0, 1]; 0 outside the face.
@@ -42,6 +44,8 @@ def find_occluders(target: UInt8, expected: Float32, face: Float32, guarded: Flo
     score = np.hypot(tone / _TONE, hue / _HUE) / (1 + (_GUARD - 1) * guard)
     other = smoothstep(score, 0.8, 1.3) * (inside > 0.05)
     other = np.maximum(other * _connected(other, inside), _cut_off(other, inside))
+    told = np.asarray(cv2.resize(likely, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    other = np.maximum(other, smoothstep(told, *_SURE) * (inside > 0.05))
     matte = guided_filter(small, other, 4, 2e-3)
     matte = smoothstep(matte, 0.15, 0.75)
     return np.asarray(cv2.resize(matte, (width, height), interpolation=cv2.INTER_LINEAR) * face, np.float32)

@@ -10,9 +10,10 @@ from ddfa.faces import Faces
 from ddfa.render.atlas import atlas_places
 from ddfa.render.blending import smoothstep
 from ddfa.render.rasterize import Raster, interpolate, rasterize
+from ddfa.replace.grain import match_grain
 from ddfa.replace.memory import Memory
 from ddfa.replace.source import Source
-from ddfa.replace.tone import ToneBasis, brightness, log_colours
+from ddfa.replace.tone import ToneBasis, brightness, log_colours, strongest
 from ddfa.replace.view import View
 
 Shape = Literal["source", "target", "blend"]
@@ -83,12 +84,13 @@ class Replacer:
         # Pixels are drawn whole or not at all: without this the outline has steps.
         edge = np.clip(2 * cv2.blur(raster.mask.astype(np.float32), (5, 5)) - 1, 0, 1)
         opacity = fields[..., 3] * (1 - occluder) * edge
+        drawn = match_grain(drawn, view.picture, opacity > 0.9, view.memory)
         result = np.asarray(under + opacity[..., None] * (drawn - under), np.float32)
         view.canvas.paste(image, result, np.maximum(moved, opacity > 0).astype(np.float32))
 
     def _white(self, view: View) -> float:
         """The brightest that skin gets in the picture, [0, 255]."""
-        bright = np.exp(view.fine_colours.max(axis=1))[(view.clear > 0.5) & self.surface.plain]
+        bright = np.exp(strongest(view.fine_colours))[(view.clear > 0.5) & self.surface.plain]
         white = min(255.0, 255 * 1.08 * np.percentile(bright, 99.5)) if len(bright) > 50 else 255.0
         return float(view.memory("white", np.asarray(white, np.float32), _GAIN_SHARE))
 

@@ -12,6 +12,7 @@ from ddfa.faces import Faces
 from ddfa.render.rasterize import Raster, interpolate, rasterize
 from ddfa.render.sampling import sample
 from ddfa.replace.canvas import Canvas
+from ddfa.replace.covering import SIDE, find_covering, surface_codes
 from ddfa.replace.glasses import glasses_of
 from ddfa.replace.memory import Memory
 from ddfa.replace.occluder import find_occluders
@@ -22,6 +23,7 @@ _FINE: Final = 0.004  # of the face's height, as much for details
 _SPOT: Final = 0.012  # of the face's height: what counts as the colour of a place
 _TONE_SHARE, _MASK_SHARE = 0.12, 0.3  # of one frame in what is remembered: a third of a second, a tenth
 _GLASSES_EVERY, _GLASSES_SHARE = 10, 0.3  # nobody puts them on and off in a moment
+_COVERING_EVERY: Final = 2  # frames after which the network is asked again
 _DEPTH: Final = 0.02  # of the face's height: as far behind what is in front a vertex is still seen
 
 
@@ -36,6 +38,7 @@ class View:
         picture: (h, w, 3) uint8, this part.
         shape: (K, 3) float32, the surface in canvas px.
         memory: of the frames before; empty for a photo.
+        learned: whether the network that finds hands is asked, besides colours.
     """
 
     surface: FaceSurface
@@ -44,6 +47,7 @@ class View:
     picture: UInt8
     shape: Float32
     memory: Memory = field(default_factory=Memory)
+    learned: bool = True
 
     @staticmethod
     def of(
@@ -132,8 +136,25 @@ class View:
         cover = glasses_of(self.surface).cover * self.with_glasses
         values = np.column_stack([self.basis @ self.skin, self.surface.guarded, cover])
         fields = interpolate(self.raster, self.surface.triangles, values)
-        found = find_occluders(self.picture, fields[..., :3], self.raster.mask.astype(np.float32), fields[..., 3])
+        mask = self.raster.mask.astype(np.float32)
+        found = find_occluders(self.picture, fields[..., :3], mask, fields[..., 3], self._likely())
         return np.maximum(self.memory.mask("occluder", found, _MASK_SHARE), fields[..., 4])
+
+    def _likely(self) -> Float32:
+        """What the network says, in a video of this frame or of the one before: see `find_covering`."""
+        if not self.learned:
+            return np.zeros((1, 1), np.float32)
+        if self.memory.due("covering", _COVERING_EVERY):
+            return self.memory("covering", find_covering(self.picture, self.places), 1.0)
+        return self.memory.last("covering")
+
+    @property
+    def places(self) -> Float32:
+        """(SIDE, SIDE, 4) float32, which places of the face are seen where; see `surface_codes`."""
+        rows, columns = (np.arange(SIDE) * size // SIDE for size in self.canvas.size)
+        seen = np.ix_(rows, columns)
+        coarse = Raster(self.raster.triangle[seen], self.raster.barycentric[seen], self.raster.depth[seen])
+        return interpolate(coarse, self.surface.triangles, surface_codes(self.surface.mm))
 
     @cached_property
     def clear(self) -> Float32:

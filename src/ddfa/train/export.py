@@ -6,16 +6,18 @@ import torch
 from torch import nn
 
 
-def export_onnx(network: nn.Module, path: Path, input_size: int = 120) -> None:
+def export_onnx(network: nn.Module, path: Path, input_size: int = 120, channels: int = 3) -> None:
     """Write `network` as ONNX with a dynamic batch.
 
     Args:
-        network: maps normalised images (n, 3, input_size, input_size) float32 to (n, P); switched to evaluation mode.
+        network: maps normalised images (n, channels, input_size, input_size) float32 to (n, ...); switched to
+            evaluation mode.
         path: the `.onnx` file; input is named `input`, output `output`.
         input_size: side of the square crop in px.
+        channels: of an image.
     """
     network = network.eval()
-    example = torch.zeros(1, 3, input_size, input_size)
+    example = torch.zeros(1, channels, input_size, input_size)
     torch.onnx.export(
         network,
         (example,),
