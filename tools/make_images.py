@@ -13,6 +13,8 @@ from ddfa.data.labels import Labels
 from ddfa.data.lids import Lids
 from ddfa.data.photos import Photos
 from ddfa.data.profiles import ProfileConfig, Profiler
+from ddfa.data.synthetic.covers import lay_over
+from ddfa.data.synthetic.hands import hand_before
 from ddfa.files import make_folder
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.regress.crop import cut_crops
@@ -40,6 +42,7 @@ TEXTURE_SIDE = 200
 REPLACED = (("astronaut.jpg", "grace_hopper.jpg"), ("grace_hopper.jpg", "astronaut.jpg"))  # source and target
 REPLACED_YAWS = (45, 80)
 REPLACED_SIDE = 400
+HANDS, HAND_SKIN = (5, 10, 16, 18), np.array([0.85, 0.65, 0.52])
 WALL = (214, 204, 205)  # the colour behind her
 
 
@@ -66,6 +69,8 @@ def main() -> int:
     print(folder / "texture.jpg")
     write_image(folder / "replaced.jpg", np.vstack([replaced_row(aligner, *names) for names in REPLACED]))
     print(folder / "replaced.jpg")
+    write_image(folder / "hands.jpg", hands_row(aligner, *REPLACED[1]))
+    print(folder / "hands.jpg")
     return 0
 
 
@@ -129,6 +134,24 @@ def replaced_row(aligner: FaceAligner, source_name: str, target_name: str) -> UI
         face = aligner(sample.picture, landmarks=points @ sample.pose[:, :3].T + sample.pose[:, 3])
         tiles += [sample.picture, replacer(sample.picture, face)]
     return np.hstack([cv2.resize(tile, (TEXTURE_SIDE,) * 2, interpolation=cv2.INTER_AREA) for tile in tiles])
+
+
+def hands_row(aligner: FaceAligner, source_name: str, target_name: str) -> UInt8:
+    """The target with drawn hands before the face, each beside itself with the source's face."""
+    source_photo, photo = (read_image(ROOT / "samples" / name) for name in (source_name, target_name))
+    replacer = Replacer(source_from_photos([source_photo], [aligner(source_photo, refine=True)[0]]))
+    face = aligner(photo, refine=True)[0]
+    x0, y0, x1, y1 = (float(value) for value in face.roi[0])
+    tiles = []
+    for seed in HANDS:
+        rng = np.random.default_rng(seed)
+        hand = hand_before(min(photo.shape[:2]), ((x0 + x1) / 2, (y0 + y1) / 2, 0.85 * (y1 - y0)), HAND_SKIN, rng)
+        shown = np.clip(255 * lay_over(photo.astype(np.float32) / 255, hand, rng), 0, 255).astype(np.uint8)
+        seen = aligner(shown, landmarks=face.landmarks68)  # of the bare face, as one that follows it knows them
+        for picture in (shown, replacer(shown, seen)):
+            cut = picture[max(round(y0), 0) : round(y1) + 30, max(round(x0) - 15, 0) : round(x1) + 15]
+            tiles.append(cv2.resize(cut, (TEXTURE_SIDE,) * 2, interpolation=cv2.INTER_AREA))
+    return np.hstack(tiles)
 
 
 def turned_head(face: Faces, texture: Texture, yaw: float) -> UInt8:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ddfa.arrays import Float32
 
-_RISE: Final = 2.0  # what comes before the face does so faster than it goes
+_RISE: Final = 3.0  # what comes before the face does so faster than it goes
 
 
 class Memory:
