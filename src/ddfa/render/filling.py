@@ -235,39 +235,31 @@ def _spread(rows: Float32, count: int, source: Int32, chosen: Int32) -> np.uint6
 @compiled
 def _measure(rows: Float32, blocks: int, inside: Int32) -> None:
     for k in range(_U(blocks)):
-        area, on_b, on_c = rows[k + _AREA], rows[k + _ON_B], rows[k + _ON_C]
+        on_b, on_c, area = rows[k + _ON_B], rows[k + _ON_C], rows[k + _AREA]
         b_right, b_down, c_right, c_down = rows[k + _B_RIGHT], rows[k + _B_DOWN], rows[k + _C_RIGHT], rows[k + _C_DOWN]
-        least_a, least_b, least_c = rows[k + _LEAST_A], rows[k + _LEAST_B], rows[k + _LEAST_C]
-        height, width = rows[k + _BOTTOM] - rows[k + _TOP], rows[k + _RIGHT] - rows[k + _LEFT]
+        least = rows[k + _LEAST_A], rows[k + _LEAST_B], rows[k + _LEAST_C]
         inverse, az = 1 / np.float64(area), np.float64(rows[k + _AZ])
-        bz, cz = np.float64(rows[k + _BZ]) - az, np.float64(rows[k + _CZ]) - az
+        z = az, np.float64(rows[k + _BZ]) - az, np.float64(rows[k + _CZ]) - az
+        some = rows[k + _BOTTOM] > rows[k + _TOP]
+        wide, high = rows[k + _RIGHT] - rows[k + _LEFT] > _ONE, rows[k + _BOTTOM] - rows[k + _TOP] > _ONE
+        _measure_pixel(rows, inside, k, on_b, on_c, some, area, least, inverse, z)
+        _measure_pixel(rows, inside, k + _SECOND, on_b + b_right, on_c + c_right, some & wide, area, least, inverse, z)
+        _measure_pixel(rows, inside, k + _THIRD, on_b + b_down, on_c + c_down, high, area, least, inverse, z)
+        on_b, on_c = on_b + b_down, on_c + c_down
+        _measure_pixel(rows, inside, k + _FOURTH, on_b + b_right, on_c + c_right, high & wide, area, least, inverse, z)
 
-        hit = (area - on_b - on_c > least_a) & (on_b > least_b) & (on_c > least_c)
-        inside[k] = np.int32(hit & (height > _ZERO) & (width > _ZERO))
-        weight_b, weight_c = on_b * inverse, on_c * inverse
-        rows[k + _WEIGHT_B], rows[k + _WEIGHT_C] = weight_b, weight_c
-        rows[k + _Z] = az + weight_b * bz + weight_c * cz
 
-        b, c = on_b + b_right, on_c + c_right
-        hit = (area - b - c > least_a) & (b > least_b) & (c > least_c)
-        inside[k + _SECOND] = np.int32(hit & (height > _ZERO) & (width > _ONE))
-        weight_b, weight_c = b * inverse, c * inverse
-        rows[k + _SECOND + _WEIGHT_B], rows[k + _SECOND + _WEIGHT_C] = weight_b, weight_c
-        rows[k + _SECOND + _Z] = az + weight_b * bz + weight_c * cz
-
-        b, c = on_b + b_down, on_c + c_down
-        hit = (area - b - c > least_a) & (b > least_b) & (c > least_c)
-        inside[k + _THIRD] = np.int32(hit & (height > _ONE) & (width > _ZERO))
-        weight_b, weight_c = b * inverse, c * inverse
-        rows[k + _THIRD + _WEIGHT_B], rows[k + _THIRD + _WEIGHT_C] = weight_b, weight_c
-        rows[k + _THIRD + _Z] = az + weight_b * bz + weight_c * cz
-
-        b, c = b + b_right, c + c_right
-        hit = (area - b - c > least_a) & (b > least_b) & (c > least_c)
-        inside[k + _FOURTH] = np.int32(hit & (height > _ONE) & (width > _ONE))
-        weight_b, weight_c = b * inverse, c * inverse
-        rows[k + _FOURTH + _WEIGHT_B], rows[k + _FOURTH + _WEIGHT_C] = weight_b, weight_c
-        rows[k + _FOURTH + _Z] = az + weight_b * bz + weight_c * cz
+@compiled
+def _measure_pixel(
+    rows: Float32, inside: Int32, place: int, on_b: float, on_c: float, within: bool, area: float,
+    least: tuple[float, float, float], inverse: float, z: tuple[float, float, float],
+) -> None:  # fmt: skip
+    """One pixel of a block, by the edge functions there; z holds that of a, and how much more those of b and c."""
+    hit = (area - on_b - on_c > least[0]) & (on_b > least[1]) & (on_c > least[2])
+    inside[place] = np.int32(hit & within)
+    weight_b, weight_c = on_b * inverse, on_c * inverse
+    rows[place + _WEIGHT_B], rows[place + _WEIGHT_C] = weight_b, weight_c
+    rows[place + _Z] = z[0] + weight_b * z[1] + weight_c * z[2]
 
 
 @compiled
