@@ -158,16 +158,16 @@ def train_covering(config: CoveringConfig) -> float:
     optimizer = torch.optim.AdamW(network.parameters(), config.rate, weight_decay=0.02)
     begun = _resume(config, network=network, average=average, optimizer=optimizer) if config.resume else 0
     source, aside = _sources(config)
-    held_out = [_on(config, batch) for batch in _batches(aside, config, -_HELD_OUT_SAMPLES, 0)]
+    held_out = [_on(config, batch) for batch in _batches(aside, config, -min(_HELD_OUT_SAMPLES, config.samples), 0)]
     settings = {name: str(value) for name, value in asdict(config).items()}
     write_atomically(config.output / "config.yaml", yaml.safe_dump(settings).encode())
-    quality = 0.0
+    quality = overlap(average, held_out) if begun else 0.0
     with Progress(
         TextColumn("train"), BarColumn(), TextColumn("{task.fields[line]}"), TimeRemainingColumn()
     ) as progress:
         bar = progress.add_task("", total=config.steps, completed=begun, line="")
         numbers = range(begun, config.steps)
-        batches = _batches(source, config, begun * config.batch, config.steps * config.batch)
+        batches = _batches(source, config, begun * config.batch, max(begun, config.steps) * config.batch)
         for step, batch in zip(numbers, batches, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = config.rate * _schedule(step, config.steps)
@@ -235,7 +235,7 @@ def _sources(config: CoveringConfig) -> tuple[CoveredFaces, CoveredFaces]:
     if not own or not aside:
         raise DataError(f"{', '.join(map(str, config.data))} hold too few faces: label more photos")
     hands = draw_hands(config.hands, config.seed, config.workers + 1)
-    others = draw_hands(_HELD_OUT_HANDS, config.seed + 1, config.workers + 1)
+    others = draw_hands(min(_HELD_OUT_HANDS, config.hands), config.seed + 1, config.workers + 1)
     return CoveredFaces(own, hands), CoveredFaces(aside, others)
 
 
