@@ -23,7 +23,7 @@ def test_masks_rise_faster_than_they_fall_and_may_change_size() -> None:
     memory.mask("m", np.zeros((4, 6), np.float32), 0.3)
     risen = memory.mask("m", np.ones((8, 9), np.float32), 0.3)
     fallen = memory.mask("m", np.zeros((8, 9), np.float32), 0.3)
-    assert risen.shape == (8, 9) and np.allclose(risen, 0.6) and np.allclose(fallen, 0.42)
+    assert risen.shape == (8, 9) and np.allclose(risen, 0.9) and np.allclose(fallen, 0.63)
 
 
 def test_what_changes_rarely_is_looked_at_now_and_then() -> None:

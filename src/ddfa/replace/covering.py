@@ -15,7 +15,7 @@ from ddfa.sessions import open_session, session_options
 
 SIDE: Final = 128  # px of what the network sees
 _NETWORK: Final = Path(__file__).parent / "assets" / "covering.onnx"
-_SHA256: Final = "be75a102a68943fef7a7d5ae4b43cc99093a2e37552480eccad87afd5aa33558"
+_SHA256: Final = "effc819ea4f8d3a8f18a87df68af30a63c08014ce93e14e2f80fb5fcb5a302ab"
 _CODE_MM: Final = 100.0
 
 
