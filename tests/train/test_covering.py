@@ -58,6 +58,8 @@ def test_a_finished_run_goes_on_and_a_missing_or_foreign_one_says_so(trained, co
     assert torch.load(config.output / "checkpoint.pt", weights_only=True)["step"] == 4
     assert 0 <= train_covering(replace(longer, samples=2)) <= 1  # nothing is left to do
     assert torch.load(config.output / "checkpoint.pt", weights_only=True)["step"] == 4
+    steps = [line.split(",")[0] for line in (config.output / "log.csv").read_text().splitlines()[1:]]
+    assert len(steps) == len(set(steps))
     with pytest.raises(DataError, match="no usable checkpoint"):
         train_covering(replace(longer, output=tmp_path))
     torch.save({"step": 1, "network": {}}, tmp_path / "checkpoint.pt")

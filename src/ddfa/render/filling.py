@@ -34,6 +34,7 @@ _ROOM = _CHUNK * (_SIDE // 2) ** 2 + 16
 # Unsigned: an index need not be tested for counting from the end.
 _U = np.uint64
 # Rows of a chunk's numbers.
+_ROWS = 35
 # fmt: off
 (
     _AX, _AY, _AZ, _BX, _BY, _BZ, _CX, _CY, _CZ,  # corners
@@ -42,7 +43,7 @@ _U = np.uint64
     _ON_B, _ON_C, _AREA,  # the edge functions at the first pixel, and what all three sum up to
     _LEAST_A, _LEAST_B, _LEAST_C,  # what the edge functions of pixels inside exceed
     _Z, _, _, _, _WEIGHT_B, _, _, _, _WEIGHT_C, _, _, _,  # of each of the four pixels of a block
-) = (_U(row * _ROOM) for row in range(35))
+) = (_U(row * _ROOM) for row in range(_ROWS))
 # fmt: on
 _SECOND, _THIRD, _FOURTH = _U(_ROOM), _U(2 * _ROOM), _U(3 * _ROOM)
 _ZERO, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)
@@ -72,7 +73,7 @@ def fill(
 ) -> None:
     """Draw from ``first_row`` to before ``stop_row`` what `rasterize` returns, of (V, 3) ``points`` by `snap`."""
     width = index.shape[1]
-    rows, source = np.empty(35 * _ROOM, np.float32), np.empty(_ROOM, np.int32)
+    rows, source = np.empty(_ROWS * _ROOM, np.float32), np.empty(_ROOM, np.int32)
     inside, chosen = np.empty(4 * _ROOM, np.int32), np.empty(4 * _ROOM + 1, np.uint64)
     for begin in range(0, len(triangles), _CHUNK):
         count = min(_CHUNK, len(triangles) - begin)
@@ -99,14 +100,8 @@ def _set_up(
     rows: Float32, count: int, cull: bool, first_row: float, stop_row: float, width: float, large: Int32
 ) -> None:
     for k in range(_U(count)):
-        ax, ay, bx, by, cx, cy = (
-            rows[k + _AX],
-            rows[k + _AY],
-            rows[k + _BX],
-            rows[k + _BY],
-            rows[k + _CX],
-            rows[k + _CY],
-        )
+        ax, bx, cx = rows[k + _AX], rows[k + _BX], rows[k + _CX]
+        ay, by, cy = rows[k + _AY], rows[k + _BY], rows[k + _CY]
         top, bottom = np.ceil(min(ay, by, cy)), np.ceil(max(ay, by, cy))
         left, right = np.ceil(min(ax, bx, cx)), np.ceil(max(ax, bx, cx))
         side = max(right - left, bottom - top)

@@ -16,16 +16,6 @@ from ddfa.sessions import open_session, session_options
 SIDE: Final = 128  # px of what the network sees
 _NETWORK: Final = Path(__file__).parent / "assets" / "covering.onnx"
 _SHA256: Final = "effc819ea4f8d3a8f18a87df68af30a63c08014ce93e14e2f80fb5fcb5a302ab"
-_CODE_MM: Final = 100.0
-
-
-def surface_codes(mm: Float32) -> Float32:
-    """What tells the network which place of the face a vertex is: (K, 4) float32 for the mean head's places (K, 3), mm.
-
-    Three numbers about -1 to 1, and a 1 that is 0 beside the face.
-    """
-    centred = (mm - (mm.min(axis=0) + mm.max(axis=0)) / 2) / _CODE_MM
-    return np.column_stack([centred, np.ones(len(mm))]).astype(np.float32)
 
 
 def network_input(picture: UInt8, codes: Float32) -> Float32:
@@ -33,15 +23,14 @@ def network_input(picture: UInt8, codes: Float32) -> Float32:
 
     Args:
         picture: (h, w, 3) uint8 RGB around the face.
-        codes: (h', w', 4) float32, `surface_codes` spread over it, 0 beside it.
+        codes: (SIDE, SIDE, 4) float32, codes of the surface spread over it, 0 beside it.
 
     Returns:
         (7, SIDE, SIDE) float32.
     """
     small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    places = cv2.resize(codes, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
     colours = (small.astype(np.float32) - np.float32(127.5)) / np.float32(128)
-    return np.ascontiguousarray(np.dstack([colours, places]).transpose(2, 0, 1), np.float32)
+    return np.ascontiguousarray(np.dstack([colours, codes]).transpose(2, 0, 1), np.float32)
 
 
 def find_covering(picture: UInt8, codes: Float32) -> Float32:
@@ -49,7 +38,7 @@ def find_covering(picture: UInt8, codes: Float32) -> Float32:
 
     Args:
         picture: (h, w, 3) uint8 RGB around the face.
-        codes: (h', w', 4) float32, `surface_codes` spread over it, 0 beside it.
+        codes: (SIDE, SIDE, 4) float32, codes of the surface spread over it, 0 beside it.
 
     Returns:
         (SIDE / 2, SIDE / 2) float32 in [0, 1], of the whole picture.

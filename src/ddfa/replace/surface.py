@@ -11,6 +11,7 @@ from ddfa.head.model import HeadModel
 from ddfa.render.blending import smoothstep
 from ddfa.render.rasterize import vertex_normals
 
+_CODE_MM: Final = 100.0  # that count as 1 in codes
 _EDGE_MM: Final = (1.0, 12.0)  # from the border of the face inwards: the new face fades in
 _LID_MM: Final = (0.3, 2.6)
 _MOUTH_MM: Final = (0.0, 1.8)  # on the edge of the lips the source may show its teeth
@@ -35,6 +36,8 @@ class FaceSurface:
         opacity: (K,) float32 in [0, 1]: 0 at the edge of the face and of the lids.
         plain: (K,) bool, skin without brows, lids, lips and nostrils.
         mm: (K, 3) float32, places on the mean head, mm.
+        codes: (K, 4) float32, which place of the face a vertex is, for a network: three numbers about -1 to 1, and
+            a 1 that is 0 beside the face.
         core: (K,) float32, weight of the middle of the face, where a shape is held in place.
         guarded: (K,) float32 in [0, 1], 1 on features that differ from skin by nature.
 
@@ -58,6 +61,8 @@ class FaceSurface:
         self.vertex_uv[self.triangles.ravel()] = self.uv[self.uv_triangles.ravel()]
         self.points = head.subset(self.vertices)
         self.mm = head.mean[self.vertices]
+        centred = (self.mm - (self.mm.min(axis=0) + self.mm.max(axis=0)) / 2) / _CODE_MM
+        self.codes = np.column_stack([centred, np.ones(len(self.mm))]).astype(np.float32)
         self._set_fields(face)
 
     def project(self, faces: Faces, identity: Floats | None = None) -> Float32:

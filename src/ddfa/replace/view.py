@@ -12,7 +12,7 @@ from ddfa.faces import Faces
 from ddfa.render.rasterize import Raster, interpolate, rasterize
 from ddfa.render.sampling import sample
 from ddfa.replace.canvas import Canvas
-from ddfa.replace.covering import SIDE, find_covering, surface_codes
+from ddfa.replace.covering import SIDE, find_covering
 from ddfa.replace.glasses import glasses_of
 from ddfa.replace.memory import Memory
 from ddfa.replace.occluder import find_occluders
@@ -150,11 +150,11 @@ class View:
 
     @property
     def places(self) -> Float32:
-        """(SIDE, SIDE, 4) float32, which places of the face are seen where; see `surface_codes`."""
+        """(SIDE, SIDE, 4) float32, which places of the face are seen where: the codes of the surface."""
         rows, columns = (np.arange(SIDE) * size // SIDE for size in self.canvas.size)
         seen = np.ix_(rows, columns)
         coarse = Raster(self.raster.triangle[seen], self.raster.barycentric[seen], self.raster.depth[seen])
-        return interpolate(coarse, self.surface.triangles, surface_codes(self.surface.mm))
+        return interpolate(coarse, self.surface.triangles, self.surface.codes)
 
     @cached_property
     def clear(self) -> Float32:

@@ -23,13 +23,14 @@ from ddfa.files import make_folder, write_atomically
 from ddfa.head.model import HeadModel
 from ddfa.replace.covering import SIDE
 from ddfa.train.export import export_onnx
+from ddfa.train.log import RunLog
 from ddfa.train.state import CHECKPOINT, load_checkpoint, write_checkpoint
 
 NETWORK: Final = "covering.onnx"
 _CHANNELS: Final = (16, 24, 40, 64, 96)  # at a half, a quarter, ... of the side
 _AVERAGE: Final = 0.995
 _HELD_OUT, _HELD_OUT_SAMPLES, _HELD_OUT_HANDS = 0.05, 256, 200
-_LOG_EVERY: Final = 100
+_VALIDATE_EVERY: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def train_covering(config: CoveringConfig) -> float:
         Intersection over union with the truth on faces and hands kept aside.
 
     Raises:
-        DataError: the data cannot be used, or there is nothing to resume.
+        DataError: the data cannot be used, there is nothing to resume, or the loss is no longer finite.
         OutputError: the run folder cannot be written.
     """
     torch.set_num_threads(config.threads)
@@ -162,15 +163,16 @@ def train_covering(config: CoveringConfig) -> float:
     settings = {name: str(value) for name, value in asdict(config).items()}
     write_atomically(config.output / "config.yaml", yaml.safe_dump(settings).encode())
     quality = overlap(average, held_out) if begun else 0.0
+    log = RunLog(config.output, begun, config.batch, tensorboard=False)
     with Progress(
         TextColumn("train"), BarColumn(), TextColumn("{task.fields[line]}"), TimeRemainingColumn()
     ) as progress:
         bar = progress.add_task("", total=config.steps, completed=begun, line="")
-        numbers = range(begun, config.steps)
         batches = _batches(source, config, begun * config.batch, max(begun, config.steps) * config.batch)
-        for step, batch in zip(numbers, batches, strict=True):
+        for step, batch in zip(range(begun, config.steps), batches, strict=True):
+            rate = config.rate * _schedule(step, config.steps)
             for group in optimizer.param_groups:
-                group["lr"] = config.rate * _schedule(step, config.steps)
+                group["lr"] = rate
             seen, covered, counts = _on(config, batch)
             loss = covering_loss(network(seen), covered, counts)
             optimizer.zero_grad(set_to_none=True)
@@ -178,15 +180,14 @@ def train_covering(config: CoveringConfig) -> float:
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
             average.update_parameters(network)
-            last = step + 1 == config.steps
-            if last or (step + 1) % _LOG_EVERY == 0:
-                now = float(loss.detach())
-                if last or (step + 1) % (10 * _LOG_EVERY) == 0:
-                    quality = overlap(average, held_out)
-                    _save(config, step + 1, network=network, average=average, optimizer=optimizer)
-                _log(config, step + 1, now, quality)
-                progress.update(bar, line=f"loss {now:.4f}  overlap {quality:.3f}")
-            progress.advance(bar)
+            done = step + 1
+            if done % _VALIDATE_EVERY == 0 or done == config.steps:
+                quality = overlap(average, held_out)
+                log.validated(done, {"overlap": quality})
+                _save(config, done, network=network, average=average, optimizer=optimizer)
+            log.add(done, rate, {"loss": loss.detach()})
+            progress.update(bar, completed=done, line=log.line)
+    log.close(config.steps, config.rate * _schedule(config.steps, config.steps))
     export_onnx(_Deployed(average.module).cpu(), config.output / NETWORK, SIDE, channels=7)
     return quality
 
@@ -269,11 +270,3 @@ def _resume(config: CoveringConfig, **parts: Any) -> int:
         return int(saved["step"])
     except (RuntimeError, KeyError, ValueError) as error:
         raise DataError(f"{config.output / CHECKPOINT} is of another network: start without --resume") from error
-
-
-def _log(config: CoveringConfig, step: int, loss: float, quality: float) -> None:
-    path = config.output / "log.csv"
-    if not path.exists():
-        path.write_text("step,loss,overlap\n", encoding="utf-8")
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"{step},{loss:.5f},{quality:.4f}\n")

@@ -17,6 +17,7 @@ from ddfa.files import write_atomically
 
 _EVERY = 100
 _FILE = "log.csv"
+_SHOWN = ("nme", "overlap")  # figures that stand beside the progress bar
 _PREVIEW = "preview.jpg"
 
 
@@ -51,15 +52,17 @@ class RunLog:
         if step % _EVERY == 0:
             self._write(step, rate)
 
-    def validated(self, step: int, figures: dict[str, float], picture: UInt8) -> None:
-        """Take the figures and the picture of a validation; the figures stand in the next row."""
+    def validated(self, step: int, figures: dict[str, float], picture: UInt8 | None = None) -> None:
+        """Take the figures of a validation, which stand in the next row, and its picture if there is one."""
         self._figures = figures
-        coded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
-        write_atomically(self._folder / _PREVIEW, coded.tobytes())
+        if picture is not None:
+            coded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
+            write_atomically(self._folder / _PREVIEW, coded.tobytes())
         if self._board is not None:
             for name, value in figures.items():
                 self._board.add_scalar(f"validation/{name}", value, step)
-            self._board.add_image("preview", picture, step, dataformats="HWC")
+            if picture is not None:
+                self._board.add_image("preview", picture, step, dataformats="HWC")
             self._board.flush()
 
     def close(self, step: int, rate: float) -> None:
@@ -83,7 +86,7 @@ class RunLog:
                 self._board.add_scalar(f"loss/{name}", value, step)
             self._board.add_scalar("rate", rate, step)
             self._board.add_scalar("samples_per_second", speed, step)
-        shown = means | {name: value for name, value in self._figures.items() if name == "nme"}
+        shown = means | {name: value for name, value in self._figures.items() if name in _SHOWN}
         self.line = "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
         self._sums, self._count = {}, 0
 
