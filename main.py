@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))  # so that a clone works without installation
 
 try:
-    from ddfa.commands.published import main
+    from ddfa.compat.v1_cli import main
 except ModuleNotFoundError as error:
     print(f"main.py: {error.name} is not installed: `pip install .` first, or `make demo`", file=sys.stderr)
     sys.exit(2)

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from ddfa.train.export import export_onnx
+from ddfa.train.convert.onnx_export import export_onnx
 from ddfa.train.macs import count_macs
 from ddfa.train.networks import ARCHITECTURES, Network, create, normalise
 

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ddfa.align import FaceAligner
-from ddfa.batch.local import run_local
+from ddfa.batch.local_engine import run_local
 from ddfa.batch.shards import open_job
 from ddfa.batch.sources import list_photos, read_photo
 from ddfa.batch.stage import AlignStage, StageSettings, face_rows
@@ -77,7 +77,7 @@ def make_corpus(folder: Path, count: int, sides: tuple[int, int]) -> Path:
 def stage_ms(corpus: Path, folder: Path) -> dict[str, float]:
     """Milliseconds of CPU time per photo of each stage, one thread, all photos through one stage after the other."""
     cv2.setNumThreads(1)
-    import_module("ddfa.regress.compiled")  # as in a worker
+    import_module("ddfa.regress.sampling_kernel")  # as in a worker
     schema = AlignStage(StageSettings()).schema
     aligner = FaceAligner(threads=1)
     regressor = Regressor(aligner.bundle, threads=1)

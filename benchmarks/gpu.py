@@ -32,7 +32,7 @@ from ddfa.files import write_atomically
 from ddfa.geometry.roi import FITTED_ENLARGEMENT, crop_matrix, roi_from_boxes
 from ddfa.head.model import HeadModel
 from ddfa.images import read_image
-from ddfa.train.export import export_onnx
+from ddfa.train.convert.onnx_export import export_onnx
 from ddfa.train.losses import HeadPoints
 from ddfa.train.macs import count_macs
 from ddfa.train.networks import Network, create

@@ -22,7 +22,7 @@ from rich.table import Table
 from ddfa.arrays import Float32, Int32
 from ddfa.head.model import HeadModel
 from ddfa.head.readers import read_triangles
-from ddfa.render.rasterize import Raster, rasterize
+from ddfa.raster.rasterize import Raster, rasterize
 
 _SIDE_SHARE, _YAW_DEG = 0.9, 20
 

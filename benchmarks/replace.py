@@ -14,13 +14,13 @@ from rich.table import Table
 
 from ddfa import FaceAligner, read_image
 from ddfa.arrays import UInt8
-from ddfa.replace.memory import Memory
 from ddfa.replace.replacer import Replacer
 from ddfa.replace.source import source_from_photos
+from ddfa.replace.target import View
+from ddfa.replace.temporal import Memory
 from ddfa.replace.video import LIMIT, VideoReplacer
-from ddfa.replace.view import View
-from ddfa.video.frames import open_video
-from ddfa.video.track import FaceTracker
+from ddfa.video.io.frames import open_video
+from ddfa.video.tracking.tracker import FaceTracker
 
 _WARM = 5  # frames that are not counted: kernels are loaded, the detector looks for faces
 

@@ -20,13 +20,13 @@ import tyro
 from rich.console import Console
 
 from ddfa.align import FaceAligner
+from ddfa.draw.overlay import draw_overlay
+from ddfa.draw.styles import parse_style
 from ddfa.faces import Faces
 from ddfa.images import read_image
-from ddfa.render.overlay import draw_overlay
-from ddfa.render.styles import parse_style
-from ddfa.video.frames import Frame, VideoWriter, open_video
-from ddfa.video.threads import Worker, prefetched
-from ddfa.video.track import FaceTracker, TrackedFace
+from ddfa.video.io.frames import Frame, VideoWriter, open_video
+from ddfa.video.io.threads import Worker, prefetched
+from ddfa.video.tracking.tracker import FaceTracker, TrackedFace
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "astronaut.jpg"
 STYLE = parse_style("mesh+landmarks")

@@ -8,8 +8,8 @@ import hypothesis
 import numpy as np
 import pytest
 
-from ddfa.data.dataset import LABEL_FILE, PHOTO_LINK
-from ddfa.data.labels import Labels
+from ddfa.data.sets.dataset import LABEL_FILE, PHOTO_LINK
+from ddfa.data.sets.labels import Labels
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.head.model import HeadModel
 from ddfa.regress.bundle import Bundle, write_bundle
@@ -144,7 +144,7 @@ def toy_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def v2_mb1(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The published V2 mb1, imported from its ONNX file."""
     pytest.importorskip("torch", reason="needs the extra `train`")
-    from ddfa.train.published import import_3ddfa
+    from ddfa.train.convert.import_3ddfa import import_3ddfa
 
     whitening = reference / "param_mean_std_62d_120x120.pkl"
     output = tmp_path_factory.mktemp("published") / "v2-mb1"
@@ -155,7 +155,7 @@ def v2_mb1(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def v2_mb05(reference: Path, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The published V2 mb05, imported from its PyTorch checkpoint."""
     pytest.importorskip("torch", reason="needs the extra `train`")
-    from ddfa.train.published import import_3ddfa
+    from ddfa.train.convert.import_3ddfa import import_3ddfa
 
     checkpoint = shared_data / "reference" / "v2_mb05_120x120.pth"
     whitening = reference / "param_mean_std_62d_120x120.pkl"

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ddfa import __version__
+from ddfa import __version__, exit_codes
 from ddfa.cli import COMMANDS, Command, main
-from ddfa.commands import exits
 
 
 def test_version(capsys) -> None:
@@ -33,7 +32,7 @@ def test_help_of_a_group(capsys) -> None:
 
 @pytest.mark.parametrize("words", [[], ["models"]])
 def test_no_command_is_a_mistake(capsys, words: list[str]) -> None:
-    assert main(words) == exits.FAILED
+    assert main(words) == exit_codes.FAILED
     printed = capsys.readouterr()
     assert printed.out == "" and "ddfa models list" in printed.err
 
@@ -47,7 +46,7 @@ def test_no_command_is_a_mistake(capsys, words: list[str]) -> None:
     ],
 )
 def test_unknown_command(capsys, words: list[str], named: str, choices: str) -> None:
-    assert main(words) == exits.FAILED
+    assert main(words) == exit_codes.FAILED
     error = capsys.readouterr().err
     assert named in error and choices in error and error.count("\n") == 1
 
@@ -69,7 +68,7 @@ def test_a_missing_extra_is_named(monkeypatch, capsys) -> None:
         raise ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn")
 
     monkeypatch.setattr("ddfa.commands.models.list_models", needs_torch)
-    assert main(["models", "list"]) == exits.FAILED
+    assert main(["models", "list"]) == exit_codes.FAILED
     assert capsys.readouterr().err == "ddfa models list: needs torch: pip install 'openddfa[train]'\n"
 
 
@@ -78,7 +77,7 @@ def test_interruption(monkeypatch, capsys) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ddfa.commands.models.list_models", interrupted)
-    assert main(["models", "list"]) == exits.INTERRUPTED
+    assert main(["models", "list"]) == exit_codes.INTERRUPTED
     assert "interrupted" in capsys.readouterr().err
 
 

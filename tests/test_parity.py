@@ -6,7 +6,7 @@ import pytest
 
 from ddfa.align import FaceAligner
 from ddfa.geometry.pose import published_euler, published_rotation
-from ddfa.render.maps import published_depth
+from ddfa.raster.maps import published_depth
 
 PHOTOS = ["one_face", "two_faces", "three_profiles"]
 

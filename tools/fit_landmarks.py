@@ -16,14 +16,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+from ddfa.data.correspondence.landmark_placement import MIRRORED, place_landmarks, refine_landmarks, rings_from
 
-from ddfa.data import registration
-from ddfa.data.fit import Fit
-from ddfa.data.labelling import TeacherMap, fit_observations, observe, teacher_map
-from ddfa.data.landmarks import MIRRORED, place_landmarks, refine_landmarks, rings_from
-from ddfa.data.mesh_teacher import MeshTeacher
-from ddfa.data.photos import Photos
-from ddfa.data.teacher import Teacher
+from ddfa.data.pseudo_labels.fit import Fit
+from ddfa.data.pseudo_labels.mesh_teacher import MeshTeacher
+from ddfa.data.pseudo_labels.pipeline import TeacherMap, fit_observations, observe, teacher_map
+from ddfa.data.pseudo_labels.teacher import Teacher
+from ddfa.data.registration import correspondence
+from ddfa.data.sets.photos import Photos
 from ddfa.errors import DDFAError
 from ddfa.geometry.roi import central_square
 from ddfa.head.model import HeadModel
@@ -88,7 +88,7 @@ def find_landmarks(head: HeadModel, published: HeadModel) -> tuple[np.ndarray, n
             known.append(landmark)
     known = sorted(set(known))
     guess = dataclasses.replace(head, landmark_vertices=vertices, landmark_weights=weights.astype(np.float32))
-    found = registration.register(guess, published, known)
+    found = correspondence.register(guess, published, known)
     carriers = published.landmark_vertices[:, 0]
     others = [k for k in range(68) if k not in known]
     vertices[others], weights[others] = found.corners[carriers[others]], found.weights[carriers[others]]

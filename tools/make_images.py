@@ -8,26 +8,26 @@ import numpy as np
 
 from ddfa import FaceAligner, Faces, read_image, write_image
 from ddfa.arrays import UInt8
-from ddfa.data.dataset import LabelledPhotos
-from ddfa.data.labels import Labels
-from ddfa.data.lids import Lids
-from ddfa.data.photos import Photos
-from ddfa.data.profiles import ProfileConfig, Profiler
-from ddfa.data.synthetic.covers import lay_over
+from ddfa.data.face_profiling.eyelids import Lids
+from ddfa.data.face_profiling.pipeline import ProfileConfig, Profiler
+from ddfa.data.sets.dataset import LabelledPhotos
+from ddfa.data.sets.labels import Labels
+from ddfa.data.sets.photos import Photos
 from ddfa.data.synthetic.hands import hand_before
+from ddfa.data.synthetic.occluders import lay_over
+from ddfa.draw.contact_sheet import draw_sheet
+from ddfa.draw.landmarks import draw_landmarks
+from ddfa.draw.overlay import draw_overlay
 from ddfa.files import make_folder
 from ddfa.geometry.pose import matrix_from_euler
+from ddfa.raster.maps import FaceMaps
+from ddfa.raster.paf import pose_adaptive_feature
+from ddfa.raster.rasterize import interpolate, rasterize
+from ddfa.raster.visibility import vertex_visibility
 from ddfa.regress.crop import cut_crops
-from ddfa.render.landmarks import draw_landmarks
-from ddfa.render.maps import FaceMaps
-from ddfa.render.overlay import draw_overlay
-from ddfa.render.paf import pose_adaptive_feature
-from ddfa.render.rasterize import interpolate, rasterize
-from ddfa.render.sheet import draw_sheet
-from ddfa.render.texture import Texture, unwrap_texture
-from ddfa.render.visibility import vertex_visibility
 from ddfa.replace.replacer import Replacer
 from ddfa.replace.source import source_from_photos
+from ddfa.texture.unwrap import Texture, unwrap_texture
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 900

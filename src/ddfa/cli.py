@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 
 from ddfa import __version__
 from ddfa.commands.config_file import expand_config
-from ddfa.commands.exits import FAILED, INTERRUPTED, OK
 from ddfa.errors import DDFAError
+from ddfa.exit_codes import FAILED, INTERRUPTED, OK
 
 _TRAIN: Final = ("torch", "onnx", "openvino", "yaml", "tensorboard")
 # Faces come one by one there: threads of linear algebra gain nothing and burn a core while they wait.
@@ -57,19 +57,19 @@ COMMANDS: Final = (
     Command(("bench", "blink"), "ddfa.commands.bench:blink", "an expression against reference scores"),
     Command(("bench", "openings"), "ddfa.commands.bench:openings", "eyes and mouth on photos kept aside from training"),
     Command(("bench", "jitter"), "ddfa.commands.bench:jitter", "how quietly landmarks lie in a video"),
-    Command(("bench", "speed"), "ddfa.commands.speed:speed", "how fast networks and stages are, side by side"),
+    Command(("bench", "speed"), "ddfa.commands.bench_speed:speed", "how fast networks and stages are, side by side"),
     Command(("bench", "curves"), "ddfa.commands.bench:curves", "training curves of runs as a picture"),
     Command(("data", "label"), "ddfa.commands.data:label", "label photos with a teacher"),
-    Command(("data", "read"), "ddfa.commands.read:read", "labels of the published 3DDFA set or 300W-LP"),
+    Command(("data", "read"), "ddfa.commands.data_read:read", "labels of the published 3DDFA set or 300W-LP"),
     Command(("data", "profile"), "ddfa.commands.data:profile", "rotate labelled photos to large poses"),
     Command(("data", "render"), "ddfa.commands.data:render", "draw synthetic faces from the open head"),
     Command(("data", "show"), "ddfa.commands.data:show", "a contact sheet of a data set"),
     Command(("train",), "ddfa.commands.train:train", "train a network on labelled photos"),
     Command(
-        ("train-covering",), "ddfa.commands.train_covering:train_covering", "train the finder of hands before faces"
+        ("train-covering",), "ddfa.commands.train_occlusion:train_covering", "train the finder of hands before faces"
     ),
     Command(("average",), "ddfa.commands.average:average", "one network from several runs"),
-    Command(("export",), "ddfa.commands.export:export", "a bundle's network for uint8, in float16 or int8"),
+    Command(("export",), "ddfa.commands.convert:export", "a bundle's network for uint8, in float16 or int8"),
 )
 
 

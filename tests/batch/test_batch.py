@@ -21,7 +21,7 @@ import pyarrow as pa  # noqa: E402
 
 from ddfa import FaceAligner, read_image  # noqa: E402
 from ddfa.batch.decode import photos_with_faces  # noqa: E402
-from ddfa.batch.local import run_local  # noqa: E402
+from ddfa.batch.local_engine import run_local  # noqa: E402
 from ddfa.batch.shards import do_shard, open_job  # noqa: E402
 from ddfa.batch.sources import find_photo, list_photos, read_photo  # noqa: E402
 from ddfa.batch.stage import AlignStage, StageSettings  # noqa: E402

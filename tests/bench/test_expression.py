@@ -10,7 +10,7 @@ from ddfa.bench.predict import Predictions
 from ddfa.bench.report import JSON_FILE
 from ddfa.cli import main
 from ddfa.commands.bench import Models, blink
-from ddfa.data.mesh_teacher import MeshView
+from ddfa.data.pseudo_labels.mesh_teacher import MeshView
 from ddfa.errors import DataError
 from ddfa.head.model import HeadModel
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from ddfa import exit_codes
 from ddfa.cli import main
-from ddfa.commands import exits
 from ddfa.commands.align import _output_names
 from ddfa.images import read_image, write_image
 
@@ -54,7 +54,7 @@ def blank(tmp_path: Path) -> Path:
 def test_one_photo(run, files, samples: Path, tmp_path: Path) -> None:
     photo = samples / "two_people.jpg"
     code, out, err = run(photo, "--save", ALL_KINDS)
-    assert (code, err) == (exits.OK, [])
+    assert (code, err) == (exit_codes.OK, [])
     assert len(out) == 1 and out[0].startswith(f"{photo}: 2 faces, ") and " ms, 13 files: " in out[0]
     suffixes = [".json", ".mat", ".obj", ".ply", ".txt", "_crop.png"]
     assert files() == sorted([f"two_people_{i}{s}" for i in (0, 1) for s in suffixes] + ["two_people_overlay.jpg"])
@@ -64,17 +64,17 @@ def test_one_photo(run, files, samples: Path, tmp_path: Path) -> None:
 
 
 def test_default_files(run, files, samples: Path) -> None:
-    assert run(samples / "astronaut.jpg")[0] == exits.OK
+    assert run(samples / "astronaut.jpg")[0] == exit_codes.OK
     assert files() == [*(f"astronaut_0.{s}" for s in ("json", "mat", "obj", "ply", "txt")), "astronaut_overlay.jpg"]
 
 
 def test_styles_of_the_overlay(run, samples: Path, tmp_path: Path) -> None:
     pictures = []
     for words in ([], ["--style", "mesh+landmarks+pose"], ["--style", "Depth"]):
-        assert run(samples / "astronaut.jpg", "--save", "overlay", *words)[0] == exits.OK
+        assert run(samples / "astronaut.jpg", "--save", "overlay", *words)[0] == exit_codes.OK
         pictures.append(read_image(tmp_path / "out" / "astronaut_overlay.jpg"))
     np.testing.assert_array_equal(pictures[0], pictures[1])
-    assert run(samples / "astronaut.jpg", "--save", "sheet")[0] == exits.OK
+    assert run(samples / "astronaut.jpg", "--save", "sheet")[0] == exit_codes.OK
     assert (tmp_path / "out" / "astronaut_sheet.jpg").is_file()
     assert np.abs(pictures[0].astype(int) - pictures[2]).max() > 100
 
@@ -95,7 +95,7 @@ def maps_of_samples(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """Every map of a photo with two faces, by the shipped model."""
     folder = tmp_path_factory.mktemp("maps")
     words = [str(samples / "two_people.jpg"), "--save", f"json,{MAP_KINDS}", "-o", str(folder), "--threads", "1"]
-    assert main(["align", *words]) == exits.OK
+    assert main(["align", *words]) == exit_codes.OK
     return folder
 
 
@@ -132,7 +132,7 @@ def test_depth_as_picture_is_depth_as_numbers(maps_of_samples: Path) -> None:
 
 def test_a_map_the_head_model_cannot_give(run, files, samples: Path) -> None:
     code, _, err = run(samples / "astronaut.jpg", "--save", "uvmap,txt")
-    assert code == exits.FAILED and len(err) == 1 and "no texture coordinates" in err[0]
+    assert code == exit_codes.FAILED and len(err) == 1 and "no texture coordinates" in err[0]
 
 
 def test_refine_changes_the_region(run, samples: Path, tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_bad_photos_do_not_stop_the_good(run, files, samples: Path, blank: Path,
     (tmp_path / "empty.jpg").touch()
     bad = [tmp_path / "broken.jpg", tmp_path / "empty.jpg", tmp_path / "missing.jpg", tmp_path]
     code, out, err = run(*bad, blank, samples / "astronaut.jpg", "--save", "txt")
-    assert code == exits.FAILED
+    assert code == exit_codes.FAILED
     assert [line.split(": ")[1].split(",")[0] for line in out[:2]] == ["0 faces", "1 face"]
     assert out[2].startswith("6 photos, 1 face, 4 failed")
     assert len(err) == 4 and all(line.startswith("ddfa align: ") for line in err)
@@ -167,29 +167,29 @@ def test_an_unforeseen_error_is_one_photos_error(run, files, samples: Path, monk
     real = ddfa.align._checked_image
     monkeypatch.setattr(ddfa.align, "_checked_image", fail)
     code, _, err = run(samples / "astronaut.jpg", samples / "grace_hopper.jpg", "--save", "txt")
-    assert code == exits.FAILED and len(err) == 1 and "unexpected MemoryError: too large" in err[0]
+    assert code == exit_codes.FAILED and len(err) == 1 and "unexpected MemoryError: too large" in err[0]
     assert files() == ["grace_hopper_0.txt"]
 
 
 def test_no_face_is_no_failure(run, files, blank: Path, samples: Path) -> None:
     code, out, err = run(blank)
-    assert (code, err, files()) == (exits.NOTHING_FOUND, [], [])
+    assert (code, err, files()) == (exit_codes.NOTHING_FOUND, [], [])
     assert out[0].startswith(f"{blank}: 0 faces, ")
-    assert run(blank, samples / "astronaut.jpg")[0] == exits.OK
+    assert run(blank, samples / "astronaut.jpg")[0] == exit_codes.OK
 
 
 def test_one_pixel_and_a_panorama(run, tmp_path: Path) -> None:
     write_image(tmp_path / "one.png", np.zeros((1, 1, 3), np.uint8))
     write_image(tmp_path / "wide.png", np.zeros((40, 20000, 3), np.uint8))
     code, out, err = run(tmp_path / "one.png", tmp_path / "wide.png")
-    assert (code, err) == (exits.NOTHING_FOUND, []) and len(out) == 3
+    assert (code, err) == (exit_codes.NOTHING_FOUND, []) and len(out) == 3
 
 
 def test_unicode_and_spaces(run, files, samples: Path, tmp_path: Path) -> None:
     photo = tmp_path / "my photos" / "Grace 写真 é.jpg"
     photo.parent.mkdir()
     photo.write_bytes((samples / "grace_hopper.jpg").read_bytes())
-    assert run(photo, "--save", "json,overlay")[0] == exits.OK
+    assert run(photo, "--save", "json,overlay")[0] == exit_codes.OK
     assert files() == ["Grace 写真 é_0.json", "Grace 写真 é_overlay.jpg"]
 
 
@@ -211,7 +211,7 @@ def test_boxes_from_files(run, samples: Path, tmp_path: Path) -> None:
         json.dumps({"astronaut.jpg": [[178, 62, 271, 176], [10, 10, 60, 60, 0.25]], "grace_hopper.jpg": []})
     )
     code, out, _ = run(samples / "astronaut.jpg", samples / "grace_hopper.jpg", "--boxes", boxes, "--save", "json")
-    assert code == exits.OK
+    assert code == exit_codes.OK
     assert ": 2 faces" in out[0] and ": 0 faces" in out[1]
     record = json.loads((tmp_path / "out" / "astronaut_1.json").read_text())
     assert (record["box"], record["score"]) == ([10, 10, 60, 60], 0.25)
@@ -221,13 +221,13 @@ def test_boxes_from_files(run, samples: Path, tmp_path: Path) -> None:
 def test_bad_boxes(run, samples: Path, tmp_path: Path, box: str) -> None:
     (tmp_path / "b.txt").write_text(box)
     code, out, err = run(samples / "astronaut.jpg", "--boxes", tmp_path / "b.txt")
-    assert (code, out) == (exits.FAILED, []) and len(err) == 1
+    assert (code, out) == (exit_codes.FAILED, []) and len(err) == 1
 
 
 def test_boxes_of_one_photo_for_several(run, samples: Path, tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("1 1 50 50")
     code, _, err = run(samples / "astronaut.jpg", samples / "grace_hopper.jpg", "--boxes", tmp_path / "b.txt")
-    assert code == exits.FAILED and "one photo, not 2" in err[0]
+    assert code == exit_codes.FAILED and "one photo, not 2" in err[0]
 
 
 @pytest.mark.parametrize(
@@ -245,26 +245,26 @@ def test_boxes_of_one_photo_for_several(run, samples: Path, tmp_path: Path) -> N
 )
 def test_bad_options(run, samples: Path, tmp_path: Path, words: list[str], reason: str) -> None:
     code, out, err = run(samples / "astronaut.jpg", *words)
-    assert (code, out) == (exits.FAILED, []) and len(err) == 1 and reason in err[0]
+    assert (code, out) == (exit_codes.FAILED, []) and len(err) == 1 and reason in err[0]
     assert not (tmp_path / "out").exists()
 
 
 def test_no_photo(run) -> None:
     code, _, err = run()
-    assert code == exits.FAILED and "no photo given" in err[0]
+    assert code == exit_codes.FAILED and "no photo given" in err[0]
 
 
 def test_output_that_cannot_be(run, samples: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for place in (tmp_path / "file", tmp_path / "file" / "sub", "/proc/out"):
         code, out, err = run(samples / "astronaut.jpg", "-o", place)
-        assert (code, out) == (exits.FAILED, []) and len(err) == 1 and "choose another" in err[0]
+        assert (code, out) == (exit_codes.FAILED, []) and len(err) == 1 and "choose another" in err[0]
 
 
 def test_output_that_fails_half_way(run, files, samples: Path, tmp_path: Path) -> None:
     (tmp_path / "out" / "astronaut_0.obj").mkdir(parents=True)
     code, out, err = run(samples / "astronaut.jpg", samples / "grace_hopper.jpg", "--save", "obj")
-    assert code == exits.FAILED and len(err) == 1 and "astronaut_0.obj" in err[0]
+    assert code == exit_codes.FAILED and len(err) == 1 and "astronaut_0.obj" in err[0]
     assert "grace_hopper.jpg: 1 face" in out[0]
     assert files() == ["astronaut_0.obj", "grace_hopper_0.obj"]
 
@@ -272,7 +272,7 @@ def test_output_that_fails_half_way(run, files, samples: Path, tmp_path: Path) -
 def test_tampered_weights(run, samples: Path, toy_bundle, tmp_path: Path, capfd) -> None:
     bundle = shutil.copytree(toy_bundle.folder, tmp_path / "bundle")
     (bundle / "model.onnx").write_bytes(b"x" + (bundle / "model.onnx").read_bytes()[1:])
-    assert main(["align", str(samples / "astronaut.jpg"), "--model", str(bundle)]) == exits.FAILED
+    assert main(["align", str(samples / "astronaut.jpg"), "--model", str(bundle)]) == exit_codes.FAILED
     assert "SHA-256 differs" in capfd.readouterr().err
 
 
@@ -283,4 +283,4 @@ def test_a_reader_that_stops_early_gets_no_traceback(samples: Path, toy_bundle, 
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
-    assert process.returncode == exits.FAILED
+    assert process.returncode == exit_codes.FAILED

@@ -8,12 +8,12 @@ import pytest
 from ddfa import FaceAligner, read_image
 from ddfa.cli import main
 from ddfa.errors import ImageError, ModelError
-from ddfa.replace.avatar import PLAIN, Avatar
+from ddfa.replace.retarget import PLAIN, Avatar
 
 
 def test_the_head_moves_before_a_plain_ground(root: Path, tmp_path: Path, capsys) -> None:
     av = pytest.importorskip("av", reason="needs the extra `video`")
-    from ddfa.video.frames import VideoWriter
+    from ddfa.video.io.frames import VideoWriter
 
     photo = read_image(root / "samples" / "astronaut.jpg")[:300, :400]
     clip, out = tmp_path / "clip.mp4", tmp_path / "out.mp4"

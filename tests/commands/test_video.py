@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ddfa import exit_codes
 from ddfa.cli import main
-from ddfa.commands import exits
 from ddfa.images import read_image
 
 pytest.importorskip("av", reason="needs the extra `video`")
@@ -13,7 +13,7 @@ pytest.importorskip("av", reason="needs the extra `video`")
 
 @pytest.fixture(scope="module")
 def clip(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from ddfa.video.frames import VideoWriter
+    from ddfa.video.io.frames import VideoWriter
 
     photo = read_image(root / "samples" / "astronaut.jpg")[:400, :400]
     path = tmp_path_factory.mktemp("clip") / "face.mp4"
@@ -24,10 +24,10 @@ def clip(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_video_and_data(clip: Path, tmp_path: Path, capfd) -> None:
-    from ddfa.video.frames import open_video
+    from ddfa.video.io.frames import open_video
 
     out, data = tmp_path / "out.mp4", tmp_path / "out.jsonl"
-    assert main(["video", str(clip), "-o", str(out), "--data", str(data), "--style", "landmarks"]) == exits.OK
+    assert main(["video", str(clip), "-o", str(out), "--data", str(data), "--style", "landmarks"]) == exit_codes.OK
     assert "6 frames, 1 track, a face in 6 frames, 0 cuts" in capfd.readouterr().out
     assert len(list(open_video(out))) == 6
     records = [json.loads(line) for line in data.read_text().splitlines()]
@@ -38,21 +38,21 @@ def test_video_and_data(clip: Path, tmp_path: Path, capfd) -> None:
 def test_parquet(clip: Path, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra `video`")
     data = tmp_path / "out.parquet"
-    assert main(["video", str(clip), "--data", str(data), "--limit", "3", "--no-smooth"]) == exits.OK
+    assert main(["video", str(clip), "--data", str(data), "--limit", "3", "--no-smooth"]) == exit_codes.OK
     table = parquet.read_table(data)
     assert table.num_rows == 3 and table["time"].to_pylist() == pytest.approx([0, 0.04, 0.08])
 
 
 def test_bad_words_and_no_face(clip: Path, tmp_path: Path, capfd) -> None:
     for words in ([], ["-o", "x.mp4", "--style", "glitter"], ["-o", str(tmp_path / "x.txt")], ["--data", "x.csv"]):
-        assert main(["video", str(clip), *words]) == exits.FAILED
+        assert main(["video", str(clip), *words]) == exit_codes.FAILED
         assert len(capfd.readouterr().err.splitlines()) == 1
     from ddfa.images import write_image
 
     (tmp_path / "blank").mkdir()
     write_image(tmp_path / "blank" / "1.png", np.full((50, 60, 3), 90, np.uint8))
     words = [str(tmp_path / "blank"), "-o", str(tmp_path / "o.mp4")]
-    assert main(["video", *words]) == exits.NOTHING_FOUND
+    assert main(["video", *words]) == exit_codes.NOTHING_FOUND
 
 
 def glb_document(path: Path) -> tuple[dict, bytes]:
@@ -70,7 +70,7 @@ def values_of(document: dict, binary: bytes, accessor: int) -> np.ndarray:
 
 def test_animated_head(clip: Path, tmp_path: Path) -> None:
     glb, data = tmp_path / "head.glb", tmp_path / "head.jsonl"
-    assert main(["video", str(clip), "--glb", str(glb), "--data", str(data)]) == exits.OK
+    assert main(["video", str(clip), "--glb", str(glb), "--data", str(data)]) == exit_codes.OK
     document, binary = glb_document(glb)
     records = [json.loads(line) for line in data.read_text().splitlines()]
     animation = document["animations"][0]
@@ -97,11 +97,11 @@ def test_animated_head_of_nobody(clip: Path, tmp_path: Path, capfd) -> None:
     (tmp_path / "blank").mkdir()
     write_image(tmp_path / "blank" / "1.png", np.full((50, 60, 3), 90, np.uint8))
     glb = tmp_path / "o.glb"
-    assert main(["video", str(tmp_path / "blank"), "--glb", str(glb)]) == exits.NOTHING_FOUND
+    assert main(["video", str(tmp_path / "blank"), "--glb", str(glb)]) == exit_codes.NOTHING_FOUND
     assert "1 frame, 0 tracks" in (told := capfd.readouterr().out) and "->" not in told
-    assert main(["video", str(clip), "--glb", str(glb), "--track", "7", "--limit", "2"]) == exits.FAILED
+    assert main(["video", str(clip), "--glb", str(glb), "--track", "7", "--limit", "2"]) == exit_codes.FAILED
     assert "the video has 0" in capfd.readouterr().err
     for words in (["--glb", str(tmp_path / "o.obj")], ["--track", "1"], ["--glb", str(tmp_path / "none" / "o.glb")]):
-        assert main(["video", str(clip), *words]) == exits.FAILED
+        assert main(["video", str(clip), *words]) == exit_codes.FAILED
         assert len(capfd.readouterr().err.splitlines()) == 1
     assert not list(tmp_path.glob("*.glb"))

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from ddfa.errors import ModelError, OutputError
-from ddfa.export.faces import FaceFiles
+from ddfa.export.face_files import FaceFiles
 from ddfa.export.glb import GlbAnimation, write_glb
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.head.model import HeadModel
 from ddfa.images import read_image
-from ddfa.render.texture import Texture
+from ddfa.texture.unwrap import Texture
 
 from ..face_factory import place_faces
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ddfa.export import face_record, write_landmarks, write_record, write_roi
-from ddfa.export.faces import FaceFiles
+from ddfa.export.face_files import FaceFiles
 from ddfa.head.model import HeadModel
 
 from ..face_factory import place_faces

@@ -4,7 +4,7 @@ import pytest
 from ddfa.errors import ModelError, OutputError
 from ddfa.export.usd import write_usdz
 from ddfa.head.model import HeadModel
-from ddfa.render.texture import Texture
+from ddfa.texture.unwrap import Texture
 
 from ..face_factory import place_faces
 

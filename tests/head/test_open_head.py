@@ -6,10 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-from ddfa.data.landmarks import MIRRORED, rings_from
+from ddfa.data.registration.landmark_placement import MIRRORED, rings_from
 from ddfa.head.model import HeadModel
 from ddfa.head.open import OPEN_HEAD
-from ddfa.render.rasterize import vertex_normals
+from ddfa.raster.rasterize import vertex_normals
 
 FLIP = np.array([-1, 1, 1], np.float32)
 ARKIT_GROUPS = {"brow": 5, "cheek": 3, "eye": 14, "jaw": 4, "mouth": 23, "nose": 2, "tongue": 1}
@@ -218,7 +218,7 @@ def test_landmarks_lie_where_their_names_say(head):
 
 def test_uv_atlas(head):
     """Inside the unit square, one chart per part, and no two triangles on the same spot."""
-    from ddfa.render.rasterize import rasterize
+    from ddfa.raster.rasterize import rasterize
 
     assert head.uv.min() >= 0 and head.uv.max() <= 1
     size = 1024

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from ddfa.regress import sampling
-from ddfa.regress.compiled import sample
 from ddfa.regress.crop import affine_crop
 from ddfa.regress.sampling import best_sampler, network_crops, sample_plainly
+from ddfa.regress.sampling_kernel import sample
 from ddfa.regress.session import network_inputs
 
 ROIS = [

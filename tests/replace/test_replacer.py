@@ -8,13 +8,13 @@ import pytest
 
 from ddfa import FaceAligner, Faces, read_image
 from ddfa.errors import ModelError
-from ddfa.render.atlas import atlas_of
+from ddfa.replace.appearance.colour import ToneBasis
+from ddfa.replace.appearance.skin_texture import faded
+from ddfa.replace.face_region import FaceSurface
 from ddfa.replace.replacer import Replacer
-from ddfa.replace.skin import faded
 from ddfa.replace.source import Source, source_from_photos
-from ddfa.replace.surface import FaceSurface
-from ddfa.replace.tone import ToneBasis
-from ddfa.replace.view import View
+from ddfa.replace.target import View
+from ddfa.texture.atlas import atlas_of
 
 
 class Case:

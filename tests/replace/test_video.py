@@ -8,8 +8,8 @@ import pytest
 from ddfa import read_image
 from ddfa.cli import main
 from ddfa.errors import OutputError
-from ddfa.replace.memory import Memory
-from ddfa.replace.provenance import DIGITAL_SOURCE_TYPE
+from ddfa.provenance.xmp import DIGITAL_SOURCE_TYPE
+from ddfa.replace.temporal import Memory
 
 
 def test_memory_settles_on_what_lasts() -> None:
@@ -32,7 +32,7 @@ def test_what_changes_rarely_is_looked_at_now_and_then() -> None:
 
 
 def _write_clip(path: Path, image: np.ndarray, frames: int) -> None:
-    from ddfa.video.frames import VideoWriter
+    from ddfa.video.io.frames import VideoWriter
 
     with VideoWriter(path, (image.shape[1], image.shape[0]), 25) as writer:
         for index in range(frames):

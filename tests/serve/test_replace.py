@@ -1,7 +1,7 @@
 import pytest
 
 from ddfa.images import decode_image
-from ddfa.replace.provenance import DIGITAL_SOURCE_TYPE
+from ddfa.provenance.xmp import DIGITAL_SOURCE_TYPE
 
 from .conftest import client_of
 

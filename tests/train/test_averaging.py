@@ -8,8 +8,8 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 from ddfa.errors import DataError  # noqa: E402
 from ddfa.regress.session import Regressor  # noqa: E402
 from ddfa.train.averaging import average_runs, averaged  # noqa: E402
+from ddfa.train.convert.bundle import package  # noqa: E402
 from ddfa.train.loop import train  # noqa: E402
-from ddfa.train.package import package  # noqa: E402
 from ddfa.train.state import load_checkpoint, whitening_of  # noqa: E402
 
 from .short_runs import quick_whitening, short_run  # noqa: E402

@@ -7,17 +7,17 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 from ddfa.align import FaceAligner  # noqa: E402
-from ddfa.data.augment import Augmentation  # noqa: E402
-from ddfa.data.dataset import LABEL_FILE  # noqa: E402
-from ddfa.data.labels import Labels  # noqa: E402
+from ddfa.data.augmentation import Augmentation  # noqa: E402
+from ddfa.data.sets.dataset import LABEL_FILE  # noqa: E402
+from ddfa.data.sets.labels import Labels  # noqa: E402
 from ddfa.errors import DataError, ModelError  # noqa: E402
 from ddfa.regress.whitening import Whitening  # noqa: E402
 from ddfa.train import state  # noqa: E402
 from ddfa.train.batches import mixed, step_seed  # noqa: E402
 from ddfa.train.config import LossWeights  # noqa: E402
+from ddfa.train.convert.bundle import at_resolution, package  # noqa: E402
 from ddfa.train.loop import train  # noqa: E402
 from ddfa.train.networks import create, normalise  # noqa: E402
-from ddfa.train.package import at_resolution, package  # noqa: E402
 from ddfa.train.state import load_checkpoint, start_from  # noqa: E402
 
 from ..conftest import make_basis, make_labelled_photos  # noqa: E402

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ddfa.data.landmarks import rings_from
+from ddfa.data.registration.landmark_placement import rings_from
 
 from .control import PARTS, Control
 from .source import Floats, Ints

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ddfa.data.landmarks import rings_from
+from ddfa.data.registration.landmark_placement import rings_from
 
 from .control import Control
 from .source import Floats, Ints, MakeHuman

@@ -63,7 +63,7 @@ class AlignStage:
     @cached_property
     def _aligner(self) -> FaceAligner:
         cv2.setNumThreads(1)  # each worker is one of several processes
-        import_module("ddfa.regress.compiled")  # one way to cut crops in all workers, from the first photo on
+        import_module("ddfa.regress.sampling_kernel")  # one way to cut crops in all workers, from the first photo on
         settings = self._settings
         return FaceAligner(settings.model, settings.detector, settings.threads, settings.device)
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float64, Floats, UInt8
-from ddfa.render.canvas import Colour, draw_lines
+from ddfa.draw.canvas import Colour, draw_lines
 
 # Okabe and Ito's colours, which colour-blind people can tell apart.
 _COLOURS: Final[tuple[Colour, ...]] = (

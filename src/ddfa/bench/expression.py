@@ -13,8 +13,8 @@ from ddfa.arrays import Float32, Float64, Floats
 from ddfa.bench.chart import Chart
 from ddfa.bench.predict import Predictions, Watch
 from ddfa.bench.report import Report, Sheet, number
-from ddfa.data.mesh_teacher import MeshTeacher
-from ddfa.data.photos import Photos
+from ddfa.data.pseudo_labels.mesh_teacher import MeshTeacher
+from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError
 from ddfa.files import write_atomically
 from ddfa.head.model import HeadModel

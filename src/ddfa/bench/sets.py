@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ddfa.arrays import Float32
-from ddfa.data.face_mat import read_face_mat
-from ddfa.data.photos import Photos
-from ddfa.data.pts import read_pts
+from ddfa.data.sets.face_mat import read_face_mat
+from ddfa.data.sets.photos import Photos
+from ddfa.data.sets.pts import read_pts
 from ddfa.errors import DataError
 
 _UNKNOWN = np.full(3, np.nan, np.float32)

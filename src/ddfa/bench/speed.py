@@ -17,7 +17,7 @@ from ddfa.bench.predict import Watch
 from ddfa.bench.report import Report, Sheet
 from ddfa.bench.runtimes import Runtime, runner
 from ddfa.bench.timing import Timing, Work, side_by_side
-from ddfa.data.photos import Photos
+from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError, DetectorError
 from ddfa.faces import Faces
 from ddfa.regress.bundle import Bundle
@@ -98,8 +98,8 @@ def stages(aligner: FaceAligner, photos: Photos, rounds: int, watch: Watch = ite
     Raises:
         DataError: no photo shows a face.
     """
-    from ddfa.regress.compiled import sample
-    from ddfa.render.overlay import draw_overlay
+    from ddfa.draw.overlay import draw_overlay
+    from ddfa.regress.sampling_kernel import sample
 
     image, faces = first_face(aligner, photos)
     jpeg = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]

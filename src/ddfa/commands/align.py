@@ -14,16 +14,16 @@ import tyro
 from ddfa.align import FaceAligner
 from ddfa.arrays import UInt8
 from ddfa.commands.counting import counted
-from ddfa.commands.exits import FAILED, NOTHING_FOUND, OK
-from ddfa.commands.kinds import parse_kinds
+from ddfa.commands.save_kinds import parse_kinds
 from ddfa.detect.boxes import BoxFile
+from ddfa.draw.styles import OverlayStyle, parse_style
 from ddfa.errors import DDFAError, DetectorError, ImageError, OutputError
-from ddfa.export.faces import FACE_KINDS, FaceFiles
-from ddfa.export.pictures import write_array, write_png16
+from ddfa.exit_codes import FAILED, NOTHING_FOUND, OK
+from ddfa.export.face_files import FACE_KINDS, FaceFiles
+from ddfa.export.rasters import write_array, write_png16
 from ddfa.faces import Faces
 from ddfa.files import make_folder
 from ddfa.images import read_image, write_image
-from ddfa.render.styles import OverlayStyle, parse_style
 from ddfa.sessions import Device
 
 _SCENE_KINDS = ("overlay", "sheet", "scene_depth", "scene_depth32", "scene_pncc")  # one file per photo
@@ -171,8 +171,8 @@ class _Job:
     def _write_scene(self, kind: str, name: str, files: FaceFiles) -> Path:
         """Write one picture of all faces of a photo."""
         # Imported here: Numba takes its time.
-        from ddfa.render.overlay import draw_overlay
-        from ddfa.render.sheet import draw_sheet
+        from ddfa.draw.contact_sheet import draw_sheet
+        from ddfa.draw.overlay import draw_overlay
 
         match kind:
             case "scene_depth":

@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from ddfa.commands.exits import OK
+from ddfa.exit_codes import OK
 from ddfa.train.averaging import average_runs
 
 

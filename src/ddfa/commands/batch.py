@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import tyro
 
 from ddfa.commands.counting import counted
-from ddfa.commands.exits import NOTHING_FOUND, OK
-from ddfa.commands.kinds import parse_kinds
+from ddfa.commands.save_kinds import parse_kinds
 from ddfa.errors import DDFAError, OutputError
+from ddfa.exit_codes import NOTHING_FOUND, OK
 from ddfa.sessions import Device
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def batch(
     Returns:
         The exit code.
     """
-    from ddfa.batch.local import run_local
+    from ddfa.batch.local_engine import run_local
     from ddfa.batch.shards import open_job
     from ddfa.batch.stage import StageSettings
 
@@ -66,7 +66,7 @@ def batch(
         raise OutputError("name photos and a folder for the table: ddfa batch INPUT... -o FOLDER")
     run = run_local
     if engine == "ray":
-        from ddfa.batch.cluster import run_ray
+        from ddfa.batch.ray_engine import run_ray
 
         import_module("ray")  # if it is missing, say so before any work
         run = run_ray
@@ -121,7 +121,7 @@ def _write(stem: Path, name: str, faces: "Faces", bundle: "Bundle", kinds: tuple
     import numpy as np
 
     from ddfa.batch.sources import find_photo, read_photo
-    from ddfa.export.faces import FaceFiles
+    from ddfa.export.face_files import FaceFiles
     from ddfa.images import decode_image, write_image
 
     # Of what is written face by face nothing looks at the photo.
@@ -131,7 +131,7 @@ def _write(stem: Path, name: str, faces: "Faces", bundle: "Bundle", kinds: tuple
             if kind != "overlay":
                 files.write(kind, index, stem.with_name(f"{stem.name}_{index}"))
     if "overlay" in kinds:
-        from ddfa.render.overlay import draw_overlay
+        from ddfa.draw.overlay import draw_overlay
 
         image = decode_image(read_photo(find_photo(name)), name)
         if image.shape[1::-1] != faces.image_size:

@@ -12,12 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from ddfa.align import FaceAligner
-from ddfa.bench.curves import RunCurves, draw_curves
-from ddfa.bench.expression import ReferenceScores, agreement_report, agreements, mesh_scores
-from ddfa.bench.jitter import Track, follow, frame_rate, read_video, score_jitter
-from ddfa.bench.landmarks import LandmarkOptions, Normaliser, score
-from ddfa.bench.moving import MovingPhoto
-from ddfa.bench.openings import (
+from ddfa.bench.apertures import (
     Opinion,
     annotated,
     joined,
@@ -27,22 +22,27 @@ from ddfa.bench.openings import (
     opinion_of_mesh,
     opinion_of_model,
 )
+from ddfa.bench.curves import RunCurves, draw_curves
+from ddfa.bench.expression import ReferenceScores, agreement_report, agreements, mesh_scores
+from ddfa.bench.jitter import Track, follow, frame_rate, read_video, score_jitter
+from ddfa.bench.landmarks import LandmarkOptions, Normaliser, score
+from ddfa.bench.original_sets import PublishedSet, load_points21, score21
 from ddfa.bench.pose import score_pose, within
 from ddfa.bench.predict import Predictions, Watch, predict
-from ddfa.bench.published import PublishedSet, load_points21, score21
 from ddfa.bench.report import Report, Scores
 from ddfa.bench.sets import AnnotatedSet, true_landmarks
-from ddfa.bench.steadiness import FRAME_BY_FRAME, smoothed_tracks, steadiness_report
-from ddfa.bench.tone import by_tone as scores_by_tone
-from ddfa.bench.tone import tone_groups
-from ddfa.commands.exits import OK
-from ddfa.data.photos import Photos
+from ddfa.bench.skin_tone import by_tone as scores_by_tone
+from ddfa.bench.skin_tone import tone_groups
+from ddfa.bench.synthetic_clip import MovingPhoto
+from ddfa.bench.temporal_stability import FRAME_BY_FRAME, smoothed_tracks, steadiness_report
+from ddfa.data.sets.photos import Photos
 from ddfa.detect.yunet import YuNet
 from ddfa.errors import DataError
+from ddfa.exit_codes import OK
 from ddfa.files import make_folder
 from ddfa.images import read_image, write_image
 from ddfa.regress.registry import DEFAULT, find_bundle
-from ddfa.video.source import Frame
+from ddfa.video.io.source import Frame
 
 # The threshold of the published figures: on cropped photos of one face a weak box is still the face.
 _DETECTION_THRESHOLD = 0.5

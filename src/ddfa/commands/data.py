@@ -7,13 +7,13 @@ import tyro
 from rich.console import Console
 
 from ddfa.arrays import Float32
-from ddfa.commands.exits import OK
-from ddfa.data.dataset import LABEL_FILE
-from ddfa.data.labelling import LabelConfig
-from ddfa.data.labelling import label as label_photos
-from ddfa.data.profiles import ProfileConfig, make_profiles
-from ddfa.data.renders import RenderConfig, render_faces
-from ddfa.data.show import ShowConfig, contact_sheet
+from ddfa.data.face_profiling.pipeline import ProfileConfig, make_profiles
+from ddfa.data.pseudo_labels.pipeline import LabelConfig
+from ddfa.data.pseudo_labels.pipeline import label as label_photos
+from ddfa.data.sets.contact_sheet import ShowConfig, contact_sheet
+from ddfa.data.sets.dataset import LABEL_FILE
+from ddfa.data.synthetic.pipeline import RenderConfig, render_faces
+from ddfa.exit_codes import OK
 from ddfa.images import write_image
 
 _Label = Annotated[LabelConfig, tyro.conf.arg(name="")]

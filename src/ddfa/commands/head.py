@@ -5,10 +5,10 @@ from typing import Annotated
 
 import tyro
 
-from ddfa.commands.exits import OK
+from ddfa.draw.head_sheet import head_contact_sheet
+from ddfa.exit_codes import OK
 from ddfa.head.model import HeadModel
 from ddfa.images import write_image
-from ddfa.render.head_sheet import head_contact_sheet
 
 
 def show(

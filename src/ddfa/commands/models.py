@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ddfa.commands.exits import FAILED, OK
 from ddfa.errors import ModelError
+from ddfa.exit_codes import FAILED, OK
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.registry import find_bundle, installed, models_folder
 
@@ -94,7 +94,7 @@ def import_published(
     Returns:
         Exit code 0.
     """
-    from ddfa.train.published import import_3ddfa
+    from ddfa.train.convert.import_3ddfa import import_3ddfa
 
     bundle = import_3ddfa(checkpoint, basis, whitening, output, convention)
     print(f"{bundle.architecture}, {bundle.layout.size} parameters -> {bundle.folder}")

@@ -11,15 +11,15 @@ import tyro
 from ddfa.align import FaceAligner
 from ddfa.arrays import UInt8
 from ddfa.commands.counting import counted
-from ddfa.commands.exits import NOTHING_FOUND, OK
 from ddfa.errors import DDFAError, ImageError, OutputError
+from ddfa.exit_codes import NOTHING_FOUND, OK
 from ddfa.faces import Faces
 from ddfa.files import write_atomically
 from ddfa.images import PICTURE_SUFFIXES, encode_image, read_image
-from ddfa.replace.label import draw_label
-from ddfa.replace.provenance import VIDEO_TAGS, check_suffix, with_provenance
+from ddfa.provenance.c2pa import C2paSigner
+from ddfa.provenance.watermark import draw_label
+from ddfa.provenance.xmp import VIDEO_TAGS, check_suffix, with_provenance
 from ddfa.replace.replacer import Replacer, Shape
-from ddfa.replace.signing import C2paSigner
 from ddfa.replace.source import Source, source_from_photos
 
 
@@ -89,8 +89,8 @@ def _replace_video(
     threads: int | None,
 ) -> int:
     from ddfa.replace.video import LIMIT, VideoReplacer
-    from ddfa.video.frames import VideoWriter, open_video
-    from ddfa.video.track import FaceTracker
+    from ddfa.video.io.frames import VideoWriter, open_video
+    from ddfa.video.tracking.tracker import FaceTracker
 
     frames = open_video(target)
     aligner = FaceAligner(model, threads=threads)

@@ -8,14 +8,14 @@ import numpy as np
 import tyro
 
 from ddfa.align import FaceAligner
-from ddfa.commands.exits import NOTHING_FOUND, OK
 from ddfa.commands.replace import checked_output, choose
 from ddfa.errors import ImageError
+from ddfa.exit_codes import NOTHING_FOUND, OK
 from ddfa.images import read_image
-from ddfa.render.texture import unwrap_texture
-from ddfa.replace.avatar import PLAIN, Avatar
-from ddfa.replace.label import draw_label
-from ddfa.replace.provenance import VIDEO_TAGS
+from ddfa.provenance.watermark import draw_label
+from ddfa.provenance.xmp import VIDEO_TAGS
+from ddfa.replace.retarget import PLAIN, Avatar
+from ddfa.texture.unwrap import unwrap_texture
 
 
 def retarget(
@@ -45,8 +45,8 @@ def retarget(
     Returns:
         The exit code.
     """
-    from ddfa.video.frames import VideoWriter, open_video
-    from ddfa.video.track import FaceTracker
+    from ddfa.video.io.frames import VideoWriter, open_video
+    from ddfa.video.tracking.tracker import FaceTracker
 
     if len(files) != 2:
         raise ImageError("name a photo and a video: ddfa retarget PHOTO VIDEO -o OUT")

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import tyro
 
-from ddfa.commands.exits import OK
 from ddfa.errors import DDFAError
+from ddfa.exit_codes import OK
 
 
 def serve(

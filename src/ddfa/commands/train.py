@@ -5,10 +5,10 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from ddfa.commands.exits import OK
+from ddfa.exit_codes import OK
 from ddfa.train.config import TrainConfig
+from ddfa.train.convert.bundle import package
 from ddfa.train.loop import train as run_training
-from ddfa.train.package import package
 
 _Train = Annotated[TrainConfig, tyro.conf.arg(name="")]
 

@@ -14,17 +14,17 @@ import tyro
 from ddfa.align import FaceAligner
 from ddfa.arrays import UInt8
 from ddfa.commands.counting import counted
-from ddfa.commands.exits import INTERRUPTED, NOTHING_FOUND, OK
+from ddfa.draw.overlay import draw_overlay
+from ddfa.draw.styles import EMPTY_STYLE, OverlayStyle, parse_style
 from ddfa.errors import OutputError, VideoError
+from ddfa.exit_codes import INTERRUPTED, NOTHING_FOUND, OK
 from ddfa.faces import Faces
-from ddfa.render.overlay import draw_overlay
-from ddfa.render.styles import EMPTY_STYLE, OverlayStyle, parse_style
 from ddfa.video.animation import AnimationWriter
-from ddfa.video.camera import Window
-from ddfa.video.frames import Frame, FrameSource, VideoWriter, open_video
+from ddfa.video.io.camera import Window
+from ddfa.video.io.frames import Frame, FrameSource, VideoWriter, open_video
+from ddfa.video.io.threads import Worker, prefetched
 from ddfa.video.records import RecordWriter
-from ddfa.video.threads import Worker, prefetched
-from ddfa.video.track import FaceTracker, TrackedFace
+from ddfa.video.tracking.tracker import FaceTracker, TrackedFace
 
 _LOOK_AHEAD: Final = 4  # frames, for what is no camera
 

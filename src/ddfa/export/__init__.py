@@ -1,6 +1,6 @@
 """Writing results to files: meshes, points, parameters. Every file appears whole or not at all."""
 
-from ddfa.export.faces import FACE_KINDS, FaceFiles
+from ddfa.export.face_files import FACE_KINDS, FaceFiles
 from ddfa.export.mesh import mesh_points, sample_colours, write_mat, write_mtl, write_obj, write_ply
 from ddfa.export.record import RECORD_FORMAT, RECORD_VERSION, face_record, write_record
 from ddfa.export.text import write_landmarks, write_roi

@@ -20,8 +20,8 @@ from ddfa.export.gltf import GltfBuffer
 from ddfa.faces import BLENDSHAPES, Faces
 from ddfa.files import write_atomically
 from ddfa.head.model import HeadModel
-from ddfa.render.rasterize import vertex_normals
-from ddfa.render.texture import Texture
+from ddfa.raster.rasterize import vertex_normals
+from ddfa.texture.unwrap import Texture
 
 METRES: Final = 1e-3
 STILL: Final = 1e-5  # metres: a vertex that moves less does not move

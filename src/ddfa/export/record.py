@@ -11,8 +11,8 @@ import numpy as np
 
 from ddfa.faces import BLENDSHAPES, Faces
 from ddfa.files import write_atomically
+from ddfa.raster.visibility import landmark_visibility
 from ddfa.regress.bundle import MODEL_FILE, Bundle
-from ddfa.render.visibility import landmark_visibility
 
 RECORD_FORMAT = "openddfa.face"
 RECORD_VERSION = 1

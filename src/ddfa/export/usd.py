@@ -17,8 +17,8 @@ from ddfa.export.glb import METRES, STILL
 from ddfa.faces import BLENDSHAPES, Faces
 from ddfa.files import write_atomically
 from ddfa.head.model import HeadModel
-from ddfa.render.rasterize import vertex_normals
-from ddfa.render.texture import Texture
+from ddfa.raster.rasterize import vertex_normals
+from ddfa.texture.unwrap import Texture
 
 
 def write_usdz(path: Path, faces: Faces, texture: Texture) -> None:

@@ -59,7 +59,7 @@ def network_crops(image: UInt8, roi: Floats, size: int, sample: Sampler) -> Floa
         image: (H, W, 3) uint8 RGB.
         roi: (n, 4) squares in image px.
         size: side S of the crops in px.
-        sample: does the work: `sample_plainly`, or the compiled one of `ddfa.regress.compiled`.
+        sample: does the work: `sample_plainly`, or the compiled one of `ddfa.regress.sampling_kernel`.
 
     Returns:
         (n, 3, S, S) float32, (v - 127.5) / 128, channels RGB.
@@ -94,7 +94,7 @@ def _end(places: Places, factor: int) -> int:
 def best_sampler(crops_so_far: int) -> Sampler:
     """The compiled sampler where Numba is loaded or pays for the time that loading it takes, else the plain one."""
     if "numba" in sys.modules or crops_so_far >= _COMPILED_FROM:
-        from ddfa.regress.compiled import sample
+        from ddfa.regress.sampling_kernel import sample
 
         return sample
     return sample_plainly

@@ -7,14 +7,14 @@ import numpy as np
 
 from ddfa.arrays import Float32, UInt8
 from ddfa.faces import Faces
-from ddfa.render.atlas import atlas_places
-from ddfa.render.blending import smoothstep
-from ddfa.render.rasterize import Raster, interpolate, rasterize
-from ddfa.replace.grain import match_grain
-from ddfa.replace.memory import Memory
+from ddfa.raster.blending import smoothstep
+from ddfa.raster.rasterize import Raster, interpolate, rasterize
+from ddfa.replace.appearance.colour import ToneBasis, brightness, log_colours, strongest
+from ddfa.replace.appearance.noise import match_grain
 from ddfa.replace.source import Source
-from ddfa.replace.tone import ToneBasis, brightness, log_colours, strongest
-from ddfa.replace.view import View
+from ddfa.replace.target import View
+from ddfa.replace.temporal import Memory
+from ddfa.texture.atlas import atlas_places
 
 Shape = Literal["source", "target", "blend"]
 _SHARE: Final = {"source": 1.0, "blend": 0.5, "target": 0.0}

@@ -10,13 +10,13 @@ import numpy as np
 
 from ddfa.arrays import Float32, UInt8
 from ddfa.faces import Faces
-from ddfa.render.atlas import atlas_of, atlas_places
-from ddfa.render.blending import smoothstep
-from ddfa.render.sampling import sample
-from ddfa.replace.skin import faded, unwrap_skin, whole_skin
-from ddfa.replace.surface import FaceSurface
-from ddfa.replace.tone import ToneBasis, contrast, log_colours
-from ddfa.replace.view import View
+from ddfa.raster.blending import smoothstep
+from ddfa.raster.sampling import sample
+from ddfa.replace.appearance.colour import ToneBasis, contrast, log_colours
+from ddfa.replace.appearance.skin_texture import faded, unwrap_skin, whole_skin
+from ddfa.replace.face_region import FaceSurface
+from ddfa.replace.target import View
+from ddfa.texture.atlas import atlas_of, atlas_places
 
 _SIZE: Final = 1024  # px of a texture: the face then has some 4 px per mm
 _TRUST: Final = (0.3, 0.85)  # how well a place must be known for its skin to be put on

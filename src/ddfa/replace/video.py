@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ddfa.arrays import UInt8
-from ddfa.replace.memory import Memory
 from ddfa.replace.replacer import Replacer
-from ddfa.video.frames import Frame
-from ddfa.video.threads import prefetched
-from ddfa.video.track import FaceTracker, TrackedFace
+from ddfa.replace.temporal import Memory
+from ddfa.video.io.frames import Frame
+from ddfa.video.io.threads import prefetched
+from ddfa.video.tracking.tracker import FaceTracker, TrackedFace
 
 LIMIT: Final = 256  # px of the square in which a face is replaced, so that a video keeps its pace
 

@@ -21,13 +21,13 @@ from ddfa import __version__
 from ddfa.errors import DDFAError, ModelError
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.registry import installed
-from ddfa.serve import bodies, schemas
+from ddfa.serve import requests, schemas
 from ddfa.serve.engine import Engine
-from ddfa.serve.guard import Guard
+from ddfa.serve.errors import Problem
 from ddfa.serve.live import LiveChannel
 from ddfa.serve.metrics import Metrics
-from ddfa.serve.problems import Problem
-from ddfa.serve.replacing import replace_face
+from ddfa.serve.middleware import Guard
+from ddfa.serve.replace import replace_face
 from ddfa.serve.settings import ServeSettings
 
 PAGE: Final = Path(str(files("ddfa.serve"))) / "page"
@@ -117,12 +117,12 @@ def create_app(settings: ServeSettings) -> FastAPI:
         "/v1/align",
         response_model=schemas.AlignAnswer,
         responses=_ERRORS,
-        openapi_extra=bodies.openapi_body(_ALIGN),
+        openapi_extra=requests.openapi_body(_ALIGN),
         summary="The faces of a photo",
     )
     async def align(request: Request) -> Response:
         """Find and align the faces of a photo. Nothing of it is kept."""
-        asked = await bodies.read_align(request, settings)
+        asked = await requests.read_align(request, settings)
         answer = await _in_time(engine.align(*asked), settings)
         return Response(json.dumps(answer, separators=(",", ":")), media_type="application/json")
 
@@ -130,17 +130,17 @@ def create_app(settings: ServeSettings) -> FastAPI:
         "/v1/replace",
         response_class=Response,
         responses=_ERRORS | {200: {"content": {"image/jpeg": {}}, "description": "The synthetic photo."}},
-        openapi_extra=bodies.openapi_body(_REPLACE),
+        openapi_extra=requests.openapi_body(_REPLACE),
         summary="One person's face on another's photo",
     )
     async def replace(request: Request) -> Response:
         """Off unless the service was started with --allow-replace. Only with the consent of both people."""
         if not settings.allow_replace:
             raise Problem(403, "disabled", "face replacement is off here: start the service with --allow-replace")
-        form = await bodies.read_form(request, await bodies.read_body(request, settings))
-        photos = [await bodies.form_file(form, name) for name in ("source", "target")]
-        shape, face = bodies.form_text(form, "shape", "blend"), bodies.form_text(form, "face", "0")
-        label = bodies.form_flag(form, "label")
+        form = await requests.read_form(request, await requests.read_body(request, settings))
+        photos = [await requests.form_file(form, name) for name in ("source", "target")]
+        shape, face = requests.form_text(form, "shape", "blend"), requests.form_text(form, "face", "0")
+        label = requests.form_flag(form, "label")
         picture = await _in_time(engine.run(replace_face, engine, *photos, shape, face, label), settings)
         return Response(picture, media_type="image/jpeg")
 

@@ -20,14 +20,14 @@ import numpy as np
 from ddfa.align import FaceAligner, Located
 from ddfa.arrays import UInt8
 from ddfa.detect import load_detector
-from ddfa.export.faces import FaceFiles
+from ddfa.export.face_files import FaceFiles
 from ddfa.export.glb import write_glb
 from ddfa.export.record import face_record
 from ddfa.faces import BLENDSHAPES, Faces
 from ddfa.regress.bundle import MODEL_FILE
-from ddfa.serve.batching import MicroBatcher
+from ddfa.serve.image_limits import decode_checked
 from ddfa.serve.metrics import Metrics
-from ddfa.serve.pictures import decode_checked
+from ddfa.serve.micro_batching import MicroBatcher
 from ddfa.serve.settings import ServeSettings
 
 _T = TypeVar("_T")

@@ -10,13 +10,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from ddfa.arrays import UInt8
 from ddfa.faces import BLENDSHAPES, Faces
-from ddfa.render.visibility import landmark_visibility
+from ddfa.raster.visibility import landmark_visibility
 from ddfa.serve.engine import Engine
-from ddfa.serve.guard import check_browser, check_key
-from ddfa.serve.pictures import decode_checked
-from ddfa.serve.problems import Problem
-from ddfa.video.source import Frame
-from ddfa.video.track import FaceTracker, TrackedFace
+from ddfa.serve.errors import Problem
+from ddfa.serve.image_limits import decode_checked
+from ddfa.serve.middleware import check_browser, check_key
+from ddfa.video.io.source import Frame
+from ddfa.video.tracking.tracker import FaceTracker, TrackedFace
 
 _MAX_BYTES: Final = 2_000_000  # of a picture
 _MAX_PIXELS: Final = 1920 * 1080

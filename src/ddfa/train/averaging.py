@@ -20,8 +20,8 @@ from ddfa.regress.bundle import Bundle
 from ddfa.regress.layout import ParamLayout
 from ddfa.regress.whitening import Whitening
 from ddfa.train.config import TrainConfig
+from ddfa.train.convert.bundle import package_network
 from ddfa.train.networks import Network, create
-from ddfa.train.package import package_network
 from ddfa.train.state import (
     CHECKPOINT,
     LANDMARKS,

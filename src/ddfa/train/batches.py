@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ddfa.data.augment import Augmentation
-from ddfa.data.dataset import CropStream, LabelledPhotos
+from ddfa.data.augmentation import Augmentation
+from ddfa.data.sets.dataset import CropStream, LabelledPhotos
 from ddfa.errors import DataError
 from ddfa.head.model import HeadModel
 from ddfa.train.config import TrainConfig

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ddfa.data.augment import Augmentation
+from ddfa.data.augmentation import Augmentation
 
 
 @dataclass(frozen=True)

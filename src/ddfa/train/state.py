@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ddfa.arrays import Float32
-from ddfa.data.dataset import CropStream
+from ddfa.data.sets.dataset import CropStream
 from ddfa.errors import DataError
 from ddfa.head.model import HeadModel
 from ddfa.regress.layout import ParamLayout

@@ -1,1 +1,1 @@
-"""Video: frames in and out, faces followed and smoothed through time."""
+"""Video: frames in and out, tracking, smoothing, animation."""

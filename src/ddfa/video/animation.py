@@ -12,9 +12,9 @@ from ddfa.errors import ModelError, OutputError
 from ddfa.export.glb import GlbAnimation, write_glb
 from ddfa.faces import BLENDSHAPES, Faces
 from ddfa.head.model import HeadModel
-from ddfa.render.texture import unwrap_texture
-from ddfa.video.source import Frame
-from ddfa.video.track import TrackedFace
+from ddfa.texture.unwrap import unwrap_texture
+from ddfa.video.io.source import Frame
+from ddfa.video.tracking.tracker import TrackedFace
 
 _METRES: Final = 1e-3  # per head unit
 _TO_SCENE: Final = np.array([1, -1, 0], np.float32)  # y up; weak perspective knows no distance

@@ -11,8 +11,8 @@ from typing import Any, Final, Protocol, Self
 
 from ddfa.errors import OutputError, reason
 from ddfa.faces import BLENDSHAPES, Faces
-from ddfa.video.source import Frame
-from ddfa.video.track import TrackedFace
+from ddfa.video.io.source import Frame
+from ddfa.video.tracking.tracker import TrackedFace
 
 _ROWS: Final = 256  # rows of a Parquet group, which bounds the memory
 _SUFFIXES: Final = (".jsonl", ".parquet")

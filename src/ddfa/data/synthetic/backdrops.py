@@ -5,7 +5,7 @@ import numpy as np
 
 from ddfa.arrays import Float32
 from ddfa.data.synthetic.noise import smooth_noise
-from ddfa.render.blending import blend
+from ddfa.raster.blending import blend
 
 
 def random_colour(rng: np.random.Generator) -> Float32:

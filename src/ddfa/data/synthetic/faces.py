@@ -6,11 +6,11 @@ import numpy as np
 
 from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.data.synthetic.hair import Scalp, Style, random_style
-from ddfa.data.synthetic.inner import Inner
+from ddfa.data.synthetic.interior import Inner
+from ddfa.data.synthetic.photo_skin import unwrap
 from ddfa.data.synthetic.skin import paint_lashes, paint_skin, plain_skin, random_hair_colour
-from ddfa.data.synthetic.unwrap import unwrap
-from ddfa.render.atlas import Atlas
-from ddfa.render.blending import blend
+from ddfa.raster.blending import blend
+from ddfa.texture.atlas import Atlas
 
 _EVERY: Final = 11  # pixel of the atlas counts, where a mean colour is asked for
 _LEAST_SEEN: Final = 0.35  # of the face, for a photo to give a texture

@@ -8,10 +8,10 @@ import numpy as np
 from ddfa.arrays import Float32, Floats
 from ddfa.data.synthetic.backdrops import random_colour
 from ddfa.data.synthetic.noise import smooth_noise
-from ddfa.data.synthetic.parts import Part, sheet
-from ddfa.render.atlas import Atlas
-from ddfa.render.blending import blend, smoothstep
-from ddfa.render.rasterize import vertex_normals
+from ddfa.data.synthetic.strips import Part, sheet
+from ddfa.raster.blending import blend, smoothstep
+from ddfa.raster.rasterize import vertex_normals
+from ddfa.texture.atlas import Atlas
 
 _HATS: Final = 0.14
 

@@ -14,11 +14,11 @@ from scipy.spatial.transform import Rotation
 
 from ddfa.arrays import Float32, Float64, Floats, Int32
 from ddfa.data.synthetic.backdrops import random_colour
-from ddfa.data.synthetic.covers import Cover
 from ddfa.data.synthetic.lighting import random_light
 from ddfa.data.synthetic.noise import smooth_noise
-from ddfa.render.lighting import shading
-from ddfa.render.rasterize import interpolate, rasterize, vertex_normals
+from ddfa.data.synthetic.occluders import Cover
+from ddfa.raster.lighting import shading
+from ddfa.raster.rasterize import interpolate, rasterize, vertex_normals
 
 _FILE: Final = Path(__file__).parent / "assets" / "hand.npz"
 _FINE: Final = 2  # drawn this much larger and averaged down

@@ -1,9 +1,9 @@
-"""Light as rooms and skies give it, in the convention of `ddfa.render.lighting`."""
+"""Light as rooms and skies give it, in the convention of `ddfa.raster.lighting`."""
 
 import numpy as np
 
 from ddfa.arrays import Float64
-from ddfa.render.lighting import light_from, shading
+from ddfa.raster.lighting import light_from, shading
 
 
 def random_light(rng: np.random.Generator) -> tuple[Float64, Float64]:

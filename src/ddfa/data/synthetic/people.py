@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, Float64
-from ddfa.data.labels import Labels
+from ddfa.data.sets.labels import Labels
 from ddfa.head.model import HeadModel
 
 _SIDES: Final = ("Left", "Right")

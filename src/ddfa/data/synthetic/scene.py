@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, Float64, Int32
-from ddfa.data.synthetic.parts import Part
-from ddfa.render.atlas import Atlas
-from ddfa.render.lighting import shading
-from ddfa.render.rasterize import BACKGROUND, Raster, interpolate, rasterize, vertex_normals
+from ddfa.data.synthetic.strips import Part
+from ddfa.raster.lighting import shading
+from ddfa.raster.rasterize import BACKGROUND, Raster, interpolate, rasterize, vertex_normals
+from ddfa.texture.atlas import Atlas
 
 _FINE = 2  # pictures are drawn this much larger and averaged down
 _LEAST_LIGHT: Final = {"teeth": 0.42, "tongue": 0.4, "mouth_inner": 0.22, "eye_left": 0.45, "eye_right": 0.45}

@@ -7,8 +7,8 @@ import numpy as np
 
 from ddfa.arrays import Float32
 from ddfa.data.synthetic.noise import smooth_noise
-from ddfa.render.atlas import Atlas
-from ddfa.render.blending import blend, smoothstep
+from ddfa.raster.blending import blend, smoothstep
+from ddfa.texture.atlas import Atlas
 
 # Tones from light to dark: the middle of the range that human skin covers, RGB in [0, 1].
 _TONES: Final = np.array(

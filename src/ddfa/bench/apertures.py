@@ -1,0 +1,266 @@
+"""Do eyes and mouth follow the photo?  Measured on photos that training keeps aside, against the face mesh or labels.
+
+A judge is the reference or a model.  What it says about n photos is a mapping from the names below to (n,) arrays, NaN
+where it is silent: expressions in [0, 1], and gaps between lids or lips in % of the face's size.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ddfa.arrays import Float64, Floats
+from ddfa.bench.chart import Chart
+from ddfa.bench.expression import OPENINGS, PRESENT, correlation, ranks
+from ddfa.bench.metrics import box_size
+from ddfa.bench.predict import Predictions, Watch
+from ddfa.bench.report import Report, Sheet, number
+from ddfa.bench.sets import AnnotatedSet
+from ddfa.data.pseudo_labels.mesh_points import SEEN
+from ddfa.data.pseudo_labels.mesh_teacher import MeshTeacher
+from ddfa.data.sets.dataset import LabelledPhotos
+from ddfa.errors import DataError
+from ddfa.head.model import HeadModel
+
+Opinion: TypeAlias = Mapping[str, Float64]
+"""What a judge says: measure -> (n,) float64."""
+
+BLINK, LID_GAP, JAW, MOUTH_GAP = "eyeBlink", "lid gap", "jawOpen", "mouth gap"
+MEASURES = (BLINK, LID_GAP, JAW, MOUTH_GAP)
+_SIDES = ("left", "right")
+_GAPS = {f"{LID_GAP}, left": "eyeBlinkLeft", f"{LID_GAP}, right": "eyeBlinkRight", MOUTH_GAP: "jawOpen"}
+_EXPRESSIONS = {f"{BLINK}, left": "eyeBlinkLeft", f"{BLINK}, right": "eyeBlinkRight", JAW: "jawOpen"}
+_EDGES = np.arange(9.0)  # of the bins of the lids' gap; the last bin is open
+_CLOSED = 0.5
+_RESAMPLED, _SEED = 1000, 0
+
+
+def kept_aside_photos(folder: Path, share: float) -> LabelledPhotos:
+    """The photos of a data set that `ddfa train` keeps aside.
+
+    Args:
+        folder: what `ddfa data label` wrote for the open head.
+        share: as in training; 1 means all photos.
+
+    Raises:
+        DataError: the data set cannot be used, or keeps no photo aside.
+    """
+    aside = LabelledPhotos.open(folder, HeadModel.load()).split(share)[1]
+    if not len(aside.labels):
+        raise DataError(f"{folder} keeps none of its photos aside from training: label more photos")
+    return aside
+
+
+def annotated(data: LabelledPhotos) -> AnnotatedSet:
+    """Labelled photos as a set to run models on; their labels place the RoIs."""
+    euler = np.column_stack([data.yaw_deg, *np.full((2, len(data.labels)), np.nan)])
+    return AnnotatedSet(data.photos.path.stem, data.photos, data.labels.names, data.landmarks, euler.astype(np.float32))
+
+
+def opinion(expression: Floats, names: Sequence[str], points: Floats, size: Floats) -> Opinion:
+    """What expressions and landmarks say about eyes and mouth.
+
+    Args:
+        expression: (n, E).
+        names: E names; a head without ARKit expressions has nothing to say about these.
+        points: (n, 68, 2 or more) px; only those of lids and inner lips are looked at.
+        size: (n,) of the faces, px.
+    """
+    known = {
+        measure: np.clip(np.asarray(expression[:, list(names).index(name)], np.float64), 0, 1)
+        for measure, name in _EXPRESSIONS.items()
+        if name in names
+    }
+    for measure, name in _GAPS.items():
+        _, upper, lower = (list(part) for part in OPENINGS[name])
+        across = np.asarray(points[:, upper, :2], np.float64) - points[:, lower, :2]
+        known[measure] = 100 * np.linalg.norm(across, axis=-1).mean(axis=1) / size
+    for measure in (BLINK, LID_GAP):
+        sides = [known[f"{measure}, {side}"] for side in _SIDES if f"{measure}, {side}" in known]
+        if sides:
+            known[measure] = np.mean(sides, axis=0)
+    return known
+
+
+def opinion_of_labels(data: LabelledPhotos) -> Opinion:
+    """What the labels say."""
+    names = HeadModel.load().expression_names
+    return opinion(data.labels.expression, names, data.landmarks, box_size(data.landmarks))
+
+
+def opinion_of_mesh(task: Path, data: LabelledPhotos, watch: Watch = iter) -> Opinion:
+    """What the face mesh of a `face_landmarker.task` says; NaN where it sees no face. See `MeshTeacher`.
+
+    Raises:
+        DataError: the file cannot be used.
+    """
+    head = HeadModel.load()
+    assert head.expression_mirror is not None  # the open head has one
+    teacher = MeshTeacher(task, head.expression_mirror)
+    count = len(data.labels)
+    points = np.full((count, max(SEEN) + 1, 2), np.nan)
+    scores = np.full((count, len(head.expression_names)), np.nan)
+    for i in watch(range(count)):
+        view = teacher.observe([data.photos.read(data.labels.names[i])], data.landmarks[i : i + 1, :, :2])
+        if view.presence[0] >= PRESENT:
+            points[i, list(SEEN)], scores[i] = view.points[0], view.scores[0]
+    return opinion(scores, head.expression_names, points, box_size(data.landmarks))
+
+
+def opinion_of_model(found: Predictions, data: LabelledPhotos) -> Opinion:
+    """What a model says; NaN for the photos in which it found no face."""
+    size = box_size(data.landmarks)
+    said = opinion(found.expression, found.expression_names, found.landmarks68, size[found.index])
+    full = {measure: np.full(found.count, np.nan) for measure in said}
+    for measure, values in said.items():
+        full[measure][found.index] = values
+    return full
+
+
+def joined(parts: Iterable[Opinion]) -> Opinion:
+    """Opinions of one judge about several sets as one."""
+    parts = list(parts)
+    return {measure: np.concatenate([part[measure] for part in parts]) for measure in parts[0]}
+
+
+@dataclass(frozen=True)
+class Following:
+    """How well a model follows the reference in one measure.
+
+    Attributes:
+        measure: what was compared; of eyes the mean of both.
+        model: the bundle's name.
+        count: faces compared.
+        pearson: linear correlation.
+        pearson_range: 95 % of it, from resampling the faces with replacement.
+        spearman: correlation of ranks.
+        spearman_range: 95 % of it.
+        sides: linear correlation of the left and the right eye; NaN for the mouth.
+    """
+
+    measure: str
+    model: str
+    count: int
+    pearson: float
+    pearson_range: tuple[float, float]
+    spearman: float
+    spearman_range: tuple[float, float]
+    sides: tuple[float, float]
+
+
+def followings(model: str, said: Opinion, reference: Opinion) -> list[Following]:
+    """Compare a model with the reference, in each measure that both know."""
+    return [_following(model, measure, said, reference) for measure in MEASURES if measure in said]
+
+
+@dataclass(frozen=True)
+class Closing:
+    """Does `eyeBlink` fall while the reference's lids open?  Each eye counts for itself.
+
+    Attributes:
+        model: the bundle's name.
+        counts: eyes in each bin of the reference's lid gap: 0-1, 1-2, ... 7-8 and above 8 % of the face's size.
+        means: mean `eyeBlink` in each bin; NaN where there are no eyes.
+        largest_rise: from a bin to the next wider one; negative where it falls everywhere.
+    """
+
+    model: str
+    counts: tuple[int, ...]
+    means: tuple[float, ...]
+    largest_rise: float
+
+    @property
+    def monotone(self) -> bool:
+        """Whether it falls from every bin to the next."""
+        return self.largest_rise <= 0
+
+
+def closing(model: str, said: Opinion, reference: Opinion) -> Closing:
+    """Mean `eyeBlink` by the reference's lid gap."""
+    gaps = np.concatenate([reference[f"{LID_GAP}, {side}"] for side in _SIDES])
+    blink, gaps = _both_known(np.concatenate([said[f"{BLINK}, {side}"] for side in _SIDES]), gaps)
+    bins = np.digitize(gaps, _EDGES) - 1
+    chosen = [blink[bins == k] for k in range(len(_EDGES))]
+    means = np.array([part.mean() if len(part) else np.nan for part in chosen])
+    steps = np.diff(means[~np.isnan(means)])
+    return Closing(model, tuple(map(len, chosen)), tuple(means.tolist()), float(steps.max(initial=-np.inf)))
+
+
+def openings_report(
+    title: str, opinions: Sequence[tuple[str, Opinion]], reference: Opinion, settings: dict[str, Any]
+) -> Report:
+    """Report how models follow the reference.
+
+    Args:
+        title: says what was measured on what and how.
+        opinions: names of the models, and what they say.
+        reference: the reference's.
+        settings: how the benchmark was run.
+
+    Returns:
+        The report; the chart shows `eyeBlink` over the reference's lid gap.
+    """
+    results = [result for name, said in opinions for result in followings(name, said, reference)]
+    results.sort(key=lambda result: MEASURES.index(result.measure))
+    judges = [("the reference", reference), *opinions]
+    falls = [closing(name, said, reference) for name, said in judges if BLINK in said]
+    columns = ("measure", "model", "faces", "Pearson", "95 %", "Spearman", "95 %", "left eye", "right eye")
+    rows = [
+        (
+            r.measure, r.model, str(r.count),
+            number(r.pearson), _range(r.pearson_range), number(r.spearman), _range(r.spearman_range),
+            *map(number, r.sides),
+        )
+        for r in results
+    ]  # fmt: skip
+    closed = int((reference[BLINK] >= _CLOSED).sum())
+    bins = (*(f"{low:g}-{low + 1:g} %" for low in _EDGES[:-1]), f"> {_EDGES[-1]:g} %")
+    second = Sheet(
+        f"mean eyeBlink by the reference's lid gap, % of the face's size ({closed} faces with eyes closed)",
+        ("model", *bins, "monotone"),
+        [("eyes", *map(str, falls[0].counts), ""),
+         *((f.model, *map(number, f.means), "yes" if f.monotone else f"no: +{f.largest_rise:.3f}") for f in falls)],
+    )  # fmt: skip
+    middles = _EDGES + 0.5
+    lines = {f.model: _filled(middles, np.array(f.means)) for f in falls}
+    chart = Chart(title, "lid gap of the reference, % of the face's size", "mean eyeBlink", lines, _EDGES[-1] + 1, 1.0)
+    report = Report(Sheet(title, columns, rows), [asdict(r) for r in results], chart, settings)
+    by_gap = [asdict(f) | {"monotone": f.monotone} for f in falls]
+    return report.with_further(second, closed=closed, eyeBlink_by_lid_gap=by_gap)
+
+
+def _following(model: str, measure: str, said: Opinion, reference: Opinion) -> Following:
+    own, true = _both_known(said[measure], reference[measure])
+    draws = np.random.default_rng(_SEED).integers(0, max(len(own), 1), (_RESAMPLED, len(own)))
+    linear = [correlation(own[draw], true[draw]) for draw in draws]
+    ranked = [correlation(ranks(own[draw]), ranks(true[draw])) for draw in draws]
+    sides = [
+        correlation(*_both_known(said[side], reference[side])) if side in said else float("nan")
+        for side in (f"{measure}, {side}" for side in _SIDES)
+    ]
+    return Following(
+        measure, model, len(own),
+        correlation(own, true), _middle(linear), correlation(ranks(own), ranks(true)), _middle(ranked),
+        (sides[0], sides[1]),
+    )  # fmt: skip
+
+
+def _both_known(own: Float64, true: Float64) -> tuple[Float64, Float64]:
+    known = ~np.isnan(own + true)
+    return own[known], true[known]
+
+
+def _middle(values: Sequence[float]) -> tuple[float, float]:
+    """The range of 95 % of the values."""
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _range(ends: tuple[float, float]) -> str:
+    return f"{number(ends[0])} to {number(ends[1])}"
+
+
+def _filled(x: Float64, y: Float64) -> tuple[Float64, Float64]:
+    return x[~np.isnan(y)], y[~np.isnan(y)]

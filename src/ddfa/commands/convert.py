@@ -1,0 +1,30 @@
+"""`ddfa export`: a bundle's network in another form."""
+
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.markup import escape
+
+from ddfa.exit_codes import OK
+from ddfa.regress.bundle import MODEL_FILE
+from ddfa.train.convert.pipeline import ExportConfig
+from ddfa.train.convert.pipeline import export as export_bundle
+
+_Export = Annotated[ExportConfig, tyro.conf.arg(name="")]
+
+
+def export(config: _Export) -> int:
+    """Write a bundle's network with uint8 input, in float16 or in int8: a bundle again.
+
+    Args:
+        config: which bundle, which form.
+
+    Returns:
+        Exit code 0.
+    """
+    bundle, distance = export_bundle(config)
+    size = bundle.model_path.stat().st_size / 1e6
+    text = f"{bundle.architecture}: {bundle.folder}/{MODEL_FILE}, {size:.1f} MB; landmarks move by {distance:.4f} px"
+    Console().print(escape(text), soft_wrap=True)
+    return OK

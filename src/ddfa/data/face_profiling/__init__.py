@@ -1,0 +1,1 @@
+"""Face profiling: pose augmentation by out-of-plane rotation, with other eyelids and mouths."""

@@ -1,0 +1,287 @@
+"""`ddfa data profile`: labelled photos become pictures of the same faces turned out of plane."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import Float32, Float64, Floats, UInt8
+from ddfa.data.face_profiling.eyelids import Lids
+from ddfa.data.face_profiling.mouths import Mouths
+from ddfa.data.face_profiling.rotation import content, corner, drawn_triangles, fill_frame, profile, turn
+from ddfa.data.pseudo_labels.pipeline import TeacherMap, joined, open_teachers, teacher_maps
+from ddfa.data.pseudo_labels.refinement import VIEWS, SecondLook
+from ddfa.data.sets.dataset import LabelledPhotos
+from ddfa.data.sets.labels import Labels, image_euler
+from ddfa.data.sets.shards import Draw, PictureSet, Sample, make_pictures
+from ddfa.errors import DataError
+from ddfa.geometry.pose import matrix_from_euler
+from ddfa.geometry.roi import crop_matrix, roi_from_landmarks
+from ddfa.head.model import HeadModel
+
+# A photo does not show enough of the cheek and ear for a larger turn.
+_FURTHEST_DEG = 65.0
+# Photos of turned faces show these best: one more weight per so many degrees of yaw.
+_TURNED_DEG = 20.0
+# Photos with less room than this share of the face's width beside it are turned less often, by this factor.
+_TIGHT, _TIGHT_SHARE = 0.05, 0.2
+# Beyond this yaw in the photo the far side is seen too little for another expression to be drawn.
+_EXPRESSION_YAW_DEG = 40.0
+
+
+@dataclass(frozen=True)
+class ProfileConfig:
+    """How many pictures are made, and how far faces turn.
+
+    Attributes:
+        data: a labelled data set.
+        output: the data set folder to write; a run that was stopped goes on where it was.
+        count: pictures to make.
+        yaw_deg: least and largest |yaw| after the turn.
+        pitch_deg: standard deviation of the pitch after the turn.
+        nods: share of pictures turned mostly up or down, at little yaw.
+        frontal: share of pictures hardly turned at all, where only the lids change.
+        lids: share of the other pictures whose lids change as well.
+        mouths: share of all pictures whose mouths change.
+        other_backdrop: share of turned heads with a corner of another photo behind them instead of their own.
+        picture: side of the pictures in px.
+        margin: side of the picture over the side of the face's RoI.
+        worst: share of the labels with the worst quality to leave out.
+        teacher: bundles of networks; each label is drawn towards what these see in the turned picture itself.
+        trust: how far, from 0 (not at all) to 1 (to where the teachers see the face).
+        workers: processes; 0 means one per core.
+        seed: of the choices.
+    """
+
+    data: Path
+    output: Path
+    count: int = 16_000
+    yaw_deg: tuple[float, float] = (30.0, 92.0)
+    pitch_deg: float = 14.0
+    nods: float = 0.2
+    frontal: float = 0.1
+    lids: float = 0.3
+    mouths: float = 0.12
+    other_backdrop: float = 0.6
+    picture: int = 160
+    margin: float = 1.35
+    worst: float = 0.04
+    teacher: tuple[Path, ...] = ()
+    trust: float = 0.6
+    workers: int = 0
+    seed: int = 0
+
+
+def make_profiles(config: ProfileConfig) -> Labels:
+    """Turn faces of a labelled data set; writes a new data set.
+
+    Args:
+        config: what and how.
+
+    Returns:
+        The labels of the new pictures.
+
+    Raises:
+        DataError: the data set cannot be used, or `trust` is no share.
+        ModelError: a teacher cannot be used.
+        OutputError: the folder cannot be written.
+    """
+    if not 0 <= config.trust <= 1:
+        raise DataError(f"--trust {config.trust:g} is no share: choose a number from 0 to 1")
+    apart = {"output", "count", "seed", "workers", "teacher", "trust"}
+    settings = {name: value for name, value in asdict(config).items() if name not in apart}
+    if config.teacher:
+        settings |= {"teacher": " ".join(map(str, config.teacher)), "trust": config.trust}
+    head = HeadModel.load()
+    LabelledPhotos.open(config.data, head)  # a bad data set is an error before any work
+    maps = teacher_maps(config.teacher, head)
+    made = PictureSet("ddfa data profile", config.output, config.count, config.seed, head.name, settings)
+    return make_pictures(made, partial(_open_draw, config, maps), config.workers)
+
+
+class Profiler:
+    """Draws turned faces from one data set.
+
+    Args:
+        data: the labelled photos.
+        head: the head model of the labels.
+        config: how far faces turn.
+    """
+
+    def __init__(self, data: LabelledPhotos, head: HeadModel, config: ProfileConfig) -> None:
+        self._data, self._head, self._config = data, head, config
+        self._triangles = drawn_triangles(head)
+        self._lids, self._mouths = Lids(head), Mouths(head)
+        self._of_eyes = np.array([name.startswith("eye") for name in head.expression_names])
+        weights = 1 + np.abs(data.yaw_deg) / _TURNED_DEG
+        self._odds = np.cumsum(weights / weights.sum())[:-1]
+
+    def draw(self, rng: np.random.Generator, count: int) -> Iterator[Sample]:
+        """So many pictures (S, S, 3), one after the other, with their labels."""
+        for _ in range(count):
+            yield self._sample(rng)
+
+    def picture(
+        self,
+        index: int,
+        aim: tuple[float, float],
+        expression: Floats | None = None,
+        backdrop: UInt8 | None = None,
+        mix: float = 0.5,
+    ) -> Sample:
+        """One face turned to a pose, with its label.
+
+        Args:
+            index: of the photo.
+            aim: yaw and pitch in degrees after the turn.
+            expression: (E,) with other lids or another mouth than the photo's; None leaves them.
+            backdrop: (S, S, 3) uint8, what stands behind the head; None for the photo without its head.
+            mix: see `Lids.draw`.
+        """
+        labels = self._data.labels
+        identity, own = labels.identity[index], labels.expression[index]
+        photo, pose = self._window(index)
+        shape = self._shape(identity, own)
+        if expression is not None:
+            photo, shape = self._changed(photo, pose, identity, own, shape, expression, mix)
+        seen = own if expression is None else expression
+        transform = self._turned(pose, aim, identity, seen)
+        picture = profile(photo, _placed(shape, pose), self._triangles, transform, backdrop)
+        source = (labels.sources or labels.names)[index]
+        return Sample(picture, _after(transform, pose), identity, seen, float(labels.quality[index]), source)
+
+    def _changed(
+        self,
+        photo: UInt8,
+        pose: Float64,
+        identity: Floats,
+        own: Floats,
+        before: Float32,
+        expression: Floats,
+        mix: float,
+    ) -> tuple[UInt8, Float32]:
+        """The photo with another expression than its own, lids first, and the shape it then shows."""
+        lids = np.where(self._of_eyes, expression, own)
+        after = self._shape(identity, lids)
+        photo = self._lids.draw(photo, pose, before, after, mix)
+        if np.array_equal(lids, expression):
+            return photo, after
+        between, after = after, self._shape(identity, expression)
+        closed = self._mouths.is_closed(identity, own)
+        return self._mouths.draw(photo, pose, between, after, closed), after
+
+    def _sample(self, rng: np.random.Generator) -> Sample:
+        config, labels = self._config, self._data.labels
+        frontal = rng.random() < config.frontal
+        index = int(rng.integers(len(labels))) if frontal else self._turnable(rng)
+        backdrop = None if frontal else self._backdrop(index, rng)
+        pose = labels.pose[index]
+        aim = self._near_aim(pose, rng) if frontal else self._aim(pose, rng)
+        expression = None
+        if abs(self._data.yaw_deg[index]) < _EXPRESSION_YAW_DEG:
+            expression = self._another(labels.identity[index], labels.expression[index], frontal, rng)
+        return self.picture(index, aim, expression, backdrop, rng.uniform(0.2, 0.8))
+
+    def _turnable(self, rng: np.random.Generator) -> int:
+        """A photo to turn: rather of a turned face, and seldom one that ends at the cheeks: it has no ear, no jaw."""
+        while True:
+            index = int(np.searchsorted(self._odds, rng.random()))
+            if rng.random() < _TIGHT_SHARE or not self._is_tight(index):
+                return index
+
+    def _is_tight(self, index: int) -> bool:
+        _, columns = content(self._data.photos.read(self._data.labels.names[index]))
+        x = self._data.landmarks[index, :, 0]
+        room = _TIGHT * float(np.ptp(x))
+        return bool(x.min() - room < columns.start or x.max() + room > columns.stop)
+
+    def _another(self, identity: Floats, expression: Floats, frontal: bool, rng: np.random.Generator) -> Floats | None:
+        """Another expression (E,) for a face, or None."""
+        lids, mouth = frontal or rng.random() < self._config.lids, rng.random() < self._config.mouths
+        if lids:
+            expression = self._lids.choose(identity, expression, rng)
+        if mouth:
+            expression = self._mouths.choose(identity, expression, rng)
+        return expression if lids or mouth else None
+
+    def _backdrop(self, index: int, rng: np.random.Generator) -> UInt8:
+        """What stands behind the turned head of photo `index`: a corner of it or of another photo."""
+        other = int(rng.integers(len(self._data.labels)))
+        photo, _ = self._window(other if rng.random() < self._config.other_backdrop else index)
+        return corner(photo, rng)
+
+    def _window(self, index: int) -> tuple[UInt8, Float64]:
+        """The face and its surroundings at the picture's size, and the head's pose (3, 4) there."""
+        size, margin = self._config.picture, self._config.margin
+        x0, y0, x1, y1 = roi_from_landmarks(self._data.landmarks[index : index + 1])[0].astype(np.float64)
+        grow = (margin - 1) / 2 * (x1 - x0)
+        affine = crop_matrix(np.array([[x0 - grow, y0 - grow, x1 + grow, y1 + grow]]), size)[0]
+        photo = fill_frame(self._data.photos.read(self._data.labels.names[index]))
+        # A photo cropped to its own border must not get a dark seam from rounding.
+        window = cv2.warpAffine(photo, affine, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        pose = np.asarray(self._data.labels.pose[index], np.float64)
+        zoom = affine[0, 0]
+        moved = zoom * pose
+        moved[:2, 3] += affine[:, 2]
+        return np.asarray(window, np.uint8), moved
+
+    def _shape(self, identity: Floats, expression: Floats) -> Float32:
+        """The vertices (V, 3) in head space."""
+        shape: Float32 = self._head.decode(identity[None], expression[None])[0]
+        return shape
+
+    def _near_aim(self, pose: Floats, rng: np.random.Generator) -> tuple[float, float]:
+        """Yaw and pitch in degrees near those of the photo."""
+        yaw, pitch, _ = image_euler(pose[None])[0]
+        return yaw + rng.uniform(-10, 10), pitch + rng.uniform(-10, 10)
+
+    def _aim(self, pose: Floats, rng: np.random.Generator) -> tuple[float, float]:
+        """Yaw and pitch in degrees to turn to: further the way the face looks already."""
+        config = self._config
+        yaw, pitch, _ = image_euler(pose[None])[0]
+        if rng.random() < config.nods:
+            return yaw + rng.uniform(-25, 25), rng.choice([-1.0, 1.0]) * rng.uniform(15, 45)
+        side = np.sign(yaw) if abs(yaw) > 8 else rng.choice([-1.0, 1.0])
+        least, most = config.yaw_deg
+        most = min(most, abs(yaw) + _FURTHEST_DEG)
+        goal = side * rng.uniform(min(max(least, abs(yaw)), most), most)
+        return goal, float(np.clip(0.7 * pitch + rng.normal() * config.pitch_deg, -45, 45))
+
+    def _turned(self, pose: Float64, aim: tuple[float, float], identity: Floats, expression: Floats) -> Float64:
+        """The map (3, 4) of image space that turns the head and puts its RoI back in the middle."""
+        size = self._config.picture
+        yaw, pitch, _ = image_euler(pose[None])[0]
+        before, after = matrix_from_euler(np.array([[yaw, pitch, 0.0], [aim[0], aim[1], 0.0]]))
+        rotated = turn(after @ before.T, pose[:, 3])
+        points = self._head.decode_landmarks(identity[None], expression[None])
+        roi = roi_from_landmarks(_placed(points, _after(rotated, pose)))[0].astype(np.float64)
+        zoom = size / self._config.margin / (roi[2] - roi[0])
+        middle = (roi[:2] + roi[2:]) / 2
+        result: Float64 = zoom * rotated
+        result[:2, 3] += (size - 1) / 2 - zoom * middle
+        return result
+
+
+def _after(transform: Float64, pose: Float64) -> Float64:
+    """The pose (3, 4) after an affine map (3, 4) of image space."""
+    moved = np.asarray(transform[:, :3] @ pose, np.float64)
+    moved[:, 3] += transform[:, 3]
+    return moved
+
+
+def _placed(points: Float32, pose: Float64) -> Float32:
+    """Points (..., 3) of head space in image space."""
+    return np.asarray(points @ pose[:, :3].T + pose[:, 3], np.float32)
+
+
+def _open_draw(config: ProfileConfig, maps: dict[str, TeacherMap]) -> Draw:
+    head = HeadModel.load()
+    profiler = Profiler(LabelledPhotos.open(config.data, head, config.worst), head, config)
+    if not maps:
+        return profiler.draw
+    teachers = list(open_teachers(config.teacher, maps, VIEWS).values())
+    look = SecondLook(head, joined(list(maps.values())), teachers, config.trust)
+    return lambda rng, count: look.correct(list(profiler.draw(rng, count)))

@@ -1,0 +1,1 @@
+"""Pseudo-labels: teachers' predictions on photos, and the head model fitted to them."""

@@ -1,0 +1,107 @@
+"""The outline of a turned face: where its surface turns away from the viewer, from the chin to the far temple."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddfa.arrays import Bools, Float32, Float64, Floats, Int32
+from ddfa.head.linear import LinearPoints
+from ddfa.head.model import HeadModel
+from ddfa.raster.rasterize import vertex_normals
+
+# The surroundings of a face that do not belong to its outline.
+_BESIDE = ("ears", "hair", "neck")
+# Parts whose outline is no jaw, though at large angles they stand out beyond the cheek.
+_INNER = ("nose", "lips", "eyelid_left", "eyelid_right", "eye_socket")
+_HIGHEST_MM = 45.0  # temples end here, above the eyes
+_CENTRE = np.array([0.0, -15.0, 35.0])  # a point inside the head about which its outline is a star
+_SECTORS = 180
+_OUTERMOST = 0.97  # of the way to the furthest vertex in a sector
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """m points of a head's outline, each on an edge of the mesh.
+
+    Attributes:
+        ends: (m, 2) int32 vertices of the part's mesh.
+        weights: (m, 2) float64, their shares in the point.
+        places: (m, 2) float64 image px.
+        normals: (m, 2) float64, directions away from the face in the image, of length 1.
+    """
+
+    ends: Int32
+    weights: Float64
+    places: Float64
+    normals: Float64
+
+    def nearest(self, points: Floats) -> "Outline":
+        """The outline points nearest to (j, 2) points in the image, j of them."""
+        which = np.linalg.norm(self.places - points[:, None], axis=-1).argmin(axis=1)
+        return Outline(self.ends[which], self.weights[which], self.places[which], self.normals[which])
+
+
+class FaceOutline:
+    """Finds the outline of fitted heads.
+
+    Args:
+        head: the open head; its regions are used.
+
+    Attributes:
+        points: the vertices of the face as a linear function of the coefficients.
+    """
+
+    points: LinearPoints
+
+    def __init__(self, head: HeadModel) -> None:
+        beside = np.any([head.regions[name] for name in _BESIDE], axis=0)
+        kept = head.regions["skin"] & ~beside & (head.mean[:, 2] > -10)
+        chosen = np.flatnonzero(kept)
+        number = np.cumsum(kept) - 1
+        self._triangles = np.asarray(number[head.triangles[kept[head.triangles].all(axis=1)]], np.int32)
+        self.points = head.subset(np.asarray(chosen, np.int32))
+        inner = np.any([head.regions[name] for name in _INNER], axis=0)[chosen]
+        self._side = np.where(inner | (head.mean[chosen, 1] > _HIGHEST_MM), 0.0, head.mean[chosen, 0])
+        pairs = np.sort(self._triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+        self._edges = np.unique(pairs, axis=0)
+
+    def find(self, shape: Float32, pose: Floats) -> Outline:
+        """The outline of one face on the side that is turned away.
+
+        Args:
+            shape: (K, 3) float32, `points` in head space.
+            pose: (3, 4), head space to image space.
+        """
+        normals = vertex_normals(shape, self._triangles) @ pose[:, :3].T
+        seen = shape @ pose[:2, :3].T + pose[:2, 3]
+        away = normals[:, 2] < 0
+        edges = self._edges[away[self._edges[:, 0]] != away[self._edges[:, 1]]]
+        depth = normals[edges, 2]
+        first = depth[:, 1] / (depth[:, 1] - depth[:, 0])
+        weights = np.column_stack([first, 1 - first]).astype(np.float64)
+        places, outward = (np.einsum("me,mec->mc", weights, values[edges]) for values in (seen, normals[:, :2]))
+        outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+        far = -np.sign(pose[2, 0])  # the side of the head, by x, that the viewer sees less of
+        kept = (far * self._side[edges] > 0).all(axis=1) & _outermost(places, seen, pose)
+        return Outline(edges[kept].astype(np.int32), weights[kept], places[kept], outward[kept])
+
+
+def _outermost(places: Floats, seen: Floats, pose: Floats) -> Bools:
+    """Which places (m, 2) nothing of the face (K, 2) stands out beyond, as seen from the middle of the head."""
+    middle = pose[:2, :3] @ _CENTRE + pose[:2, 3]
+    (sector, radius), (all_sectors, all_radii) = (_polar(points - middle) for points in (places, seen))
+    furthest = np.zeros(_SECTORS)
+    np.maximum.at(furthest, all_sectors, all_radii)
+    return np.asarray(radius > _OUTERMOST * furthest[sector])
+
+
+def _polar(points: Floats) -> tuple[NDArray[np.intp], Floats]:
+    x, y = points.T
+    sector = ((np.arctan2(y, x) / (2 * np.pi) + 0.5) * _SECTORS).astype(int)
+    return np.minimum(sector, _SECTORS - 1), np.hypot(x, y)
+
+
+def far_jaw(pose: Floats) -> slice:
+    """Which of the 17 jaw landmarks lie on the side that a pose (3, 4) turns away, without the chin."""
+    return slice(0, 8) if pose[2, 0] > 0 else slice(9, 17)

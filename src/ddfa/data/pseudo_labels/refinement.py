@@ -1,0 +1,88 @@
+"""Turned pictures seen again: their labels are drawn towards what teachers see in the pictures themselves.
+
+A label that is turned with its face keeps the depth that the fit to the photo guessed, and in the turned picture that
+depth shows: the jaw, above all, lies elsewhere than where networks see it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ddfa.arrays import Float32, Float64, Floats
+from ddfa.data.pseudo_labels.fit import Hints, fit
+from ddfa.data.pseudo_labels.pipeline import TeacherMap, observe
+from ddfa.data.pseudo_labels.teacher import Teacher, View
+from ddfa.data.sets.photos import decode
+from ddfa.data.sets.shards import Sample, encode
+from ddfa.geometry.roi import roi_from_landmarks
+from ddfa.head.model import HeadModel
+
+# Fewer than for photos: each picture is one of many of its face, and its label counts as well.
+VIEWS = (View(0.0, False), View(0.0, True))
+# A picture's expression is known better than teachers see it, lids that were closed above all.
+_EXPRESSION_STD = 0.03
+_BATCH = 32  # pictures seen at once
+
+
+@dataclass(frozen=True, eq=False)
+class SecondLook:
+    """Teachers that look at made pictures.
+
+    Attributes:
+        head: the head model of the labels.
+        mapping: of all teachers' points, `joined`.
+        teachers: by their heads, in the order of the maps that were joined.
+        trust: share of the teachers in the points that a label is fitted to again.
+    """
+
+    head: HeadModel
+    mapping: TeacherMap
+    teachers: Sequence[Sequence[Teacher]]
+    trust: float
+
+    def correct(self, samples: Sequence[Sample]) -> list[Sample]:
+        """The same pictures with labels between those given and what the teachers see.
+
+        Points on the lids and the inner edges of the lips do not count, and the expression hardly moves. How far the
+        teachers are from the given label adds to its `quality`.
+        """
+        pose, identity, expression = (
+            np.stack([getattr(sample, name) for sample in samples]) for name in ("pose", "identity", "expression")
+        )
+        landmarks = _placed(self.head.decode_landmarks(identity, expression), pose)
+        seen = _level(self._observe(samples, roi_from_landmarks(landmarks)))
+        given = _level(_placed(self.mapping.own.decode(identity, expression), pose).reshape(seen.shape))
+        targets = (given + self.trust * (seen - given)).reshape(len(samples), -1, 3)
+        weights = np.where(self.mapping.lids_and_lips, 0, self.mapping.weights)
+        hints = Hints.prior(self.mapping.own, expression, np.full(expression.shape[1], _EXPRESSION_STD))
+        found = fit(self.mapping.own, targets, weights, self.head.identity_std, hints=hints)
+        size = np.sqrt(np.prod(np.ptp(landmarks[..., :2], axis=1), axis=-1))
+        apart = np.linalg.norm((seen - given)[..., :2], axis=-1).mean(axis=(1, 2)) / size
+        return [
+            sample._replace(
+                pose=found.pose[k],
+                identity=found.identity[k],
+                expression=found.expression[k],
+                quality=float(np.hypot(sample.quality, apart[k])),
+            )
+            for k, sample in enumerate(samples)
+        ]
+
+    def _observe(self, samples: Sequence[Sample], rois: Floats) -> Float32:
+        """What the teachers see (n, 2, K, 3) in pictures as the data set will hold them."""
+        pictures = [decode(encode(sample.picture).tobytes(), sample.source) for sample in samples]
+        batches = [slice(start, start + _BATCH) for start in range(0, len(pictures), _BATCH)]
+        return np.concatenate([observe(self.teachers, pictures[batch], rois[batch])[0] for batch in batches])
+
+
+def _placed(points: Float32, pose: Floats) -> Float32:
+    """Points (n, K, 3) of head space in image space."""
+    return np.asarray(np.einsum("nij,nkj->nki", pose[..., :3], points) + pose[:, None, :, 3], np.float32)
+
+
+def _level(points: Float32) -> Float64:
+    """Points (n, 2, K, 3) with their mean depth taken out of each half: neither label nor teacher knows it."""
+    result: Float64 = points.astype(np.float64)
+    result[..., 2] -= result[..., 2].mean(axis=2, keepdims=True)
+    return result

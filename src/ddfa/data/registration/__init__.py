@@ -1,0 +1,1 @@
+"""Registration: correspondences between surfaces, landmarks placed on a head."""

@@ -1,0 +1,236 @@
+"""What a training run reads: labelled photos, drawn, cropped and degraded at random."""
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ddfa.arrays import Float32, Float64, Floats, UInt8
+from ddfa.data.augmentation import Augmentation, degrade, random_crop_affine, warp
+from ddfa.data.sets.labels import Labels, image_euler, label_in_crop
+from ddfa.data.sets.photos import Photos
+from ddfa.errors import DataError
+from ddfa.head.model import HeadModel
+
+LABEL_FILE = "labels.npz"
+PHOTO_FILE = "photos.tar"
+PHOTO_LINK = "photos.txt"
+# Coefficients that only about one photo in twenty reaches, of expressions that matter and are rare among photos.
+_STRONG = {"eyeBlink": 0.5, "eyeWide": 0.12, "jawOpen": 0.3, "mouthPucker": 0.12, "mouthFunnel": 0.15}
+
+
+@dataclass(eq=False)
+class LabelledPhotos:
+    """One data set: photos and the heads fitted to them.
+
+    Attributes:
+        photos: the pictures.
+        labels: a label for each picture used.
+        landmarks: (n, 68, 3) float32 image px, which place the RoI.
+        yaw_deg: (n,) float64.
+    """
+
+    photos: Photos
+    labels: Labels
+    landmarks: Float32
+    yaw_deg: Float64
+
+    @staticmethod
+    def open(folder: Path, head: HeadModel, worst: float = 0.0) -> "LabelledPhotos":
+        """Open what `ddfa data label` or `ddfa data profile` wrote.
+
+        Args:
+            folder: holds `labels.npz` and either `photos.tar` or `photos.txt`, one line: where the photos are.
+            head: the head model the labels speak of.
+            worst: share of the labels with the worst quality to leave out.
+
+        Raises:
+            DataError: a file is missing or damaged, or the labels belong to another head model.
+        """
+        labels = Labels.load(folder / LABEL_FILE)
+        if labels.head != head.name:
+            raise DataError(f"{folder} is labelled with head '{labels.head}', not '{head.name}': label it again")
+        if worst > 0:
+            labels = labels.select(labels.quality <= np.quantile(labels.quality, 1 - worst))
+        yaw = image_euler(labels.pose)[:, 0]
+        return LabelledPhotos(Photos(photo_path(folder)), labels, labels.landmarks(head), yaw)
+
+    def select(self, index: NDArray[Any]) -> "LabelledPhotos":
+        """The labels at `index` (integers or booleans) with their photos."""
+        return LabelledPhotos(self.photos, self.labels.select(index), self.landmarks[index], self.yaw_deg[index])
+
+    def split(self, share: float) -> tuple["LabelledPhotos", "LabelledPhotos"]:
+        """What to train on, and about `share` of the photos kept aside: always the same ones, turned faces included."""
+        aside = kept_aside(self.labels.sources or self.labels.names, share)
+        return self.select(~aside), self.select(aside)
+
+
+def kept_aside(names: Sequence[str], share: float) -> NDArray[np.bool_]:
+    """Which photos (n,) are kept for validation, by a hash of their names: no other photo changes a photo's side."""
+    digests = [hashlib.blake2b(name.encode(), digest_size=4).digest() for name in names]
+    return np.array([int.from_bytes(digest) < share * 2**32 for digest in digests], np.bool_)
+
+
+def expressiveness(expression: Floats, names: Sequence[str]) -> Float64:
+    """How far faces are from the relaxed, open-eyed look of most photos.
+
+    Args:
+        expression: (n, E) coefficients.
+        names: of the E expressions; others than ARKit's do not count.
+
+    Returns:
+        (n,) in 0..1, 1 where eyes are shut or wide, one eye is shut, or the mouth is wide open or pursed.
+    """
+    result = np.zeros(len(expression))
+    for values, name in zip(np.asarray(expression, np.float64).T, names, strict=True):
+        strong = _STRONG.get(name.removesuffix("Left").removesuffix("Right"))
+        if strong is not None:
+            result = np.maximum(result, np.clip(values / strong, 0, 1) ** 3)  # moderate ones are common
+    return result
+
+
+def photo_path(folder: Path) -> Path:
+    """Where the photos of a data set lie: its own tar, or the place its `photos.txt` names.
+
+    Raises:
+        DataError: neither is there.
+    """
+    if (folder / PHOTO_FILE).is_file():
+        return folder / PHOTO_FILE
+    try:
+        place = Path((folder / PHOTO_LINK).read_text(encoding="utf-8").strip())
+    except OSError as error:
+        raise DataError(f"{folder} is no data set: it has neither {PHOTO_FILE} nor {PHOTO_LINK}") from error
+    return place if place.is_absolute() else folder / place
+
+
+@dataclass(eq=False)
+class CropStream:
+    """A source of random training crops with their labels.
+
+    Attributes:
+        sets: the data sets.
+        shares: (len(sets),) how much of the stream each set supplies.
+        head: the head model of the labels.
+        size: side S in px of the crop frame that labels speak of.
+        resolution: side in px of the crops themselves; smaller ones train faster. None means `size`.
+        options: strength of the augmentation.
+        turned: extra weight of a photo per 45° of yaw: turned faces are rare among photos.
+        expressive: extra weight of a photo with shut eyes or another strong expression: these are rare as well.
+        turned_share: share of the crops that come from photos turned by more than `turned_from`, of whichever set, each
+            equally often; made pictures do not count.
+        turned_from: degrees of yaw.
+        memory: pictures already decoded, by set and index.
+    """
+
+    sets: list[LabelledPhotos]
+    shares: tuple[float, ...]
+    head: HeadModel
+    size: int = 120
+    resolution: int | None = None
+    options: Augmentation = field(default_factory=Augmentation)
+    turned: float = 2.0
+    expressive: float = 0.0
+    turned_share: float = 0.0
+    turned_from: float = 25.0
+    memory: dict[tuple[int, int], UInt8] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.sets) != len(self.shares):
+            raise DataError(f"{len(self.sets)} data sets need as many shares, not {len(self.shares)}")
+        for data in self.sets:
+            if not len(data.labels):
+                raise DataError(
+                    f"no photo of {data.photos.path} is left to train on, all are kept aside for validation: label "
+                    "more photos, or lower --held-out"
+                )
+        self._odds = np.cumsum(self.shares) / np.sum(self.shares)
+        weights = [self._weights(data) for data in self.sets]
+        self._draw = [np.cumsum(w) / np.sum(w) for w in weights]
+        self._far = [
+            (number, int(index))
+            for number, data in enumerate(self.sets)
+            if not data.labels.sources  # photos, not pictures made from them
+            for index in np.flatnonzero(np.abs(data.yaw_deg) > self.turned_from)
+        ]
+        if self.turned_share > 0 and not self._far:
+            raise DataError(
+                f"no photo shows a face turned by more than {self.turned_from:g} degrees: lower --turned-from"
+            )
+
+    def _weights(self, data: LabelledPhotos) -> Float64:
+        """How often each photo (n,) is drawn, relative to a frontal, relaxed face."""
+        strong = expressiveness(data.labels.expression, self.head.expression_names)
+        weights: Float64 = 1 + self.turned * np.abs(data.yaw_deg) / 45 + self.expressive * strong
+        return weights
+
+    def preload(self) -> None:
+        """Decode every picture into memory, to be shared by forked workers."""
+        places = [(number, index) for number, data in enumerate(self.sets) for index in range(len(data.labels))]
+        with ThreadPoolExecutor() as pool:
+            self.memory.update(zip(places, pool.map(self._read, places), strict=True))
+
+    def _read(self, place: tuple[int, int]) -> UInt8:
+        data = self.sets[place[0]]
+        return data.photos.read(data.labels.names[place[1]])
+
+    def label(self, number: int, index: int, affine: Floats, mirrored: bool) -> Float32:
+        """The (P,) parameters that crop `affine` of a photo should give."""
+        labels = self.sets[number].labels
+        parts = (labels.pose[index], labels.identity[index], labels.expression[index])
+        return label_in_crop(*parts, affine, mirrored, self.size, self.head)
+
+    def draw(self, rng: np.random.Generator) -> tuple[int, int, Float64, bool]:
+        """A random photo and a random crop of it: set, index, (2, 3) affine, mirrored."""
+        number, index = self._photo(rng)
+        landmarks = self.sets[number].landmarks[index]
+        affine, mirrored = random_crop_affine(landmarks, self.size, self.options, rng)
+        return number, index, affine, mirrored
+
+    def _photo(self, rng: np.random.Generator) -> tuple[int, int]:
+        """A random photo: set and index."""
+        # Without a share of its own nothing is drawn here, and a run of an older version is repeated bit for bit.
+        if self.turned_share > 0 and rng.random() < self.turned_share:
+            return self._far[rng.integers(len(self._far))]
+        number = min(int(np.searchsorted(self._odds, rng.random())), len(self.sets) - 1)
+        odds = self._draw[number]
+        return number, min(int(np.searchsorted(odds, rng.random())), len(odds) - 1)
+
+    def sample_labels(self, count: int, seed: int) -> Float32:
+        """Parameters (count, P) as training will meet them, to measure their whitening; no picture is read."""
+        rng = np.random.default_rng(seed)
+        return np.stack([self.label(*self.draw(rng)) for _ in range(count)])
+
+    def batch(self, count: int, seed: Sequence[int]) -> tuple[UInt8, Float32]:
+        """Crops (count, R, R, 3) uint8 RGB and their parameters (count, P) float32.
+
+        Args:
+            count: of the crops.
+            seed: the same seed gives the same batch.
+        """
+        cv2.setNumThreads(0)  # each worker is one of several processes
+        rng = np.random.default_rng(seed)
+        samples = [self._sample(rng) for _ in range(count)]
+        return np.stack([crop for crop, _ in samples]), np.stack([label for _, label in samples])
+
+    def _sample(self, rng: np.random.Generator) -> tuple[UInt8, Float32]:
+        number, index, affine, mirrored = self.draw(rng)
+        photo = self.memory.get((number, index))
+        if photo is None:
+            photo = self._read((number, index))
+        side = self.resolution or self.size
+        crop = warp(photo, rescaled(affine, side / self.size), side, rng)
+        return degrade(crop, self.options, rng), self.label(number, index, affine, mirrored)
+
+
+def rescaled(affine: Floats, factor: float) -> Float64:
+    """The map (2, 3) to crops of another resolution: x' + 0.5 = factor (x + 0.5), as pixel centres are integers."""
+    result = factor * np.asarray(affine, np.float64)
+    result[:, 2] += (factor - 1) / 2
+    return result

@@ -1,0 +1,56 @@
+"""The manifest of a data set: what it holds and how to make it again."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ddfa import __version__
+from ddfa.data.sets.dataset import LABEL_FILE
+from ddfa.data.sets.labels import FORMAT, Labels
+from ddfa.errors import DataError
+from ddfa.files import write_atomically
+
+MANIFEST_FILE = "manifest.json"
+
+
+def write_manifest(
+    folder: Path,
+    made_by: str,
+    labels: Labels,
+    settings: Mapping[str, Any],
+    seed: int | None = None,
+    counts: Mapping[str, int] | None = None,
+) -> None:
+    """Say in a finished data set folder what it is; the last file to be written.
+
+    Args:
+        folder: the data set, whose labels are written.
+        made_by: the command.
+        labels: what it wrote.
+        settings: all that the labels and pictures depend on.
+        seed: of all that is random, if anything is.
+        counts: what else is worth counting, such as the photos rejected.
+
+    Raises:
+        DataError: the labels are not there.
+        OutputError: the manifest cannot be written.
+    """
+    try:
+        digest = hashlib.sha256((folder / LABEL_FILE).read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(f"{folder} has no {LABEL_FILE} ({error.strerror}): make it with `ddfa data label`") from error
+    content = {
+        "format": FORMAT,
+        "made_by": made_by,
+        "version": __version__,
+        "pictures": len(labels),
+        "sources": len(set(labels.sources or labels.names)),
+        **(counts or {}),
+        "head": labels.head,
+        "seed": seed,
+        "settings": {key: str(value) for key, value in settings.items()},
+        "labels_sha256": digest,
+    }
+    write_atomically(folder / MANIFEST_FILE, (json.dumps(content, indent=2) + "\n").encode())

@@ -1,0 +1,158 @@
+"""Made pictures on disk: drawn in chunks by all cores, joined to a data set; a run that was stopped goes on."""
+
+import io
+import os
+import tarfile
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import cv2
+import numpy as np
+from rich.progress import track
+
+from ddfa.arrays import Floats, UInt8
+from ddfa.data.sets.dataset import LABEL_FILE, PHOTO_FILE
+from ddfa.data.sets.labels import Labels
+from ddfa.data.sets.manifest import write_manifest
+from ddfa.data.sets.parts import begin_parts
+from ddfa.errors import OutputError
+
+_CHUNK = 200
+_JPEG_QUALITY = 92
+
+
+class Sample(NamedTuple):
+    """A made picture and what is known of the head on it.
+
+    Attributes:
+        picture: (H, W, 3) uint8 RGB.
+        pose: (3, 4), head space to image space.
+        identity: (I,) coefficients.
+        expression: (E,) coefficients.
+        quality: disagreement of the head with its teacher, 0 where it is known exactly.
+        source: name of the photo that shows this face; "" if none does.
+    """
+
+    picture: UInt8
+    pose: Floats
+    identity: Floats
+    expression: Floats
+    quality: float
+    source: str
+
+
+# Draws so many samples, one after the other; all that is random comes from the generator.
+Draw: TypeAlias = Callable[[np.random.Generator, int], Iterable[Sample]]
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """A data set to be made.
+
+    Attributes:
+        command: the one that makes it, for the manifest and the progress bar.
+        output: its folder.
+        count: pictures to make.
+        seed: of all that is random: the same for the same pictures, whatever the number of workers.
+        head: name of the head model of the labels.
+        settings: all that the pictures depend on.
+    """
+
+    command: str
+    output: Path
+    count: int
+    seed: int
+    head: str
+    settings: Mapping[str, Any]
+
+
+def make_pictures(made: PictureSet, open_draw: Callable[[], Draw], workers: int = 0) -> Labels:
+    """Draw the pictures of a data set on several cores and write it; parts that exist are kept.
+
+    The folder then holds `photos.tar`, `labels.npz` and `manifest.json`.
+
+    Args:
+        made: what to make.
+        open_draw: called once in each worker process, so it must be picklable: a function of a module, or its partial.
+        workers: processes; 0 means one per core.
+
+    Returns:
+        The labels.
+
+    Raises:
+        DataError: the folder holds parts made with other settings.
+        OutputError: it cannot be written.
+    """
+    folder = begin_parts(made.output, {**made.settings, "count": made.count, "seed": made.seed})
+    starts = range(0, made.count, _CHUNK)
+    parts = [folder / f"{start:07d}.npz" for start in starts]
+    jobs = [
+        (path, made.seed, start, min(_CHUNK, made.count - start)) for path, start in zip(parts, starts, strict=True)
+    ]
+    todo = [job for job in jobs if not job[0].is_file()]
+    with ProcessPoolExecutor(workers or os.cpu_count() or 1, initializer=_start, initargs=(open_draw,)) as pool:
+        for _ in track(pool.map(_make_part, todo), made.command.split()[-1], total=len(todo)):
+            pass
+    labels = _join(made, parts)
+    labels.save(made.output / LABEL_FILE)
+    write_manifest(made.output, made.command, labels, made.settings, made.seed)
+    return labels
+
+
+_DRAW: list[Draw] = []
+
+
+def _start(open_draw: Callable[[], Draw]) -> None:
+    cv2.setNumThreads(0)  # each worker is one of several processes
+    _DRAW[:] = [open_draw()]
+
+
+def _make_part(job: tuple[Path, int, int, int]) -> None:
+    """Draw one chunk and write it: encoded pictures beside their labels."""
+    path, seed, start, count = job
+    samples = list(_DRAW[0](np.random.default_rng([seed, start]), count))
+    encoded = [encode(sample.picture) for sample in samples]
+    temporary = path.with_suffix(".tmp.npz")
+    np.savez(
+        temporary,
+        pictures=np.concatenate(encoded),
+        lengths=np.array([len(picture) for picture in encoded]),
+        pose=np.asarray([sample.pose for sample in samples], np.float32),
+        identity=np.asarray([sample.identity for sample in samples], np.float32),
+        expression=np.asarray([sample.expression for sample in samples], np.float32),
+        quality=np.asarray([sample.quality for sample in samples], np.float32),
+        sources=np.asarray([sample.source for sample in samples], np.str_),
+    )
+    os.replace(temporary, path)
+
+
+def encode(picture: UInt8) -> UInt8:
+    """A picture (H, W, 3) uint8 RGB as the data set stores it: the bytes (n,) of a JPEG."""
+    encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
+    return np.asarray(encoded.ravel(), np.uint8)
+
+
+def _join(made: PictureSet, parts: list[Path]) -> Labels:
+    """Write the pictures of all parts to one tar; give their labels."""
+    temporary, names = made.output / f".{PHOTO_FILE}.tmp", list[str]()
+    arrays: dict[str, list[Any]] = {name: [] for name in ("pose", "identity", "expression", "quality", "sources")}
+    try:
+        with tarfile.open(temporary, "w") as archive:
+            for part in parts:
+                with np.load(part) as file:
+                    for name, collected in arrays.items():
+                        collected.append(file[name])
+                    for picture in np.split(file["pictures"], np.cumsum(file["lengths"])[:-1]):
+                        names.append(f"{len(names):07d}.jpg")
+                        entry = tarfile.TarInfo(names[-1])
+                        entry.size = len(picture)
+                        archive.addfile(entry, io.BytesIO(picture.tobytes()))
+        os.replace(temporary, made.output / PHOTO_FILE)
+    except OSError as error:
+        raise OutputError(f"cannot write {made.output / PHOTO_FILE} ({error.strerror}): choose another") from error
+    joined = {name: np.concatenate(collected) for name, collected in arrays.items()}
+    sources = tuple(source or name for source, name in zip(joined.pop("sources").tolist(), names, strict=True))
+    return Labels(names=tuple(names), head=made.head, sources=sources, **joined)

@@ -1,0 +1,67 @@
+"""Things before a face, and how they are laid over a picture."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import Float32, Floats
+from ddfa.data.synthetic.backdrops import random_colour
+from ddfa.raster.blending import blend
+
+
+class Cover(NamedTuple):
+    """Something before a picture.
+
+    Attributes:
+        colours: (S, S, 3) float32 RGB, 1 is white.
+        opacity: (S, S) float32 in [0, 1].
+    """
+
+    colours: Float32
+    opacity: Float32
+
+
+def lay_over(picture: Float32, cover: Cover, rng: np.random.Generator) -> Float32:
+    """Lay something over a picture, with the shadow that it casts.
+
+    Args:
+        picture: (S, S, 3) float32 RGB.
+        cover: of the same size.
+        rng: source of randomness.
+    """
+    size = len(cover.opacity)
+    shadow = cv2.GaussianBlur(cover.opacity, (0, 0), size * float(rng.uniform(0.006, 0.05)))
+    away = size * rng.normal([0, 0.01], 0.022)
+    shadow = cv2.warpAffine(shadow, np.array([[1, 0, away[0]], [0, 1, away[1]]]), (size, size))
+    under = picture * (1 - rng.uniform(0, 0.6) * shadow[..., None])
+    return blend(np.asarray(under, np.float32), cover.colours, cover.opacity)
+
+
+def thing_before(size: int, rng: np.random.Generator) -> Cover:
+    """Something held before the middle of a picture: a cup, a microphone, a phone.
+
+    Args:
+        size: of the picture in px.
+        rng: source of randomness.
+    """
+    width = size * rng.uniform(0.06, 0.17)
+    place = size * (0.5 + rng.uniform(-0.3, 0.3, 2)) + [0, 0.15 * size]
+    bearing = rng.uniform(-0.6, 0.6) + np.pi / 2
+    end = place + size * rng.uniform(0.1, 0.9) * np.array([np.cos(bearing), np.sin(bearing)])
+    height = _capsule(size, place, end, width)
+    slope_y, slope_x = np.gradient(cv2.GaussianBlur(height, (0, 0), 0.08 * width))
+    light = rng.normal(0, 0.25, 2)
+    brightness = (1 + light[0] * slope_x + light[1] * slope_y) / np.sqrt(1 + slope_x**2 + slope_y**2)
+    lit = random_colour(rng) * (0.35 + 0.65 * np.clip(brightness, 0.1, 1.4))[..., None]
+    soft = np.asarray(cv2.GaussianBlur((height > 0).astype(np.float32), (0, 0), 0.8), np.float32)
+    return Cover(np.clip(lit, 0, 1).astype(np.float32), soft)
+
+
+def _capsule(size: int, start: Floats, end: Floats, width: float) -> Float32:
+    """How high a rounded bar stands above each pixel, (size, size) px."""
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
+    edge = end - start
+    share = np.clip(((x - start[0]) * edge[0] + (y - start[1]) * edge[1]) / max(float(edge @ edge), 1e-6), 0, 1)
+    away = (x - start[0] - share * edge[0]) ** 2 + (y - start[1] - share * edge[1]) ** 2
+    return np.asarray(np.sqrt(np.maximum((width / 2) ** 2 - away, 0)), np.float32)

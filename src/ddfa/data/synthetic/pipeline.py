@@ -1,0 +1,207 @@
+"""`ddfa data render`: faces drawn from the open head, with exact labels."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import Float32, Float64, Floats, UInt8
+from ddfa.data.face_profiling.rotation import remove_face
+from ddfa.data.sets.dataset import LabelledPhotos
+from ddfa.data.sets.labels import Labels
+from ddfa.data.sets.shards import Draw, PictureSet, Sample, make_pictures
+from ddfa.data.synthetic.accessories import Shoulders, glasses
+from ddfa.data.synthetic.backdrops import random_backdrop
+from ddfa.data.synthetic.faces import Face, Wardrobe
+from ddfa.data.synthetic.hands import hand_before
+from ddfa.data.synthetic.lighting import random_light
+from ddfa.data.synthetic.occluders import Cover, lay_over, thing_before
+from ddfa.data.synthetic.people import People, random_angles
+from ddfa.data.synthetic.photo_skin import content
+from ddfa.data.synthetic.scene import Painter, Scene
+from ddfa.geometry.pose import matrix_from_euler
+from ddfa.geometry.roi import roi_from_landmarks
+from ddfa.head.model import HeadModel
+from ddfa.raster.lighting import ambient_occlusion
+from ddfa.texture.atlas import Atlas
+
+_PER_FACE: Final = 4  # pictures of a skin before a ground; each shows another shape, expression, pose and light
+_FACE_SHARE: Final = 0.85  # height of a face over the side of its RoI
+_GREY: Final = 0.02  # range of the channels of a skin
+_SHOULDER: Final = 0.7  # brighter places do not reach white at once
+_FLIP_Y: Final = np.diag([1.0, -1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class RenderConfig:
+    """How many pictures are drawn, and of what.
+
+    Attributes:
+        output: the data set folder to write; a run that was stopped goes on where it was.
+        data: a labelled data set that lends skins, shapes, expressions and backgrounds; without one all are made up.
+        count: pictures to draw.
+        painted: share of the faces whose skin is painted even where photos could lend one.
+        hands: share of the pictures with a hand or a thing before the face.
+        glasses: share of the pictures with glasses.
+        picture: side of the pictures in px.
+        margin: side of the picture over the side of the face's RoI.
+        worst: share of the labels with the worst quality to leave out.
+        workers: processes; 0 means one per core.
+        seed: of all that is random.
+    """
+
+    output: Path
+    data: Path | None = None
+    count: int = 16_000
+    painted: float = 0.2
+    hands: float = 0.08
+    glasses: float = 0.12
+    picture: int = 160
+    margin: float = 1.35
+    worst: float = 0.04
+    workers: int = 0
+    seed: int = 0
+
+
+def render_faces(config: RenderConfig) -> Labels:
+    """Draw synthetic faces; writes a data set.
+
+    Args:
+        config: what and how.
+
+    Returns:
+        The labels of the pictures: pose, identity and expression as drawn, quality 0; `sources` names the photos
+        that lent the skins.
+
+    Raises:
+        DataError: the data set cannot be used, or the folder holds parts made with other settings.
+        OutputError: the folder cannot be written.
+    """
+    head = HeadModel.load()
+    if config.data is not None:
+        LabelledPhotos.open(config.data, head)  # what is wrong with it is said here, not by each worker
+    settings = {name: value for name, value in asdict(config).items() if name not in ("output", "workers")}
+    made = PictureSet("ddfa data render", config.output, config.count, config.seed, head.name, settings)
+    return make_pictures(made, partial(_open, config), config.workers)
+
+
+def _open(config: RenderConfig) -> Draw:
+    head = HeadModel.load()
+    data = None if config.data is None else LabelledPhotos.open(config.data, head, config.worst)
+    return FaceRenderer(head, data, config).draw
+
+
+class FaceRenderer:
+    """Draws synthetic faces.
+
+    Args:
+        head: the open head.
+        data: photos that lend skins, shapes, expressions and backgrounds; None to make all up.
+        config: of what how much.
+    """
+
+    def __init__(self, head: HeadModel, data: LabelledPhotos | None, config: RenderConfig) -> None:
+        self._head, self._data, self._config = head, data, config
+        atlas = Atlas(head)
+        self._wardrobe = Wardrobe(atlas)
+        self._people = People(head, None if data is None else data.labels)
+        occlusion = ambient_occlusion(head)
+        self._painter = Painter(atlas, occlusion)
+        self._shoulders = Shoulders(head, occlusion)
+
+    def draw(self, rng: np.random.Generator, count: int) -> Iterator[Sample]:
+        """Pictures with their labels, one after the other."""
+        for number in range(count):
+            if number % _PER_FACE == 0:
+                (face, own), ground = self._face(rng), self._ground(rng)
+            yield self._picture(face, own, ground[:, :: rng.choice([-1, 1])], rng)
+
+    def _face(self, rng: np.random.Generator) -> tuple[Face, int | None]:
+        """A face, and the photo that it comes from."""
+        if self._data is not None and rng.random() >= self._config.painted:
+            index = int(rng.integers(len(self._data.labels)))
+            face = self._wardrobe.photographed(self._photo(index), self._vertices(index), rng)
+            if face is not None:
+                return face, index
+        return self._wardrobe.painted(rng), None
+
+    def _picture(self, face: Face, own: int | None, ground: Float32, rng: np.random.Generator) -> Sample:
+        identity = self._people.identity(own, rng)
+        expression = self._people.expression(rng)
+        angles = random_angles(rng)
+        shape = self._head.decode(identity[None], expression[None])[0]
+        landmarks = self._head.decode_landmarks(identity[None], expression[None])[0]
+        pose = self._pose(landmarks, angles)
+
+        raised = self._wardrobe.scalp.raise_surface(shape, face.style, rng)
+        extras = self._wardrobe.scalp.extras(shape, face.style, rng)
+        extras.append(self._shoulders.draw(shape, angles, face.skin, rng))
+        if rng.random() < self._config.glasses:
+            extras += glasses(landmarks, shape, rng)
+        light, main = random_light(rng)
+        picture = self._painter.draw(
+            Scene(raised, face.texture, extras, pose, light, main, float(rng.uniform(0, 1)), ground)
+        )
+        if rng.random() < self._config.hands:
+            picture = lay_over(picture, self._cover(landmarks @ pose[:, :3].T + pose[:, 3], face.skin, rng), rng)
+        if np.ptp(face.skin) < _GREY:  # a grey photo lent the skin
+            picture = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
+        source = "" if own is None or self._data is None else self._source(own)
+        return Sample(_photographed(picture, rng), pose, identity, expression, 0.0, source)
+
+    def _cover(self, landmarks: Floats, skin: Float32, rng: np.random.Generator) -> Cover:
+        """A hand or a thing before landmarks (68, 3) of the picture."""
+        size = self._config.picture
+        if rng.random() < 0.4:
+            return thing_before(size, rng)
+        x, y, _ = landmarks.mean(axis=0)
+        return hand_before(size, (float(x), float(y), _FACE_SHARE * size / self._config.margin), skin, rng)
+
+    def _pose(self, landmarks: Float32, angles: tuple[float, float, float]) -> Float64:
+        """The pose (3, 4) that puts the RoI of the turned landmarks in the middle of the picture."""
+        size = self._config.picture
+        linear = _FLIP_Y @ matrix_from_euler(np.array(angles))
+        x0, y0, x1, y1 = roi_from_landmarks((landmarks @ linear.T)[None])[0].astype(np.float64)
+        zoom = size / self._config.margin / (x1 - x0)
+        shift = (size - 1) / 2 - zoom * np.array([(x0 + x1) / 2, (y0 + y1) / 2])
+        return np.column_stack([zoom * linear, [*shift, 0.0]])
+
+    def _ground(self, rng: np.random.Generator) -> Float32:
+        size = self._config.picture
+        if self._data is None or rng.random() < 0.25:
+            return random_backdrop(size, rng)
+        index = int(rng.integers(len(self._data.labels)))
+        photo = self._photo(index)
+        x0, y0, x1, y1 = content(photo)
+        empty = remove_face(photo, self._vertices(index), self._head.triangles)[y0:y1, x0:x1]
+        return np.asarray(cv2.resize(empty, (size, size), interpolation=cv2.INTER_LINEAR) / 255, np.float32)
+
+    def _photo(self, index: int) -> UInt8:
+        assert self._data is not None
+        return self._data.photos.read(self._data.labels.names[index])
+
+    def _vertices(self, index: int) -> Float32:
+        assert self._data is not None
+        labels = self._data.labels
+        shape = self._head.decode(labels.identity[index : index + 1], labels.expression[index : index + 1])[0]
+        pose = labels.pose[index]
+        return np.asarray(shape @ pose[:, :3].T + pose[:, 3], np.float32)
+
+    def _source(self, index: int) -> str:
+        assert self._data is not None
+        labels = self._data.labels
+        return (labels.sources or labels.names)[index]
+
+
+def _photographed(picture: Float32, rng: np.random.Generator) -> UInt8:
+    """A drawn picture (S, S, 3) with the softness, the noise and the highlights of a photo; white is 1."""
+    over = np.maximum(picture - _SHOULDER, 0) / (1 - _SHOULDER)
+    picture = np.minimum(picture, _SHOULDER) + np.float32(1 - _SHOULDER) * np.tanh(over)
+    if rng.random() < 0.7:
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 0.9)), np.float32)
+    noisy = picture + rng.normal(0, rng.uniform(0, 0.02), picture.shape)
+    return np.clip(np.rint(255 * noisy), 0, 255).astype(np.uint8)

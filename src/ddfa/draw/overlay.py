@@ -1,0 +1,106 @@
+"""Faces drawn over their photo, in any of the styles of `ddfa.draw.styles`."""
+
+from typing import Final
+
+import numpy as np
+
+from ddfa.arrays import Bools, Float32, UInt8
+from ddfa.draw.canvas import Window, resized
+from ddfa.draw.landmarks import draw_landmarks, hidden_in, hidden_landmarks, line_width
+from ddfa.draw.pose_box import draw_angles, draw_axes, draw_pose_box, pose_box_corners
+from ddfa.draw.styles import DEFAULT_STYLE, OverlayStyle
+from ddfa.draw.surface import paint
+from ddfa.draw.zbuffer import Figure, Sight, covered, cut_out, figures_of, see
+from ddfa.faces import Faces
+from ddfa.head.model import HeadModel
+
+# A photo is drawn on at this length of its longer side: lines on a 200 px photo would hide the face, and the
+# finest line on a 20,000 px photo is not seen.
+OVERLAY_SIDES: Final = (1200, 2400)
+
+
+def draw_overlay(
+    image: UInt8,
+    faces: Faces,
+    style: OverlayStyle = DEFAULT_STYLE,
+    sides: tuple[int, int] | None = OVERLAY_SIDES,
+) -> UInt8:
+    """Draw the faces over a copy of their photo.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, the photo the faces were found in.
+        faces: the faces; the smaller ones lie behind the larger ones.
+        style: what to show.
+        sides: the photo is resized until its longer side lies between these lengths, px; None leaves its size, as for
+            the frames of a video.
+
+    Returns:
+        The picture, uint8 RGB.
+    """
+    scale = 1.0 if sides is None else _overlay_scale(image.shape[0], image.shape[1], sides)
+    canvas = resized(image, scale)
+    draw_figures(canvas, figures_of(faces, scale), style)
+    return canvas
+
+
+def draw_figures(canvas: UInt8, figures: list[Figure], style: OverlayStyle) -> None:
+    """Draw faces into a picture, in place: of each from back to front the rear of the box, surface, lines, words.
+
+    Args:
+        canvas: (H, W, 3) uint8 RGB.
+        figures: the faces in pixels of the canvas, the farthest first.
+        style: what to show.
+    """
+    sights = cut_out([see(figure, canvas.shape) if _needs_sight(style, figures) else None for figure in figures])
+    plates: list[Window] = []
+    for index, (figure, sight) in enumerate(zip(figures, sights, strict=True)):
+        width = line_width(figure.landmarks)
+        corners = pose_box_corners(figure.landmarks, figure.rotation)
+        if style.pose:
+            draw_pose_box(canvas, corners, width, front=False)
+        if sight is not None:
+            paint(canvas, figure, sight, style)
+        if style.landmarks:
+            draw_landmarks(canvas, figure.landmarks, _hidden(figure, sight, sights[index + 1 :]))
+        if style.pose:
+            draw_axes(canvas, figure.landmarks, figure.rotation, width)
+            draw_pose_box(canvas, corners, width, rear=False)
+    for figure in figures[::-1] if style.pose else ():  # words last, so that no face covers them
+        corners = pose_box_corners(figure.landmarks, figure.rotation)
+        plates.append(draw_angles(canvas, corners, figure.euler_deg, line_width(figure.landmarks), plates))
+
+
+def draw_mesh(canvas: UInt8, vertices: Float32, head: HeadModel, opacity: float) -> None:
+    """Blend a shaded mesh into a picture, in place.
+
+    Args:
+        canvas: (H, W, 3) uint8 RGB.
+        vertices: (V, 3) in pixels of the canvas, z towards the viewer.
+        head: the model of the vertices; its hair and neck hide what lies behind them but are not shown.
+        opacity: of the mesh, in [0, 1].
+    """
+    figure = Figure(head, vertices, vertices[:68], np.eye(3, dtype=np.float32), np.zeros(3, np.float32), 1.0)
+    sight = see(figure, canvas.shape)
+    if sight is not None:
+        paint(canvas, figure, sight, OverlayStyle(mesh=opacity))
+
+
+def _needs_sight(style: OverlayStyle, figures: list[Figure]) -> bool:
+    """Whether anything asks for the z-buffer of the whole face: a surface, or lines that another face may cover."""
+    surfaces = (style.mesh, style.wireframe, style.depth, style.normals, style.pncc, style.uv, style.regions)
+    return max(surfaces) > 0 or (style.landmarks and len(figures) > 1)
+
+
+def _hidden(figure: Figure, sight: Sight | None, nearer: list[Sight | None]) -> Bools:
+    """(68,) bool, landmarks behind their own head or behind a nearer face."""
+    if sight is None:
+        own = hidden_landmarks(figure.landmarks, figure.vertices, figure.head)
+    else:
+        extent = float(np.ptp(figure.landmarks[:, :2], axis=0).max())
+        own = hidden_in(sight.raster.depth, sight.window.local(figure.landmarks), extent)
+    return np.asarray(own | covered(figure.landmarks, nearer))
+
+
+def _overlay_scale(height: int, width: int, sides: tuple[int, int]) -> float:
+    longest = max(height, width)
+    return min(max(longest, sides[0]), sides[1]) / longest

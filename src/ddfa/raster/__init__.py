@@ -1,0 +1,1 @@
+"""Rasterisation: the triangle at each pixel, visibility, light, and maps of faces. Reads `Faces`, writes no files."""

@@ -1,0 +1,132 @@
+"""Light as spherical harmonics of order 2, and what of it reaches the folds of a head.
+
+Convention: normals and directions are unit vectors in camera axes (x right, y up, z towards the viewer).
+
+What a matte surface sends back of far light is almost exactly a second-order function of its normal
+(Ramamoorthi and Hanrahan, "An efficient representation for irradiance environment maps", 2001).
+"""
+
+from typing import Final
+
+import numpy as np
+
+from ddfa.arrays import Bools, Float32, Float64, Floats
+from ddfa.geometry.pose import matrix_from_euler
+from ddfa.head.model import HeadModel
+from ddfa.raster.rasterize import rasterize, vertex_normals
+
+# The clamped cosine in each band, times the harmonics' own constants: a light from d then gives about max(n.d, 0).
+_BAND: Final = (1 / 4, 1 / 2, 5 / 16)
+
+
+def harmonics(normals: Floats) -> Float32:
+    """The nine harmonics of unit vectors.
+
+    Args:
+        normals: (..., 3).
+
+    Returns:
+        (..., 9) float32, scaled so that `harmonics(n) * weight @ harmonics(d)` is 1 in each band where n is d.
+    """
+    x, y, z = np.moveaxis(np.asarray(normals, np.float32), -1, 0)
+    root = np.float32(np.sqrt(3))
+    second = (root * x * y, root * y * z, (3 * z * z - 1) / 2, root * x * z, root / 2 * (x * x - y * y))
+    return np.stack([np.ones_like(x), x, y, z, *second], axis=-1)
+
+
+def light_from(direction: Floats, colour: Floats) -> Float64:
+    """Coefficients (9, 3) of one far light.
+
+    Args:
+        direction: (3,) towards the light, unit.
+        colour: (3,) what a white surface that faces it sends back.
+    """
+    weights = np.repeat(_BAND, (1, 3, 5)) * harmonics(direction)
+    return np.asarray(weights[:, None] * np.asarray(colour), np.float64)
+
+
+def shading(normals: Floats, light: Floats) -> Float32:
+    """What white surfaces (V, 3) send back under light (9, 3): (V, 3) float32, never negative."""
+    return np.asarray(np.maximum(harmonics(normals) @ np.asarray(light, np.float32), 0.0), np.float32)
+
+
+def estimate_light(normals: Floats, brightness: Floats, weights: Floats) -> Float64:
+    """The light under which a surface of one colour would look as bright as seen.
+
+    Args:
+        normals: (K, 3).
+        brightness: (K,) seen.
+        weights: (K,) trust.
+
+    Returns:
+        (9,) coefficients of the shading, of which the weighted mean over the surface is 1.
+    """
+    basis = harmonics(normals).astype(np.float64)
+    trust = np.asarray(weights, np.float64)
+    target = brightness / max(float(np.average(brightness, weights=trust)), 1e-6)
+    damping = np.diag([0.0, *[0.01] * 3, *[0.04] * 5]) * trust.sum()
+    coefficients = np.zeros(9)
+    for _ in range(3):  # what is no skin, or lies in a cast shadow, loses its say
+        coefficients = np.linalg.solve((basis.T * trust) @ basis + damping, (basis.T * trust) @ target)
+        trust = weights / (1 + ((target - basis @ coefficients) / 0.15) ** 2)
+    return coefficients
+
+
+def skin_light(head: HeadModel, normals: Floats, colours: Floats) -> Float32:
+    """The light in a photo, told by the skin of the face.
+
+    Args:
+        head: the head model, with regions.
+        normals: (V, 3) of the fitted head.
+        colours: (V, 3) of the photo under its vertices.
+
+    Returns:
+        (9,) coefficients of the shading, of which the mean over the skin is 1.
+    """
+    regions = head.regions
+    plain = regions["face"] & ~regions["lips"] & ~regions["eyelid_left"] & ~regions["eyelid_right"]
+    chosen = np.flatnonzero(plain & (normals[:, 2] > 0.25))[::4]
+    if len(chosen) < 50:
+        return np.asarray(np.eye(9)[0], np.float32)
+    found = estimate_light(normals[chosen], colours[chosen].mean(axis=1), normals[chosen, 2])
+    return np.asarray(found, np.float32)
+
+
+def ambient_occlusion(head: HeadModel, directions: int = 48, size: int = 256) -> Float32:
+    """Share of the light from all sides that reaches each vertex, (V,) float32.
+
+    Folds that some expression opens, as under the lids and in the mouth, count as open.
+
+    Args:
+        head: the head model.
+        directions: from which the head is looked at.
+        size: of those pictures in px.
+    """
+    opened = np.zeros(len(head.expression_names))
+    for name, amount in (("eyeBlinkLeft", 1.0), ("eyeBlinkRight", 1.0), ("jawOpen", 0.7)):
+        if name in head.expression_names:
+            opened[head.expression_names.index(name)] = amount
+    shapes = head.decode(np.zeros((2, 0)), np.stack([np.zeros_like(opened), opened]))
+    return np.maximum(*(_occlusion(shape, head, directions, size) for shape in shapes))
+
+
+def _occlusion(shape: Float32, head: HeadModel, directions: int, size: int) -> Float32:
+    normals = vertex_normals(shape, head.triangles)
+    reached, possible = np.zeros(len(shape)), np.full(len(shape), 1e-6)
+    scale = size / 330  # px per mm: the head fits whichever way it is turned
+    turn = np.arange(directions) + 0.5
+    elevations, azimuths = np.arcsin(1 - 2 * turn / directions), turn * 137.508  # evenly over the sphere
+    for azimuth, elevation in zip(azimuths, elevations, strict=True):
+        rotation = matrix_from_euler(np.array([azimuth % 360, np.rad2deg(elevation), 0.0]))
+        towards = np.maximum(normals @ rotation[2], 0)
+        reached += towards * _seen((shape @ rotation.T * scale).astype(np.float32), head, size)
+        possible += towards
+    return np.asarray(reached / possible, np.float32)
+
+
+def _seen(points: Float32, head: HeadModel, size: int) -> Bools:
+    """Which vertices (V,) no other part of the surface hides."""
+    points = points * np.array([1, -1, 1], np.float32) + np.array([size / 2, size / 2, 0], np.float32)
+    depth = rasterize(points, head.triangles, size, size).depth
+    column, row = np.clip(np.rint(points[:, :2]), 0, size - 1).astype(int).T
+    return np.asarray(points[:, 2] > depth[row, column] - 3.0)

@@ -1,0 +1,137 @@
+"""Which vertices and landmarks the photo shows: inside the picture, facing the viewer, not hidden by the face."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from ddfa.arrays import Bools, Float32, Floats, Int32
+from ddfa.faces import Faces
+
+# All lengths below are px of a head enlarged to this height or width, so that the size of the photo does not matter;
+# 4 px are 3 mm of an open head.
+_SIDE: Final = 320
+_MARGIN: Final = 2
+_Y_UP: Final = np.array([1, -1, 1], np.float32)
+# Points of lids and lips lie in folds, and jaw points on or just behind the outline, whose normals turn away: landmarks
+# count as seen if at or beside them no more than a fold lies before them. A surface so steep that it runs along the
+# line of sight would otherwise hide its own points.
+_FOLD: Final = 8.0
+_BESIDE: Final = 2.0
+_LOOKS: Final = _BESIDE * np.array([[0, 0], *((np.cos(a), np.sin(a)) for a in np.arange(8) * np.pi / 4)])
+_NARROW: Final = 8.0  # as nearly all triangles are
+
+
+class Visibility(NamedTuple):
+    """What the photo shows of one face.
+
+    Attributes:
+        vertices: (V,) bool.
+        landmarks68: (68,) bool.
+    """
+
+    vertices: Bools
+    landmarks68: Bools
+
+
+def face_visibility(face: Faces) -> Visibility:
+    """Find what is seen of a face; other faces and things before it are not known of.
+
+    Args:
+        face: one face; of several, the first is taken.
+
+    Returns:
+        The visible vertices and landmarks. A head model without triangles hides nothing.
+    """
+    return Visibility(vertex_visibility(face), landmark_visibility(face))
+
+
+def landmark_visibility(face: Faces) -> Bools:
+    """Find the landmarks that are seen, (68,) bool, see `face_visibility`; without Numba, which takes time to load."""
+    head, vertices = face.head, np.asarray(face.vertices[0], np.float32)
+    # The z origin of `landmarks68` may be another (V2).
+    points = (vertices[head.landmark_vertices] * head.landmark_weights[..., None]).sum(axis=1)
+    inside = _inside(points, face.image_size)
+    if not len(head.triangles):
+        return inside
+    mesh, placed = _enlarged(vertices, vertices), _enlarged(points, vertices)
+    looks = placed[:, None, :2] + _LOOKS
+    nearest = nearest_surface(looks, mesh, head.triangles)
+    return np.asarray(inside & (nearest.min(axis=1) - placed[:, 2] < _FOLD))
+
+
+def vertex_visibility(face: Faces) -> Bools:
+    """Find the vertices that are seen, (V,) bool, with a z-buffer, see `face_visibility`."""
+    # Imported here: Numba takes its time.
+    from ddfa.raster.rasterize import rasterize, vertex_normals
+
+    triangles, vertices = face.head.triangles, np.asarray(face.vertices[0], np.float32)
+    inside = _inside(vertices, face.image_size)
+    if not len(triangles):
+        return inside
+    mesh = _enlarged(vertices, vertices)
+    depth = rasterize(mesh, triangles, _SIDE, _SIDE).depth
+    x, y = np.clip(np.rint(mesh[:, :2]), 0, _SIDE - 1).astype(int).T
+    facing = vertex_normals(vertices * _Y_UP, triangles)[:, 2]
+    # Within a pixel a slanted surface spans some depth.
+    return np.asarray(inside & (facing > 0) & (depth[y, x] - mesh[:, 2] < 0.8 + 0.8 / np.maximum(facing, 0.2)))
+
+
+def nearest_surface(looks: Floats, vertices: Floats, triangles: Int32) -> Floats:
+    """Find the z of the nearest surface at some places of the picture, without rasterising it.
+
+    Args:
+        looks: (K, L, 2) px, K groups of L places close to each other.
+        vertices: (V, 3) px, larger z nearer to the viewer.
+        triangles: (T, 3) int.
+
+    Returns:
+        (K, L) float64, -inf where there is none.
+    """
+    points = np.asarray(vertices, np.float64)
+    # Column by column: over rows of three NumPy takes ten times as long.
+    (left, right), (top, bottom) = (_extent(np.ascontiguousarray(points[:, axis])[triangles.T]) for axis in (0, 1))
+    boxes = np.column_stack([looks.min(axis=1), looks.max(axis=1)])
+    # Sorted by their left ends, the narrow triangles near a place are a short run; the few wide ones are always asked.
+    is_wide = right - left > _NARROW
+    wide, narrow = np.flatnonzero(is_wide), np.flatnonzero(~is_wide)
+    narrow = narrow[np.argsort(left[narrow])]
+    begins = left[narrow]
+    starts, ends = np.searchsorted(begins, boxes[:, 0] - _NARROW), np.searchsorted(begins, boxes[:, 2], side="right")
+    near = []
+    for (x0, y0, x1, y1), start, end in zip(boxes, starts, ends, strict=True):
+        run = np.concatenate([narrow[start:end], wide])
+        near.append(run[(left[run] <= x1) & (right[run] >= x0) & (top[run] <= y1) & (bottom[run] >= y0)])
+    counts = np.array([len(found) for found in near], np.intp)
+    group = np.repeat(np.arange(len(looks)), counts)  # of each pair of group and triangle
+    a, b, c = points[triangles[np.concatenate([np.zeros(0, np.intp), *near])]].transpose(1, 0, 2)[:, :, None]
+    u, v, p = b - a, c - a, looks[group] - a[..., :2]
+    area = u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
+    with np.errstate(divide="ignore", invalid="ignore"):  # triangles seen from the side hide nothing
+        weight_b = (p[..., 0] * v[..., 1] - p[..., 1] * v[..., 0]) / area
+        weight_c = (u[..., 0] * p[..., 1] - u[..., 1] * p[..., 0]) / area
+    hit = (weight_b >= 0) & (weight_c >= 0) & (weight_b + weight_c <= 1)
+    z = a[..., 2] + weight_b * u[..., 2] + weight_c * v[..., 2]
+    nearest = np.full(looks.shape[:2], -np.inf)
+    some = counts > 0
+    if some.any():
+        firsts = (np.cumsum(counts) - counts)[some]
+        nearest[some] = np.maximum.reduceat(np.where(hit, z, -np.inf), firsts, axis=0)
+    return nearest
+
+
+def _extent(values: Floats) -> tuple[Floats, Floats]:
+    """Least and largest of three rows (3, n), each (n,)."""
+    first, second, third = values
+    return np.minimum(np.minimum(first, second), third), np.maximum(np.maximum(first, second), third)
+
+
+def _inside(points: Floats, size: tuple[int, int]) -> Bools:
+    return np.asarray(((points[:, :2] >= -0.5) & (points[:, :2] <= np.array(size) - 0.5)).all(axis=1))
+
+
+def _enlarged(points: Floats, vertices: Floats) -> Float32:
+    """Move and scale points (K, 3) as fits the vertices of a head into a square of `_SIDE`."""
+    flat = np.ascontiguousarray(vertices[:, :2].T)
+    low = flat.min(axis=1)
+    scale = (_SIDE - 1 - 2 * _MARGIN) / max(float((flat.max(axis=1) - low).max()), 1e-6)
+    return np.asarray(np.column_stack([(points[:, :2] - low) * scale + _MARGIN, points[:, 2] * scale]), np.float32)

@@ -1,1 +1,0 @@
-"""Pictures of meshes and faces: rasteriser, lighting, overlays, contact sheets."""

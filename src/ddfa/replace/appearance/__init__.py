@@ -1,0 +1,1 @@
+"""Appearance of a replaced face: colour transfer, noise matching, skin texture."""

@@ -1,0 +1,124 @@
+"""The part of the head that is put on: the skin of the face, and how firmly each place of it covers what was there."""
+
+from typing import Final
+
+import numpy as np
+
+from ddfa.arrays import Bools, Float32, Floats, Int32
+from ddfa.errors import ModelError
+from ddfa.faces import Faces
+from ddfa.head.model import HeadModel
+from ddfa.raster.blending import smoothstep
+from ddfa.raster.rasterize import vertex_normals
+
+_CODE_MM: Final = 100.0  # that count as 1 in codes
+_EDGE_MM: Final = (1.0, 12.0)  # from the border of the face inwards: the new face fades in
+_LID_MM: Final = (0.3, 2.6)
+_MOUTH_MM: Final = (0.0, 1.8)  # on the edge of the lips the source may show its teeth
+_FEATURE_MM: Final = {"lid": 9.0, "brow": 6.0, "mouth": 9.0}  # around these lines skin is not plain
+_Y_UP: Final = np.array([1, -1, 1], np.float32)
+_BROWS: Final = (range(17, 22), range(22, 27))
+
+
+class FaceSurface:
+    """The face of a head model as a mesh of its own.
+
+    Args:
+        head: a head with a texture map and regions.
+
+    Attributes:
+        head: the head model.
+        vertices: (K,) int32, its vertices that lie on the face.
+        triangles: (T, 3) int32 into these K.
+        uv: (U, 2) float32 of the head, in [0, 1], v up.
+        uv_triangles: (T, 3) int32 into `uv`.
+        vertex_uv: (K, 2) float32, the same for each vertex; no seam crosses the face.
+        opacity: (K,) float32 in [0, 1]: 0 at the edge of the face and of the lids.
+        plain: (K,) bool, skin without brows, lids, lips and nostrils.
+        mm: (K, 3) float32, places on the mean head, mm.
+        codes: (K, 4) float32, which place of the face a vertex is, for a network: three numbers about -1 to 1, and
+            a 1 that is 0 beside the face.
+        core: (K,) float32, weight of the middle of the face, where a shape is held in place.
+        guarded: (K,) float32 in [0, 1], 1 on features that differ from skin by nature.
+
+    Raises:
+        ModelError: the head has neither texture map nor regions, as Basel models.
+    """
+
+    def __init__(self, head: HeadModel) -> None:
+        if head.uv is None or head.uv_triangles is None or "face" not in head.regions:
+            raise ModelError(
+                f"head '{head.name}' has no texture map: faces are replaced with the open head only, "
+                "choose a bundle made for it (ddfa models list)"
+            )
+        face = head.regions["face"]
+        inside = face[head.triangles].all(axis=1)
+        self.head = head
+        self.vertices = np.unique(head.triangles[inside]).astype(np.int32)
+        self.triangles = np.searchsorted(self.vertices, head.triangles[inside]).astype(np.int32)
+        self.uv, self.uv_triangles = head.uv, np.ascontiguousarray(head.uv_triangles[inside])
+        self.vertex_uv = np.zeros((len(self.vertices), 2), np.float32)
+        self.vertex_uv[self.triangles.ravel()] = self.uv[self.uv_triangles.ravel()]
+        self.points = head.subset(self.vertices)
+        self.mm = head.mean[self.vertices]
+        centred = (self.mm - (self.mm.min(axis=0) + self.mm.max(axis=0)) / 2) / _CODE_MM
+        self.codes = np.column_stack([centred, np.ones(len(self.mm))]).astype(np.float32)
+        self._set_fields(face)
+
+    def project(self, faces: Faces, identity: Floats | None = None) -> Float32:
+        """Where the surface lies in the image: (n, K, 3) float32 image px.
+
+        Args:
+            faces: of the same head model.
+            identity: (n, I) of other people; their own by default.
+        """
+        parts = faces.layout.split(faces.params)
+        decoded = self.points.decode(parts.identity if identity is None else identity, parts.expression)
+        return faces.convention.place(decoded, parts.pose, faces.roi, faces.crop_size)
+
+    def normals(self, shape: Float32) -> Float32:
+        """Unit normals (K, 3) in camera axes (y up) of a shape (K, 3) in image axes (y down)."""
+        return vertex_normals(shape * _Y_UP, self.triangles)
+
+    def _set_fields(self, face: Bools) -> None:
+        head, own = self.head, self.mm
+        rims = {
+            "edge": _rim(head, face, head.regions["skin"] & ~face),
+            "lid": _rim(head, face, head.regions["eye_socket"]),
+            "mouth": _rim(head, face, head.regions["mouth_inner"]),
+        }
+        mm = {name: _distance(own, head.mean[rim]) for name, rim in rims.items()}
+        points = head.landmark_points.mean
+        brows = np.concatenate([_line(points[list(brow)]) for brow in _BROWS])
+        mm["brow"] = _distance(own, brows)
+        nostrils = _distance(own, points[31:36])
+        self.opacity = (
+            smoothstep(mm["edge"], *_EDGE_MM) * smoothstep(mm["lid"], *_LID_MM) * smoothstep(mm["mouth"], *_MOUTH_MM)
+        )
+        near = np.max([smoothstep(mm[name], 1.6 * far, far) for name, far in _FEATURE_MM.items()], axis=0)
+        self.guarded = np.maximum(near, smoothstep(nostrils, 10, 6)).astype(np.float32)
+        self.guarded[head.regions["lips"][self.vertices]] = 1
+        self.plain = (self.guarded < 0.5) & (mm["edge"] > 4)
+        self.core = (np.exp(-np.square(own - points[30]).sum(axis=1) / (2 * 45.0**2)) * (mm["edge"] > 4)).astype(
+            np.float32
+        )
+
+
+def _rim(head: HeadModel, inside: Bools, outside: Bools) -> Int32:
+    """Vertices inside that share an edge with one outside."""
+    edges = head.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    both = np.concatenate([edges, edges[:, ::-1]])
+    return np.unique(both[inside[both[:, 0]] & outside[both[:, 1]], 0]).astype(np.int32)
+
+
+def _distance(points: Floats, targets: Floats) -> Float32:
+    """Distance (K,) from points to the nearest of the targets."""
+    from scipy.spatial import cKDTree
+
+    return np.asarray(cKDTree(targets).query(points)[0], np.float32)
+
+
+def _line(points: Floats, steps: int = 8) -> Floats:
+    """Points (N, 3) along a polygon line."""
+    at = np.linspace(0, len(points) - 1, steps * (len(points) - 1) + 1)
+    return np.column_stack([np.interp(at, np.arange(len(points)), axis) for axis in points.T])

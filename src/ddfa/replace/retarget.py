@@ -1,0 +1,65 @@
+"""The open head with any texture, moved by somebody's face."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import Float32, UInt8
+from ddfa.errors import ImageError, ModelError
+from ddfa.faces import Faces
+from ddfa.head.model import HeadModel
+from ddfa.raster.rasterize import interpolate, rasterize
+from ddfa.replace.roi_canvas import Canvas
+from ddfa.texture.atlas import atlas_places
+
+PLAIN = (118, 122, 128)  # RGB of the ground behind an avatar
+
+
+class Avatar:
+    """A textured head.
+
+    Args:
+        head: a head with a texture map.
+        texture: (S, S, 3) uint8 RGB on its atlas, row 0 at v = 1.
+        identity: (I,) shape of the head; None for that of whoever moves it.
+
+    Raises:
+        ModelError: the head has no texture map.
+        ImageError: the texture is not square.
+    """
+
+    def __init__(self, head: HeadModel, texture: UInt8, identity: Float32 | None = None) -> None:
+        if head.uv is None or head.uv_triangles is None:
+            raise ModelError(f"head '{head.name}' has no texture map: choose a bundle for the open head")
+        if texture.shape[0] != texture.shape[1]:
+            raise ImageError(
+                f"a texture is square, not {texture.shape[1]} x {texture.shape[0]}: give one of `ddfa align`"
+            )
+        self._head, self._texture, self._identity = head, texture, identity
+        self._uv_triangles = head.uv_triangles
+        self._places = atlas_places(head.uv, texture.shape[0])
+
+    def draw(self, image: UInt8, face: Faces) -> None:
+        """Draw the head where a face is, with its pose and expression, in place.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            face: one face of it.
+        """
+        vertices = self._vertices(face)
+        canvas = Canvas.around(vertices, max(image.shape[:2]))
+        height, width = canvas.size
+        raster = rasterize(canvas.points(vertices), self._head.triangles, height, width)
+        places = interpolate(raster, self._uv_triangles, self._places)
+        drawn = cv2.remap(self._texture, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
+        inside = raster.mask.astype(np.float32)
+        # Pixels are drawn whole or not at all: without this the outline has steps.
+        edge = np.clip(2 * cv2.blur(inside, (3, 3)) - 1, 0, 1)
+        canvas.paste(image, np.asarray(drawn, np.float32), np.asarray(edge * inside, np.float32))
+
+    def _vertices(self, face: Faces) -> Float32:
+        if self._identity is not None:
+            parts = face.layout.split(face.params)
+            face = replace(face, params=face.layout.join(parts.pose, self._identity[None], parts.expression))
+        return np.asarray(face.vertices[0], np.float32)

@@ -1,0 +1,122 @@
+"""What stands before every request: limits of how many, who may ask, what browsers may do, and what is counted."""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ddfa.serve.errors import Problem, busy
+from ddfa.serve.metrics import Metrics
+from ddfa.serve.settings import ServeSettings
+
+_COUNTED: Final = "/v1/"  # what lies elsewhere needs no key: whoever watches the service has none
+# Everything comes from the service itself; pictures and workers may be made by the page.
+_POLICY: Final = (
+    "default-src 'self'; img-src 'self' blob: data:; connect-src 'self' blob: data: ws: wss:; worker-src 'self' blob:; "
+    "style-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
+)
+_HEADERS: Final = (
+    (b"content-security-policy", _POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
+)
+
+
+class Guard:
+    """ASGI middleware around the whole service.
+
+    Args:
+        app: what it guards.
+        settings: of the service.
+        metrics: is told what happens.
+    """
+
+    def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Metrics) -> None:
+        self._app, self._settings, self._metrics = app, settings, metrics
+        self._present = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or let it through."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began, status = time.perf_counter(), 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+            await send(message)
+
+        counted = scope["path"].startswith(_COUNTED) and scope["method"] == "POST"
+        try:
+            self._check(scope, counted)
+        except Problem as problem:
+            await problem.response()(scope, receive, answer)
+        else:
+            await self._counted(counted, lambda: self._app(scope, receive, answer))
+        route = scope.get("route")
+        path = getattr(route, "path", "other")  # never what callers wrote: anybody could grow the list
+        self._metrics.requests.labels(path, str(status)).inc()
+        self._metrics.seconds.labels(path).observe(time.perf_counter() - began)
+
+    async def _counted(self, counted: bool, work: Callable[[], Awaitable[None]]) -> None:
+        self._present += counted
+        self._metrics.queue.set(self._present)
+        try:
+            await work()
+        finally:
+            self._present -= counted
+            self._metrics.queue.set(self._present)
+
+    def _check(self, scope: Scope, counted: bool) -> None:
+        headers = Headers(scope=scope)
+        check_browser(headers, self._settings)
+        if scope["path"].startswith(_COUNTED):
+            check_key(headers.get("x-api-key"), self._settings)
+        if counted and self._present >= self._settings.queue:
+            raise busy()
+
+
+def check_key(given: str | None, settings: ServeSettings) -> None:
+    """Check the key a caller sent, in constant time.
+
+    Raises:
+        Problem: one is needed, and it is another.
+    """
+    needed = settings.api_key
+    if needed is not None and not secrets.compare_digest((given or "").encode(), needed.encode()):
+        raise Problem(401, "no_key", "the service needs an API key: send it as X-API-Key")
+
+
+def check_browser(headers: Headers, settings: ServeSettings) -> None:
+    """Refuse what another page in somebody's browser tries: names that were bent to this address, foreign origins.
+
+    Raises:
+        Problem: the host is not ours, or the origin is not the host.
+    """
+    host = headers.get("host", "")
+    if settings.hosts and _name_of(host) not in settings.hosts:
+        raise Problem(421, "wrong_host", "the service does not go by this name: start it with --allow-host NAME")
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != host:
+        raise Problem(403, "wrong_origin", "pages of other origins may not use the service")
+
+
+def _name_of(host: str) -> str:
+    """The name in `name:port` or `[address]:port`."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""

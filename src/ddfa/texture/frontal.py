@@ -1,0 +1,95 @@
+"""The photo as it would be if the head looked straight ahead, or were at rest.
+
+The face is the textured mesh in its new pose. Hair, neck and background are the photo, drawn along with the visible
+surface of the head: near the head they move as it does, away from it less and less in detail.
+"""
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from ddfa.arrays import Float32, Float64, UInt8
+from ddfa.errors import ModelError
+from ddfa.faces import Faces
+from ddfa.geometry.roi import crop_matrix, roi_from_landmarks
+from ddfa.raster.blending import blend, push_pull, smoothstep
+from ddfa.raster.rasterize import interpolate, rasterize, vertex_normals
+from ddfa.raster.sampling import sample
+from ddfa.raster.visibility import vertex_visibility
+from ddfa.texture.atlas import atlas_of, atlas_places
+from ddfa.texture.unwrap import Texture
+
+_AROUND: Final = 1.5  # sides of the landmarks' square that the picture shows
+_SIDES: Final = (128, 1024)  # px
+_FRONTAL: Final = (0.9, 0.99)  # cosine of the angle between face and viewer, 25 to 8 degrees
+_WARP_SIDE: Final = 128  # px; the surroundings move smoothly
+
+
+def frontal_photo(image: UInt8, face: Faces, shown: Faces, texture: Texture) -> UInt8:
+    """Draw a face in another pose or expression, with its surroundings.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, the photo.
+        face: one face, as in the photo.
+        shown: the same face as it shall be, see `Faces.without`.
+        texture: of the face.
+
+    Returns:
+        (S, S, 3) uint8 RGB, the square around the face, as large as in the photo but of at most 1024 px.
+
+    Raises:
+        ModelError: the head model has no texture atlas.
+    """
+    head = face.head
+    if head.uv is None or head.uv_triangles is None:
+        raise ModelError(f"head '{head.name}' has no texture map: a frontal photo needs the open head")
+    square = _square(shown)
+    size = int(np.clip(np.ceil(square[2] - square[0]), *_SIDES))
+    surroundings = sample(image, _places(face, shown, square, size, image.shape[:2]))
+    raster = rasterize(_moved(shown.vertices[0], square, size), head.triangles, size, size)
+    uv = interpolate(raster, head.uv_triangles, head.uv)
+    at = atlas_places(uv, texture.size)
+    # What the photo shows is taken from it: the texture lacks hats and the sides of glasses.
+    fields = interpolate(raster, head.triangles, np.column_stack([face.vertices[0, :, :2], _shown_well(face)]))
+    colours = blend(sample(texture.image, at), sample(image, fields[..., :2]), smoothstep(fields[..., 2], 0, 1))
+    inside = sample(np.ascontiguousarray(atlas_of(head, texture.size).face, np.float32), at)[..., 0] * raster.mask
+    share = cv2.GaussianBlur(smoothstep(inside, 0.3, 0.9), (0, 0), size / 300)
+    return np.asarray(np.rint(blend(surroundings, colours, np.asarray(share, np.float32)).clip(0, 255)), np.uint8)
+
+
+def _square(shown: Faces) -> Float64:
+    """What the picture shows: x0, y0, x1, y1 in image px."""
+    x0, y0, x1, y1 = roi_from_landmarks(shown.landmarks68)[0].astype(np.float64)
+    grown = (_AROUND - 1) / 2 * (x1 - x0)
+    return np.array([x0 - grown, y0 - grown, x1 + grown, y1 + grown])
+
+
+def _moved(vertices: Float32, square: Float64, size: int) -> Float32:
+    """Vertices (V, 3) of the image in a picture of the square."""
+    matrix = crop_matrix(square, size)[0]
+    moved = vertices * np.float32(matrix[0, 0])
+    moved[:, :2] += matrix[:, 2].astype(np.float32)
+    return moved
+
+
+def _shown_well(face: Faces) -> Float32:
+    """How well the photo shows each vertex (V,), in [0, 1]: hidden and aslant ones not at all."""
+    normals = vertex_normals(face.vertices[0] * np.array([1, -1, 1], np.float32), face.head.triangles)
+    # Of a turned face a fit that is a little off shows what is behind; of a frontal one it hardly matters.
+    low = 0.55 - 0.35 * float(smoothstep(face.rotation[0, 2, 2], *_FRONTAL))
+    return smoothstep(normals[:, 2], low, low + 0.25) * vertex_visibility(face)
+
+
+def _places(face: Faces, shown: Faces, square: Float64, size: int, shape: tuple[int, ...]) -> Float32:
+    """Where in the photo each pixel (S, S, 2) of the surroundings is taken from."""
+    raster = rasterize(_moved(shown.vertices[0], square, _WARP_SIDE), face.head.triangles, _WARP_SIDE, _WARP_SIDE)
+    seen = vertex_visibility(face).astype(np.float32)
+    fields = np.column_stack([face.vertices[0, :, :2] - shown.vertices[0, :, :2], seen])
+    spread = interpolate(raster, face.head.triangles, fields.astype(np.float32))
+    offsets = push_pull(spread[..., :2], (spread[..., 2] > 0.99) & raster.mask)
+    smooth = cv2.GaussianBlur(offsets, (0, 0), _WARP_SIDE / 40)
+    fine = cv2.resize(smooth, (size, size), interpolation=cv2.INTER_LINEAR)
+    ticks = (np.arange(size) + 0.5) / size * (square[2] - square[0])
+    grid = np.stack(np.meshgrid(square[0] + ticks, square[1] + ticks), axis=-1)
+    return np.asarray(grid + fine, np.float32)

@@ -1,0 +1,145 @@
+"""`ddfa export`: another form of a bundle's network, measured against the one it comes from."""
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import numpy as np
+import tyro
+
+from ddfa.align import FaceAligner
+from ddfa.arrays import Float32, UInt8
+from ddfa.data.sets.photos import Photos
+from ddfa.errors import DataError, ModelError
+from ddfa.head.model import HeadModel
+from ddfa.regress.bundle import MODEL_FILE, Bundle, write_bundle
+from ddfa.regress.crop import cut_crops
+from ddfa.regress.registry import find_bundle
+from ddfa.regress.session import Regressor, network_inputs
+from ddfa.train.convert.flip_ensemble import average_mirror
+from ddfa.train.convert.model_ensemble import average_networks
+from ddfa.train.convert.quantize import Precision, convert, take_crops
+
+# How far landmarks may move, mean over all crops, as a share of the crop's side.
+TOLERANCE: Final[dict[Precision, float]] = {"float32": 1e-5, "float16": 1e-3, "int8": 5e-3}
+_FEWEST, _MOST = 16, 256  # photos with a face to calibrate on
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """Which form of which network.
+
+    Attributes:
+        bundle: name or folder of the bundle.
+        output: folder of the new bundle.
+        input: "float" takes normalised images (n, 3, S, S), "uint8" crops (n, S, S, 3) as they are, RGB.
+        precision: arithmetic of the network.
+        calibration: folder or tar of photos with faces; int8 needs them, the others are only measured on them.
+        mirrored: give the mean of what the network sees in the crop and in its mirror image: more accurate, at twice
+            the cost.
+        beside: names or folders of other bundles whose networks see the same crop; the new network gives the mean. Of
+            networks of different architectures it is more accurate than each.
+        name: of the new bundle; that of the first by default.
+    """
+
+    bundle: Annotated[str, tyro.conf.Positional]
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    input: Literal["float", "uint8"] = "float"
+    precision: Precision = "float32"
+    calibration: Path | None = None
+    mirrored: bool = False
+    beside: tuple[str, ...] = ()
+    name: str = ""
+
+
+def export(config: ExportConfig) -> tuple[Bundle, float]:
+    """Write a bundle whose network computes the same in another form.
+
+    Args:
+        config: which bundle, which form.
+
+    Returns:
+        The new bundle, and how far its landmarks lie from those of the same network in float32: mean over all crops,
+        in crop px.
+
+    Raises:
+        ModelError: the bundle cannot be used, or the new network strays too far from the old one.
+        DataError: too few photos to calibrate on.
+        OutputError: the folder cannot be written.
+    """
+    source = find_bundle(config.bundle)
+    others = [find_bundle(name) for name in config.beside]
+    calibration, unseen = _crops(config, source)
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / MODEL_FILE
+        original = source.model_path
+        if others:
+            original = Path(folder) / "beside.onnx"
+            average_networks([source, *others], original)
+        if config.mirrored:
+            plain, original = original, Path(folder) / "mirrored.onnx"
+            average_mirror(source, original, plain)
+        inputs = network_inputs(calibration, source.channel_order)
+        convert(original, model, config.precision, inputs)
+        kinds = "+".join(dict.fromkeys(bundle.architecture for bundle in (source, *others)))
+        changed = replace(source, architecture=_described(kinds, config), name=config.name or source.name)
+        if config.precision != "float32" or config.mirrored or others:
+            changed = replace(changed, accuracy={})  # those are the original's figures
+        if config.input == "uint8":
+            take_crops(model, source.input_size, source.channel_order)
+            changed = replace(changed, channel_order="RGB")
+        distance = _distance(source, original, changed, model, unseen)
+        limit = TOLERANCE[config.precision] * source.input_size
+        if not distance <= limit:
+            raise ModelError(
+                f"the {config.precision} network moves landmarks by {distance:.3f} px, more than {limit:.3f} px: "
+                "calibrate with photos like those it will see, or choose a higher precision"
+            )
+        files = {name: source.folder / name for name in source.files} if source.folder else {}
+        return write_bundle(changed, config.output, files | {MODEL_FILE: model}), distance
+
+
+def _described(architecture: str, config: ExportConfig) -> str:
+    marks = [mark for mark, plain in ((config.precision, "float32"), (config.input, "float")) if mark != plain]
+    return "-".join([architecture, *(["mirrored"] if config.mirrored else []), *marks])
+
+
+def _crops(config: ExportConfig, bundle: Bundle) -> tuple[UInt8, UInt8]:
+    """Crops (n, S, S, 3) to calibrate on, and others to measure on."""
+    if config.calibration is None:
+        if config.precision == "int8":
+            raise DataError("int8 needs photos with faces to calibrate on: give them with --calibration")
+        size = bundle.input_size
+        noise = np.random.default_rng(0).integers(0, 256, (_FEWEST, size, size, 3), np.uint8)
+        return noise, noise
+    crops = faces_of(Photos(config.calibration), bundle)
+    if len(crops) < _FEWEST:
+        raise DataError(f"{config.calibration} shows {len(crops)} faces, {_FEWEST} are needed: give more photos")
+    return crops[1::2], crops[::2]
+
+
+def faces_of(photos: Photos, bundle: Bundle) -> UInt8:
+    """Crops (n, S, S, 3) uint8 of the largest face of some photos, as the bundle's network would see them."""
+    aligner, crops = FaceAligner(bundle), list[UInt8]()
+    for name in photos.names:
+        picture = photos.read(name)
+        faces = aligner(picture, refine=True)
+        crops += list(cut_crops(picture, faces.roi[:1], bundle.input_size, bundle.convention))
+        if len(crops) == _MOST:
+            break
+    return np.array(crops, np.uint8)
+
+
+def _distance(old: Bundle, original: Path, new: Bundle, model: Path, crops: UInt8) -> float:
+    """Mean distance of the landmarks of two networks in the crop, px; each takes what its bundle says."""
+    head = HeadModel.load(old.head_path)
+    before = _landmarks(old, head, Regressor(old, model_path=original).params_from_crops(crops))
+    after = _landmarks(new, head, Regressor(new, model_path=model).params_from_crops(crops))
+    return float(np.linalg.norm(before - after, axis=-1).mean())
+
+
+def _landmarks(bundle: Bundle, head: HeadModel, params: Float32) -> Float32:
+    pose, identity, expression = bundle.layout.split(params)
+    points = head.decode_landmarks(identity, expression)
+    return np.asarray((points @ pose[..., :3].transpose(0, 2, 1) + pose[:, None, :, 3])[..., :2], np.float32)

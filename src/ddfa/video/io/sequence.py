@@ -1,0 +1,64 @@
+"""Numbered pictures as a video: a folder or a pattern."""
+
+import glob
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+from ddfa.errors import ImageError, VideoError
+from ddfa.images import read_image
+from ddfa.video.io.source import Frame, FrameSource
+
+SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+
+
+class Pictures(FrameSource):
+    """The pictures of a folder or a pattern in the order of the numbers in their names (2 before 10).
+
+    Pictures that cannot be read are skipped and counted.
+
+    Args:
+        source: the folder, or a pattern such as `shots/*.png`.
+        rate: frames per second, which pictures themselves do not know.
+
+    Raises:
+        VideoError: there is no picture, or none can be read.
+    """
+
+    def __init__(self, source: Path, rate: Fraction) -> None:
+        self.name, self.rate = str(source), rate
+        found = source.iterdir() if source.is_dir() else map(Path, glob.glob(str(source)))
+        self.paths = sorted((p for p in found if p.suffix.lower() in SUFFIXES), key=_by_number)
+        if not self.paths:
+            raise VideoError(f"{source} holds no pictures: name a folder or a pattern of {', '.join(SUFFIXES)} files")
+        self.size = (0, 0)
+        self.count = len(self.paths)
+        first = next(iter(self), None)
+        if first is None:
+            raise VideoError(f"{source}: none of its {self.count} pictures can be read, copy them again")
+        self.size = (first.image.shape[1], first.image.shape[0])
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the pictures; a picture that is missing leaves its time empty."""
+        self.skipped = 0
+        for number, path in enumerate(self.paths):
+            try:
+                image = read_image(path)
+            except ImageError:
+                self.skipped += 1
+                continue
+            size = (image.shape[1], image.shape[0])
+            if self.size not in ((0, 0), size):
+                raise VideoError(
+                    f"{path} is {size[0]} x {size[1]} px, the pictures before it {self.size[0]} x {self.size[1]}: "
+                    "make them equal, or use `ddfa align` for separate photos"
+                )
+            yield Frame(image, float(number / self.rate), number - self.skipped)
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    """Sort key: words as words, numbers by their value."""
+    parts = re.findall(r"\d+|\D+", path.name)
+    return [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in parts]

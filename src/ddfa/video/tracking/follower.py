@@ -1,0 +1,231 @@
+"""Faces followed from frame to frame by their landmarks, before anything is smoothed.
+
+The regressor gives no score: shown a wall, it still draws a face. So a track must explain itself in other ways: its
+landmarks must lie where its RoI was, and now and then a detector must see a face there, which on a small window around
+the track costs a fraction of a look at the whole frame.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import cv2
+import numpy as np
+
+from ddfa.align import FaceAligner
+from ddfa.arrays import Float32, UInt8
+from ddfa.detect import Detections, Detector
+from ddfa.detect.detections import box_overlap
+from ddfa.detect.yunet import YuNet
+from ddfa.faces import Faces
+from ddfa.geometry.roi import roi_from_landmarks
+from ddfa.video.io.source import Frame
+from ddfa.video.tracking.motion import boxes_around
+from ddfa.video.tracking.shot_boundary import CutDetector
+
+_IDLE: Final = 5  # frames between looks at the whole frame while there is no face
+_CHECK: Final = 10  # frames between checks of a track
+_PATIENCE: Final = 3  # failed checks in a row until a face is lost
+_SAME: Final = 0.3  # overlap (IoU) from which a box and a track are one face
+_TWINS: Final = 0.6  # overlap from which two tracks are one face
+_ASTRAY: Final = 0.35  # overlap of a RoI and the next below which the landmarks have run away
+_SMALLEST: Final = 16.0  # px, side of the RoI
+_MEMORY: Final = 1.0  # s for which a lost face keeps its id
+_WINDOW: Final = 192  # px, side of what a check looks at
+_CHECK_SCORE: Final = 0.3  # of the detector; profiles that are followed score less than faces that are found
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """A face in one frame, as regressed.
+
+    Attributes:
+        id: of its track, from 0, never given twice.
+        face: a result with one face; its score is that of the last check.
+    """
+
+    id: int
+    face: Faces
+
+
+@dataclass(eq=False)
+class _Track:
+    id: int
+    landmarks: Float32  # (68, 3) px, in the last frame
+    score: float
+    time: float  # when it was last seen
+    velocity: Float32 = field(default_factory=lambda: np.zeros(2, np.float32))  # px a frame
+    unchecked: int = 0
+    misses: int = 0
+
+    @property
+    def box(self) -> Float32:
+        return np.asarray(boxes_around(self.landmarks[None])[0])
+
+
+class Follower:
+    """Follows all faces of a video.
+
+    Args:
+        aligner: regresses the faces; its detector finds new ones.
+        detect_every: frames between looks at the whole frame for new faces.
+        check: a detector that confirms a face in a small picture; a lenient YuNet by default.
+
+    Attributes:
+        cuts: how many cuts there were so far.
+        detections: how often the whole frame was searched.
+    """
+
+    def __init__(self, aligner: FaceAligner, detect_every: int = 30, check: Detector | None = None) -> None:
+        self._aligner, self._every = aligner, max(1, detect_every)
+        self._check = check or YuNet(score_threshold=_CHECK_SCORE)
+        self._is_cut = CutDetector()
+        self._tracks: list[_Track] = []
+        self._lost: list[_Track] = []
+        self._since = self._every  # frames since the whole frame was searched
+        self._count = 0
+        self.cuts = self.detections = 0
+
+    def __call__(self, frame: Frame) -> list[Sight]:
+        """Take the next frame.
+
+        Returns:
+            The faces in it, the oldest track first.
+        """
+        cut = self._is_cut(frame.image)
+        if cut:
+            self.cuts += 1
+            self._tracks, self._lost = [], []
+        before = len(self._tracks)
+        sights = self._go_on(frame)
+        self._since += 1
+        searched_recently = self._since < (self._every if self._tracks else min(_IDLE, self._every))
+        if cut or len(self._tracks) < before or not searched_recently:
+            sights += self._search(frame)
+        self._lost = [track for track in self._lost if frame.time - track.time <= _MEMORY]
+        return sights
+
+    def _go_on(self, frame: Frame) -> list[Sight]:
+        """Regress every track where it should be by now; tracks that fail move to the lost ones."""
+        size = (frame.image.shape[1], frame.image.shape[0])
+        expected = [track.landmarks[:, :2] + track.velocity for track in self._tracks]
+        rois = [roi_from_landmarks(points[None])[0] for points in expected]
+        inside = [_is_inside(roi, size) for roi in rois]
+        self._lose([track for track, good in zip(self._tracks, inside, strict=True) if not good])
+        rois = [roi for roi, good in zip(rois, inside, strict=True) if good]
+        if not self._tracks:
+            return []
+        found = Detections(
+            np.stack([track.box for track in self._tracks]), np.array([track.score for track in self._tracks])
+        )
+        faces = self._aligner.align_rois(frame.image, np.stack(rois), found)
+        sights, failed = [], []
+        for track, roi, face in zip(list(self._tracks), rois, faces, strict=True):
+            confirmed = self._confirmed(frame, track, roi, face)
+            older = _boxes([other for other in self._tracks if other.id < track.id])
+            if confirmed is None or (box_overlap(older, track.box) > _TWINS).any():
+                failed.append(track)
+            else:
+                sights.append(Sight(track.id, confirmed))
+        self._lose(failed)
+        return sights
+
+    def _confirmed(self, frame: Frame, track: _Track, roi: Float32, face: Faces) -> Faces | None:
+        """The face of a track if there is one: checked from time to time, and at once when it looks wrong."""
+        landmarks = face.landmarks68[0]
+        astray = box_overlap(roi_from_landmarks(landmarks[None]), roi)[0] < _ASTRAY
+        track.unchecked += 1
+        if astray or track.misses or track.unchecked >= _CHECK:
+            track.unchecked = 0
+            seen = self._look_around(frame.image, track.box if astray else boxes_around(landmarks[None])[0])
+            track.misses = 0 if seen is not None else track.misses + 1
+            if (seen is None and astray) or track.misses >= _PATIENCE:
+                return None
+            if seen is not None:
+                track.score = float(seen.scores[0])
+                if astray:  # start anew from what the detector sees
+                    face = self._aligner(frame.image, boxes=seen.boxes, refine=True)
+                    landmarks = face.landmarks68[0]
+        _advance(track, landmarks, frame.time)
+        return _scored(face, track.score)
+
+    def _look_around(self, image: UInt8, box: Float32) -> Detections | None:
+        """Ask the checking detector about the surroundings of a box; returns the detection there, if any."""
+        side = 2.0 * float(max(box[2:] - box[:2]))
+        centre = (box[:2] + box[2:]) / 2
+        x0, y0 = (max(0, int(v - side / 2)) for v in centre)
+        window = image[y0 : int(centre[1] + side / 2) + 1, x0 : int(centre[0] + side / 2) + 1]
+        if min(window.shape[:2]) < 8:
+            return None
+        scale = min(1.0, _WINDOW / max(window.shape[:2]))
+        small = cv2.resize(window, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else window
+        found = self._check(np.ascontiguousarray(small, np.uint8))
+        boxes = found.boxes / scale + np.array([x0, y0, x0, y0], np.float32)
+        overlaps = box_overlap(boxes, box)
+        if not len(overlaps) or overlaps.max() < _SAME:
+            return None
+        best = int(np.argmax(overlaps))
+        return Detections(boxes[best : best + 1], found.scores[best : best + 1])
+
+    def _search(self, frame: Frame) -> list[Sight]:
+        """Look for faces in the whole frame; those that are not followed yet get a track, or their old one back."""
+        self._since = 0
+        self.detections += 1
+        found = self._aligner.detector(frame.image)
+        known = _boxes(self._tracks)
+        new = [i for i, box in enumerate(found.boxes) if (box_overlap(known, box) < _SAME).all()]
+        if not new:
+            return []
+        faces = self._aligner(frame.image, boxes=found.boxes[new], refine=True)
+        sights = []
+        for index, face in zip(new, faces, strict=True):
+            landmarks, score = face.landmarks68[0], float(found.scores[index])
+            track = self._remembered(landmarks)
+            if track is None:
+                track = _Track(self._count, landmarks, score, frame.time)
+                self._count += 1
+            track.landmarks, track.velocity = landmarks, np.zeros(2, np.float32)
+            track.score, track.time, track.misses, track.unchecked = score, frame.time, 0, 0
+            self._tracks.append(track)
+            sights.append(Sight(track.id, _scored(face, score)))
+        return sights
+
+    def _remembered(self, landmarks: Float32) -> _Track | None:
+        """The lost track that was near and about as large, taken off the list."""
+        box = boxes_around(landmarks[None])[0]
+        for track in self._lost:
+            reach = max(float(max(box[2:] - box[:2])), float(max(track.box[2:] - track.box[:2])))
+            near = float(np.linalg.norm((box[:2] + box[2:] - track.box[:2] - track.box[2:]) / 2)) < reach
+            if near and float(min(box[2:] - box[:2])) > 0.4 * reach:
+                self._lost.remove(track)
+                return track
+        return None
+
+    def _lose(self, tracks: list[_Track]) -> None:
+        for track in tracks:
+            self._tracks.remove(track)
+            self._lost.append(track)
+
+
+def _boxes(tracks: list[_Track]) -> Float32:
+    """The boxes (n, 4) of tracks."""
+    return np.array([track.box for track in tracks], np.float32).reshape(-1, 4)
+
+
+def _is_inside(roi: Float32, size: tuple[int, int]) -> bool:
+    """Whether at least a third of a RoI lies in the picture, and the RoI is of sensible size."""
+    side = float(roi[2] - roi[0])
+    if not (np.isfinite(roi).all() and _SMALLEST <= side <= 4 * max(size)):
+        return False
+    seen = np.clip(np.minimum(roi[2:], size) - np.maximum(roi[:2], 0), 0, None)
+    return float(np.prod(seen)) > side * side / 3
+
+
+def _advance(track: _Track, landmarks: Float32, time: float) -> None:
+    """Note where a track is now; half of its step is expected to repeat, which follows fast heads and calms noise."""
+    step = landmarks[:, :2].mean(axis=0) - track.landmarks[:, :2].mean(axis=0)
+    track.velocity = np.asarray(0.5 * step, np.float32)
+    track.landmarks, track.time = landmarks, time
+
+
+def _scored(face: Faces, score: float) -> Faces:
+    return replace(face, scores=np.array([score], np.float32))

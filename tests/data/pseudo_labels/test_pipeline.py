@@ -1,0 +1,115 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from ddfa.data.pseudo_labels import pipeline
+from ddfa.data.pseudo_labels.pipeline import LabelConfig, fit_observations, joined, label, observe, teacher_map
+from ddfa.errors import DataError
+from ddfa.geometry.pose import matrix_from_euler
+
+POSE = np.column_stack([2 * np.diag([1.0, -1, 1]) @ matrix_from_euler(np.array([15.0, 5, 0])), [200, 220, 0]])
+
+
+class Seer:
+    """A teacher that sees the same points in every photo."""
+
+    def __init__(self, points, spread=0.01):
+        self.points, self.spread = points, spread
+
+    def observe(self, photos, rois):
+        n = len(photos)
+        return np.tile(self.points, (n, 1, 1, 1)), np.full(n, self.spread, np.float32)
+
+
+@pytest.fixture(scope="module")
+def maps(head):
+    return [teacher_map(head, head, vertices=200, seed=seed) for seed in (0, 1)]
+
+
+def seen_by(mapping, depth=0.0):
+    jaw = np.zeros((1, 52), np.float32)
+    jaw[0, 24] = 0.5
+    points = mapping.own.decode(np.full((1, 80), 0.3, np.float32), jaw)[0] @ POSE[:, :3].T + POSE[:, 3]
+    moved = points + np.array([0, 0, depth])
+    return moved.reshape(2, -1, 3).astype(np.float32)
+
+
+def test_teachers_of_two_heads_are_fitted_together(head, maps):
+    teachers = [[Seer(seen_by(maps[0]))], [Seer(seen_by(maps[1], depth=30))]]  # depth has no common origin
+    seen, spread = observe(teachers, [np.zeros((8, 8, 3), np.uint8)], np.zeros((1, 4)))
+    mapping = joined(maps)
+    assert seen.shape == (1, 2, len(mapping.weights) // 2, 3)
+    assert mapping.weights.sum() == pytest.approx(maps[0].weights.sum())
+    found = fit_observations(mapping, head, seen)
+    alone = fit_observations(maps[0], head, seen_by(maps[0])[None])
+    np.testing.assert_allclose(found.pose[0, :2], alone.pose[0, :2], atol=0.5)
+    np.testing.assert_allclose(found.expression, alone.expression, atol=0.1)
+    assert spread[0] == pytest.approx(0.01, abs=1e-3)
+
+
+def test_teachers_of_one_head_are_averaged_and_their_distance_counts(maps):
+    points = seen_by(maps[0])
+    seen, spread = observe([[Seer(points), Seer(points + np.float32([20, 0, 0]))]], [None], np.zeros((1, 4)))
+    np.testing.assert_allclose(seen[0, ..., 0], points[..., 0] + 10, atol=1e-3)
+    assert spread[0] > 0.02
+
+
+def test_joining_one_map_changes_nothing(maps):
+    one = joined(maps[:1])
+    np.testing.assert_array_equal(one.own.mean, maps[0].own.mean)
+    np.testing.assert_array_equal(one.weights, maps[0].weights)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(folder / name), np.full((120, 120, 3), 90, np.uint8))
+    (folder / "c.png").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.fixture
+def run_here(monkeypatch, head, maps):
+    """`label` in this process, with teachers that need no bundle."""
+
+    def run(config, seer):
+        worker = pipeline._Worker(config, pipeline.Photos(config.photos), head, maps[0], {"open": [seer]}, None, {})
+        config.output.mkdir(exist_ok=True)
+        (config.output / pipeline.PARTS).mkdir(exist_ok=True)
+        monkeypatch.setattr(pipeline, "_WORKER", [worker])
+        pipeline._label_chunk(0, worker.photos.names)
+        return label(config)
+
+    return run
+
+
+def begin(config, monkeypatch):
+    monkeypatch.setattr(pipeline, "begin_parts", lambda output, settings: output / pipeline.PARTS)
+
+
+def test_rejects_have_reasons_and_the_manifest_counts_them(photos, tmp_path, maps, run_here, monkeypatch):
+    config = LabelConfig(photos, (tmp_path / "teacher",), tmp_path / "out", centred=0.7)
+    begin(config, monkeypatch)
+    labels = run_here(config, Seer(seen_by(maps[0])))
+    assert labels.names == ("a.png", "b.png")
+    rejected = (config.output / "rejected.txt").read_text().splitlines()
+    assert len(rejected) == 1 and rejected[0].startswith("c.png\t'c.png' is not a readable picture")
+    manifest = json.loads((config.output / "manifest.json").read_text())
+    assert (manifest["pictures"], manifest["rejected"], manifest["made_by"]) == (2, 1, "ddfa data label")
+
+
+def test_photos_on_which_teachers_disagree_are_rejected(photos, tmp_path, maps, run_here, monkeypatch):
+    config = LabelConfig(photos, (tmp_path / "teacher",), tmp_path / "out", centred=0.7)
+    begin(config, monkeypatch)
+    with pytest.raises(DataError, match=r"none of the 3 photos .* differ by 40 %"):
+        run_here(config, Seer(seen_by(maps[0]), spread=0.4))
+    assert not (config.output / "labels.npz").exists()
+
+
+def test_no_teacher_is_refused(tmp_path):
+    with pytest.raises(DataError, match="--teacher"):
+        label(LabelConfig(tmp_path, (), tmp_path / "out"))

@@ -1,0 +1,135 @@
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from ddfa.errors import ModelError
+from ddfa.head.model import HeadModel
+from ddfa.raster.rasterize import interpolate, rasterize
+from ddfa.texture.atlas import atlas_of
+from ddfa.texture.unwrap import Texture, fuse_textures, unwrap_texture
+
+from ..face_factory import place_faces
+
+SIZE = 128
+
+
+@pytest.fixture(scope="module")
+def head():
+    return HeadModel.load()
+
+
+def painted(head):
+    """A texture that tells left from right and up from down, and is no one's face."""
+    position = atlas_of(head, SIZE).position
+    image = np.clip(128 + position * [0.9, 0.9, 0.5] + [0, 0, -60], 0, 255).astype(np.uint8)
+    return Texture(image, np.ones((SIZE, SIZE), np.float32))
+
+
+def drawn(faces, texture):
+    """The photo (H, W, 3) of a textured face before grey."""
+    width, height = faces.image_size
+    raster = rasterize(faces.vertices[0], faces.head.triangles, height, width)
+    places = interpolate(raster, faces.head.uv_triangles, atlas_of(faces.head, texture.size).uv)
+    colours = cv2.remap(texture.image, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
+    return np.where(raster.mask[..., None], colours, np.uint8(90)), raster.mask
+
+
+def large_face(head, yaw=0.0):
+    return place_faces(head, [(yaw, 0.0, 0.0)], side=300.0)
+
+
+@pytest.mark.parametrize("yaw", [0.0, 30.0])
+def test_a_texture_is_found_again_in_its_photo(head, yaw):
+    faces, truth = large_face(head, yaw), painted(head)
+    photo, _ = drawn(faces, truth)
+    found = unwrap_texture(photo, faces, SIZE)
+    assert found.image.shape == (SIZE, SIZE, 3) and found.image.dtype == np.uint8
+    seen = (found.validity > 0.9) & (atlas_of(head, SIZE).face > 0.9)
+    assert seen.mean() > 0.07
+    away = np.abs(found.image[seen].astype(float) - truth.image[seen])
+    assert np.quantile(away, 0.95) < 12
+    again, mask = drawn(faces, found)
+    mask = cv2.erode(mask.astype(np.uint8), np.ones((25, 25))) > 0  # what is seen from the side is left to guesses
+    assert np.abs(again[mask].astype(float) - photo[mask]).mean() < 6
+
+
+def test_what_lies_behind_a_narrow_fit_is_not_painted_on_the_cheek(head):
+    """The face in the photo is narrower than its fit: blue background lies where the cheek should be."""
+    faces = large_face(head, 40.0)
+    _, mask = drawn(faces, painted(head))
+    shown = cv2.erode(mask.astype(np.uint8), np.ones((17, 17))) > 0
+    photo = np.where(shown[..., None], np.uint8((200, 150, 120)), np.uint8((60, 90, 200)))
+    atlas = atlas_of(head, SIZE)
+    found = unwrap_texture(photo, faces, SIZE).image[(atlas.face > 0.9) & (atlas.beard < 0.05) & (atlas.hair < 0.1)]
+    assert (found[:, 2] > found[:, 0]).mean() < 0.01
+
+
+def test_validity_tells_seen_from_mirrored_from_painted(head):
+    atlas = atlas_of(head, SIZE)
+    faces = large_face(head, 60.0)  # it turns to the image left: the subject's left, at +x, faces the viewer
+    found = unwrap_texture(drawn(faces, painted(head))[0], faces, SIZE)
+    x = atlas.position[..., 0]
+    cheek = (atlas.face > 0.95) & (np.abs(np.abs(x) - 45) < 8)
+    assert np.median(found.validity[cheek & (x > 0)]) > 0.95
+    assert np.median(found.validity[cheek & (x < 0)]) == pytest.approx(0.5, abs=0.05)
+    back = atlas.skin & (atlas.position[..., 2] < -60) & (np.abs(x) < 20)
+    frontal = unwrap_texture(drawn(large_face(head), painted(head))[0], large_face(head), SIZE)
+    assert back.any() and frontal.validity[back].max() == 0
+    assert found.validity.min() >= 0 and found.validity.max() <= 1
+
+
+def test_hidden_skin_has_the_colour_of_the_other_side(head):
+    atlas, faces = atlas_of(head, SIZE), large_face(head, 60.0)
+    truth = painted(head)
+    symmetric = replace(truth, image=np.maximum(truth.image, atlas.mirrored(truth.image).astype(np.uint8)))
+    found = unwrap_texture(drawn(faces, symmetric)[0], faces, SIZE)
+    hidden = (atlas.face > 0.95) & (atlas.position[..., 0] < -35)
+    away = np.abs(found.image[hidden].astype(float) - symmetric.image[hidden])
+    assert np.median(away) < 10
+
+
+def test_what_lies_off_the_photo_is_not_seen(head):
+    faces = large_face(head)
+    photo, _ = drawn(faces, painted(head))
+    row = int(faces.landmarks68[0, 30, 1])
+    cut = replace(faces, image_size=(photo.shape[1], row))
+    found = unwrap_texture(photo[:row], cut, SIZE)
+    atlas = atlas_of(head, SIZE)
+    chin = (atlas.face > 0.95) & (atlas.position[..., 1] < -50)
+    assert chin.any() and found.validity[chin].max() == 0
+    nothing = unwrap_texture(photo, replace(faces, roi=faces.roi + np.float32(5000)), SIZE)
+    assert nothing.validity.max() == 0
+
+
+def test_shading_is_taken_out(head):
+    faces = large_face(head)
+    photo, _ = drawn(faces, Texture(np.full((SIZE, SIZE, 3), 150, np.uint8), np.ones((SIZE, SIZE), np.float32)))
+    normals = atlas_of(head, SIZE).normals(faces.vertices[0] * [1, -1, 1])
+    raster = rasterize(faces.vertices[0], head.triangles, *photo.shape[:2])
+    light = interpolate(raster, head.triangles, 0.8 + 0.4 * normals[:, :1])
+    lit = np.where(raster.mask[..., None], photo * light, photo).astype(np.uint8)
+    face = (atlas_of(head, SIZE).face > 0.95) & (unwrap_texture(lit, faces, SIZE).validity > 0.9)
+    shaded, flat = (unwrap_texture(lit, faces, SIZE, delight=delight).image[face].std() for delight in (False, True))
+    assert flat < 0.4 * shaded
+
+
+def test_fusing_takes_each_side_from_the_photo_that_sees_it(head):
+    truth = painted(head)
+    sides = [unwrap_texture(drawn(f, truth)[0], f, SIZE) for f in (large_face(head, 50.0), large_face(head, -50.0))]
+    fused = fuse_textures(sides)
+    face = atlas_of(head, SIZE).face > 0.95
+    away = [np.abs(t.image[face].astype(float) - truth.image[face]).mean() for t in (fused, *sides)]
+    assert away[0] < 0.6 * min(away[1:])
+    np.testing.assert_array_equal(fused.validity, np.maximum(sides[0].validity, sides[1].validity))
+    with pytest.raises(ValueError, match="one size"):
+        fuse_textures([sides[0], unwrap_texture(drawn(large_face(head), truth)[0], large_face(head), 64)])
+
+
+def test_one_face_of_the_open_head_is_asked_for(head, toy_head):
+    photo = np.zeros((240, 320, 3), np.uint8)
+    with pytest.raises(ModelError, match="open head"):
+        unwrap_texture(photo, place_faces(toy_head), SIZE)
+    with pytest.raises(ValueError, match="one face"):
+        unwrap_texture(photo, place_faces(head, [(0, 0, 0)] * 2), SIZE)

@@ -1,0 +1,86 @@
+"""Training of the network that finds hands before faces."""
+
+from dataclasses import replace
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra `train`")
+
+from ddfa.errors import DataError  # noqa: E402
+from ddfa.replace.occlusion.network import SIDE  # noqa: E402
+from ddfa.train.occlusion import (  # noqa: E402
+    NETWORK,
+    CoveringConfig,
+    CoveringNet,
+    covering_loss,
+    overlap,
+    train_covering,
+)
+
+from ..conftest import make_labelled_photos  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("covering")
+    data = make_labelled_photos(folder / "data", 45)
+    return CoveringConfig(
+        (data,), folder / "run", faces=4, hands=3, samples=6, batch=2, worst=0.0, workers=0, threads=1
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(config):
+    return train_covering(config)
+
+
+def test_a_run_leaves_a_network_that_computes_what_it_learnt(trained, config):
+    assert 0 <= trained <= 1
+    assert sorted(path.name for path in config.output.iterdir()) == [
+        "checkpoint.pt", "config.yaml", NETWORK, "log.csv",
+    ]  # fmt: skip
+    saved = torch.load(config.output / "checkpoint.pt", weights_only=True)
+    network = CoveringNet()
+    network.load_state_dict({k.removeprefix("module."): v for k, v in saved["average"].items() if k != "n_averaged"})
+    seen = np.random.default_rng(0).uniform(-1, 1, (2, 7, SIDE, SIDE)).astype(np.float32)
+    with torch.no_grad():
+        wanted = torch.sigmoid(network.eval()(torch.from_numpy(seen))).numpy()
+    (found,) = ort.InferenceSession(config.output / NETWORK).run(None, {"input": seen})
+    assert found.shape == (2, 1, SIDE // 2, SIDE // 2)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_a_finished_run_goes_on_and_a_missing_or_foreign_one_says_so(trained, config, tmp_path):
+    longer = replace(config, samples=8, resume=True)
+    train_covering(longer)
+    assert torch.load(config.output / "checkpoint.pt", weights_only=True)["step"] == 4
+    assert 0 <= train_covering(replace(longer, samples=2)) <= 1  # nothing is left to do
+    assert torch.load(config.output / "checkpoint.pt", weights_only=True)["step"] == 4
+    steps = [line.split(",")[0] for line in (config.output / "log.csv").read_text().splitlines()[1:]]
+    assert len(steps) == len(set(steps))
+    with pytest.raises(DataError, match="no usable checkpoint"):
+        train_covering(replace(longer, output=tmp_path))
+    torch.save({"step": 1, "network": {}}, tmp_path / "checkpoint.pt")
+    with pytest.raises(DataError, match="another network"):
+        train_covering(replace(longer, output=tmp_path))
+
+
+def test_the_loss_falls_towards_the_truth_and_only_where_pixels_count():
+    truth = torch.zeros(1, SIDE, SIDE)
+    truth[:, 40:80, 40:80] = 1
+    counts = torch.ones(1, SIDE, SIDE)
+    counts[:, :20] = 0
+    half = truth[:, None, ::2, ::2]
+    right, wrong = covering_loss(20 * half - 10, truth, counts), covering_loss(10 - 20 * half, truth, counts)
+    assert float(right) < 0.01 < 1 < float(wrong)
+    elsewhere = 20 * half - 10
+    elsewhere[:, :, :10] = 10
+    assert float(covering_loss(elsewhere, truth, counts)) == pytest.approx(float(right), abs=1e-6)
+
+    class Known(torch.nn.Module):
+        def forward(self, x):
+            return 20 * half - 10
+
+    assert overlap(Known(), [(torch.zeros(1), truth, counts)]) == pytest.approx(1)

@@ -1,0 +1,133 @@
+"""Tracks: ids, lost and found, cuts, smoothing of faces with known truth."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ddfa.align import FaceAligner
+from ddfa.detect import Detections
+from ddfa.geometry.pose import matrix_from_euler
+from ddfa.images import read_image
+from ddfa.video.io.source import Frame
+from ddfa.video.tracking.identity import Exchange, Settled
+from ddfa.video.tracking.motion import motion_of, moved
+from ddfa.video.tracking.shot_boundary import CutDetector
+from ddfa.video.tracking.smoother import Steady
+from ddfa.video.tracking.tracker import FaceTracker
+
+from ...conftest import make_head
+from ...face_factory import place_faces
+
+
+@pytest.fixture(scope="module")
+def face():
+    return place_faces(make_head(), [(20.0, -10.0, 5.0)])
+
+
+def test_motion_and_back(face) -> None:
+    again = moved(face, motion_of(face), face.identity[0])
+    np.testing.assert_allclose(again.vertices, face.vertices, atol=1e-3)
+    turned = moved(face, replace(motion_of(face), rotation=matrix_from_euler([0, 30, 0])), face.identity[0])
+    np.testing.assert_allclose(turned.euler_deg[0], [0, 30, 0], atol=1e-4)
+    np.testing.assert_allclose(turned.translation, face.translation, atol=1e-3)
+
+
+def test_identity_settles_and_outliers_hardly_count() -> None:
+    rng = np.random.default_rng(0)
+    truth, settled = rng.normal(size=20), Settled()
+    for k in range(200):
+        settled.add(truth + rng.normal(0, 0.3, 20) + (8 if k % 20 == 19 else 0))
+    assert np.abs(settled.identity - truth).mean() < 0.15
+
+
+def test_exchange_keeps_the_face_in_its_place(face) -> None:
+    """An identity that looks like an expression and a move is made up for entirely, as far as the ridge lets it."""
+    head = face.head
+    bases = np.concatenate([1.1 * head.expression_basis[:2], head.identity_basis[2:]])
+    head = replace(head, identity_basis=bases.astype(np.float32))
+    identity = np.array([0.5, -0.4, 0, 0, 0], np.float32)
+    seen = moved(replace(face, head=head), motion_of(face), identity)
+    motion = Exchange(head, face.layout)(motion_of(seen), identity)
+    left = np.abs(moved(seen, motion, np.zeros(5)).landmarks68 - seen.landmarks68).mean()
+    lost = np.abs(moved(seen, motion_of(seen), np.zeros(5)).landmarks68 - seen.landmarks68).mean()
+    assert left < 0.15 * lost
+
+
+@pytest.mark.parametrize("ahead", [0, 3])
+def test_a_still_face_is_three_times_calmer(face, ahead: int) -> None:
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 1, (80, face.params.shape[1])) * np.where(np.arange(face.params.shape[1]) < 12, 1e-3, 0.1)
+    noise[:, [3, 7]] = rng.normal(0, 0.3, (80, 2))
+    raw = [replace(face, params=face.params + row.astype(np.float32)) for row in noise]
+    steady = Steady(Exchange(face.head, face.layout), ahead)
+    given = [steady.add(k / 25, one) for k, one in enumerate(raw)]
+    smooth = [one for one in given if one is not None] + steady.finish()
+    assert len(smooth) == len(raw)
+
+    def jitter(faces) -> float:
+        return float(np.square(np.diff([one.landmarks68[0, :, :2] for one in faces][10:], 2, axis=0)).mean() ** 0.5)
+
+    assert jitter(smooth) < jitter(raw) / 3
+
+
+@pytest.mark.parametrize("ahead", [0, 3])
+def test_lag_is_under_a_frame(face, ahead: int) -> None:
+    steady = Steady(Exchange(face.head, face.layout), ahead)
+    motion, yaws = motion_of(face), [-60 + 2.4 * k for k in range(50)]  # 60 degrees/s at 25 frames/s
+    faces = [moved(face, replace(motion, rotation=matrix_from_euler([y, 0, 0])), face.identity[0]) for y in yaws]
+    given = [steady.add(k / 25, one) for k, one in enumerate(faces)]
+    smooth = [one for one in given if one is not None] + steady.finish()
+    behind = np.array(yaws) - [one.euler_deg[0, 0] for one in smooth]
+    assert np.abs(behind[25:-5]).max() < (2.4 if ahead == 0 else 0.3)
+
+
+def test_cuts() -> None:
+    rng = np.random.default_rng(0)
+    first, second = (np.kron(rng.integers(0, 255, (9, 16, 3)), np.ones((20, 20, 1))).astype(np.uint8) for _ in range(2))
+    is_cut = CutDetector()
+    shots = [first, np.roll(first, 4, 1), np.roll(first, 8, 1), np.roll(first, 8, 1) // 2, second, second]
+    assert [is_cut(shot) for shot in shots] == [False, False, False, False, True, False]
+
+
+@pytest.fixture(scope="module")
+def aligner():
+    return FaceAligner(threads=1)
+
+
+def frames_of(pictures):
+    return [Frame(picture, k / 25, k) for k, picture in enumerate(pictures)]
+
+
+def test_two_people_keep_their_ids(root, aligner) -> None:
+    photo = read_image(root / "samples" / "two_people.jpg")
+    pictures = [np.roll(photo, 3 * k, axis=1) for k in range(8)]
+    tracker = FaceTracker(aligner, look_ahead=2)
+    done = list(tracker.follow(frames_of(pictures)))
+    assert [frame.index for frame, _ in done] == list(range(8))
+    assert all([face.id for face in faces] == [0, 1] for _, faces in done)
+    assert tracker.follower.detections == 1
+    x = [faces[0].faces.landmarks68[0, :, 0].mean() for _, faces in done]
+    assert np.abs(np.diff(x) - 3).max() < 2
+
+
+def test_a_face_is_lost_and_found(root, aligner) -> None:
+    photo = read_image(root / "samples" / "astronaut.jpg")
+    gone = photo.copy()
+    gone[:300] = np.random.default_rng(0).integers(100, 120, gone[:300].shape, dtype=np.uint8)
+    tracker = FaceTracker(aligner)
+    shown = [len(tracker(frame)) for frame in frames_of([photo] * 3 + [gone] * 15 + [photo] * 6)]
+    assert shown[:3] == [1, 1, 1] and shown[17] == 0 and shown[-1] == 1
+
+
+def test_no_face_no_track(aligner) -> None:
+    tracker = FaceTracker(aligner)
+    assert [tracker(frame) for frame in frames_of([np.full((120, 160, 3), 90, np.uint8)] * 3)] == [[], [], []]
+
+
+def test_detections_that_run_off_the_picture_end_a_track(toy_bundle) -> None:
+    boxes = Detections.from_boxes(np.array([[50, 50, 120, 120]], np.float32))
+    aligner = FaceAligner(toy_bundle, lambda image: boxes)
+    tracker = FaceTracker(aligner, smooth=False, check=lambda image: Detections.none())
+    ids = [[face.id for face in tracker(frame)] for frame in frames_of([np.full((200, 200, 3), 7, np.uint8)] * 3)]
+    assert ids[0] == [0]
