@@ -36,7 +36,7 @@ from ddfa.train.convert.onnx_export import export_onnx
 from ddfa.train.losses import HeadPoints
 from ddfa.train.macs import count_macs
 from ddfa.train.networks import Network, create
-from ddfa.train.state import load_checkpoint, start_from, whitening_of
+from ddfa.train.state import load_checkpoint, load_matching, whitening_of
 
 PUBLISHED_MS = 0.27  # per image, 3DDFA's README
 PUBLISHED_PARAMS = 62
@@ -235,7 +235,7 @@ def _works(row: Row) -> bool:
 def _ours(arch: str, saved: dict[str, Any]) -> Network:
     whitening = whitening_of(saved)
     network = create(arch, len(whitening.mean))
-    start_from(network, saved, whitening)
+    load_matching(network, saved, whitening)
     return network.deployed()
 
 

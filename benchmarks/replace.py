@@ -16,8 +16,8 @@ from ddfa import FaceAligner, read_image
 from ddfa.arrays import UInt8
 from ddfa.replace.replacer import Replacer
 from ddfa.replace.source import source_from_photos
-from ddfa.replace.target import View
-from ddfa.replace.temporal import Memory
+from ddfa.replace.target import TargetFace
+from ddfa.replace.temporal import TemporalState
 from ddfa.replace.video import LIMIT, VideoReplacer
 from ddfa.video.io.frames import open_video
 from ddfa.video.tracking.tracker import FaceTracker
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _stages(replacer: Replacer, aligner: FaceAligner, frames) -> dict[str, float]:
-    tracker, memory, looking, spent = FaceTracker(aligner), Memory(), Memory(), []
+    tracker, memory, looking, spent = FaceTracker(aligner), TemporalState(), TemporalState(), []
     for frame in frames:
         start = time.perf_counter()
         faces = tracker(frame)
@@ -61,7 +61,7 @@ def _stages(replacer: Replacer, aligner: FaceAligner, frames) -> dict[str, float
             replacer.draw(image, face.faces, memory)
         done = time.perf_counter()
         for face in faces[:1]:  # once more, to know the share of finding what lies in front
-            view = View.of(replacer.surface, replacer.tone, frame.image, face.faces, replacer.limit, looking)
+            view = TargetFace.of(replacer.surface, replacer.tone, frame.image, face.faces, replacer.limit, looking)
             _ = view.clear
         looked = time.perf_counter()
         spent.append((tracked - start, done - tracked, looked - done, done - start))

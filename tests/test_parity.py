@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from ddfa.align import FaceAligner
-from ddfa.geometry.pose import published_euler, published_rotation
-from ddfa.raster.maps import published_depth
+from ddfa.geometry.pose import original_euler, original_rotation
+from ddfa.raster.maps import original_depth
 
 PHOTOS = ["one_face", "two_faces", "three_profiles"]
 
@@ -30,14 +30,14 @@ def test_v2_mb1(v2_mb1, golden, photo, name):
     np.testing.assert_allclose(faces.landmarks68.transpose(0, 2, 1), golden[f"{name}.sparse68"], atol=0.05)
     np.testing.assert_allclose(faces.vertices.transpose(0, 2, 1), golden[f"{name}.dense"], atol=0.05)
     pose = faces.params[:, :12].reshape(-1, 3, 4)
-    angles = published_euler(published_rotation(pose))
+    angles = original_euler(original_rotation(pose))
     np.testing.assert_allclose(angles, golden[f"{name}.pose_repo_formula"], atol=1e-3)
 
 
 def test_published_depth_picture(v2_mb1, golden, photo):
     faces = FaceAligner(v2_mb1)(photo("one_face"), boxes=golden["one_face.boxes"])
     expected = golden["one_face.depth_u8"].astype(int)
-    ours = published_depth(faces).astype(int)
+    ours = original_depth(faces).astype(int)
     assert ours.shape == expected.shape
     # Published, a pixel on an edge may go to either triangle, or to none.
     assert (np.abs(ours - expected) <= 1).mean() > 0.9999
@@ -58,7 +58,7 @@ def test_v2_mb05_from_its_checkpoint(v2_mb05, photo):
     assert difference.max() < 0.01
     points = {30: (394.35, 273.07), 36: (293.93, 229.76), 45: (426.24, 193.42), 8: (404.69, 401.10)}
     np.testing.assert_allclose(faces.landmarks68[0, list(points), :2], list(points.values()), atol=0.1)
-    angles = published_euler(published_rotation(faces.params[:, :12].reshape(-1, 3, 4)))
+    angles = original_euler(original_rotation(faces.params[:, :12].reshape(-1, 3, 4)))
     np.testing.assert_allclose(angles[0], [-16.28, 9.56, 15.19], atol=0.05)
 
     faces = aligner(photo("one_face"), boxes=np.array([[119.60, 93.46, 290.69, 312.38]]))

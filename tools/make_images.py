@@ -8,13 +8,13 @@ import numpy as np
 
 from ddfa import FaceAligner, Faces, read_image, write_image
 from ddfa.arrays import UInt8
-from ddfa.data.face_profiling.eyelids import Lids
-from ddfa.data.face_profiling.pipeline import ProfileConfig, Profiler
+from ddfa.data.face_profiling.eyelids import EyelidSynthesizer
+from ddfa.data.face_profiling.pipeline import FaceRotator, ProfileConfig
 from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.data.sets.labels import Labels
 from ddfa.data.sets.photos import Photos
-from ddfa.data.synthetic.hands import hand_before
-from ddfa.data.synthetic.occluders import lay_over
+from ddfa.data.synthetic.hands import hand_occluder
+from ddfa.data.synthetic.occluders import composite
 from ddfa.draw.contact_sheet import draw_sheet
 from ddfa.draw.landmarks import draw_landmarks
 from ddfa.draw.overlay import draw_overlay
@@ -122,7 +122,7 @@ def replaced_row(aligner: FaceAligner, source_name: str, target_name: str) -> UI
     source_photo, target_photo = (read_image(ROOT / "samples" / name) for name in (source_name, target_name))
     person, target = (aligner(photo, refine=True)[0] for photo in (source_photo, target_photo))
     replacer = Replacer(source_from_photos([source_photo], [person]))
-    profiler = Profiler(
+    profiler = FaceRotator(
         labelled(target, target_name), target.head, ProfileConfig(Path(), Path(), picture=REPLACED_SIDE)
     )
     pitch, side = float(target.euler_deg[0, 1]), np.sign(float(target.euler_deg[0, 0]))
@@ -145,8 +145,8 @@ def hands_row(aligner: FaceAligner, source_name: str, target_name: str) -> UInt8
     tiles = []
     for seed in HANDS:
         rng = np.random.default_rng(seed)
-        hand = hand_before(min(photo.shape[:2]), ((x0 + x1) / 2, (y0 + y1) / 2, 0.85 * (y1 - y0)), HAND_SKIN, rng)
-        shown = np.clip(255 * lay_over(photo.astype(np.float32) / 255, hand, rng), 0, 255).astype(np.uint8)
+        hand = hand_occluder(min(photo.shape[:2]), ((x0 + x1) / 2, (y0 + y1) / 2, 0.85 * (y1 - y0)), HAND_SKIN, rng)
+        shown = np.clip(255 * composite(photo.astype(np.float32) / 255, hand, rng), 0, 255).astype(np.uint8)
         seen = aligner(shown, landmarks=face.landmarks68)  # of the bare face, as one that follows it knows them
         for picture in (shown, replacer(shown, seen)):
             cut = picture[max(round(y0), 0) : round(y1) + 30, max(round(x0) - 15, 0) : round(x1) + 15]
@@ -171,10 +171,10 @@ def turned_head(face: Faces, texture: Texture, yaw: float) -> UInt8:
 def profile_sequence(face: Faces) -> UInt8:
     """The face of SEQUENCE_PHOTO turned further and further, nodding, eyes shut, winking; below, with its landmarks."""
     data = labelled(face)
-    profiler = Profiler(data, face.head, ProfileConfig(Path(), Path(), picture=SEQUENCE_SIDE))
+    profiler = FaceRotator(data, face.head, ProfileConfig(Path(), Path(), picture=SEQUENCE_SIDE))
     yaw, pitch = (float(angle) for angle in face.euler_deg[0, :2])
     side = np.sign(yaw)
-    lids, own = Lids(face.head), data.labels.expression[0]
+    lids, own = EyelidSynthesizer(face.head), data.labels.expression[0]
     shut, wink = own.copy(), own.copy()
     lids.close(face.identity[0], shut, np.array([1.0, 1.0]))
     lids.close(face.identity[0], wink, np.array([0.0, 1.0]))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Better weights from good ones: several runs from the same weights with other seeds, averaged with them (`default`), and the
-# same with its mirror image averaged in (`large`). Settings: see recipe.sh, and
+# same with its mirror image averaged in (`default-flip`). Settings: see recipe.sh, and
 #
 #   INIT     checkpoint to start from        (default training/default.pt)
 #   SEEDS    one run each                    (default "11 12")
@@ -16,11 +16,11 @@ if [[ -n "${SHARES:-}" ]]; then
 fi
 TRAINED=()
 for seed in $SEEDS; do
-  stage "average.$seed" 100 --init "$INIT" --seed "$seed" --rate 1.2e-3 --warmup 100 --decay 0.05 --average 300 \
+  stage "average.$seed" 100 --init "$INIT" --seed "$seed" --lr 1.2e-3 --warmup 100 --weight-decay 0.05 --ema 300 \
     --loss.wpdc 1 --loss.vdc 0.01 --loss.landmark 3 --loss.aperture 4 --loss.points 0.3 --expressive 2 \
     "${SPREAD[@]}" "$@"
   TRAINED+=("$RUNS/average.$seed")
 done
 ddfa average "${TRAINED[@]}" --also "$INIT" --output "$RUNS/average" --name default
-ddfa export "$RUNS/average/bundle" --mirrored -o "$RUNS/average/large"
+ddfa models convert "$RUNS/average/bundle" --flip-tta -o "$RUNS/average/default-flip"
 ddfa bench landmarks "$RUNS/average/bundle" "$RUNS/average/large" --data "$EVAL" --output "$RUNS/average/result"

@@ -15,7 +15,7 @@ if [[ -n "${SHARES:-}" ]]; then
   read -ra SPREAD <<<"$SHARES"
   SPREAD=(--shares "${SPREAD[@]}")
 fi
-stage gpu 100 --arch "${ARCH:-mobilenet_v1_050}" --init "${INIT:-training/default.pt}" --batch 512 --reuse 3 --rate 2.5e-3 --warmup 150 \
-  --decay 0.04 --average 200 --loss.wpdc 1 --loss.vdc 0.01 --loss.landmark 3 --loss.aperture 4 --loss.points 0.3 --augment.wide-box 0.3 \
+stage gpu 100 --arch "${ARCH:-mobilenet_v1_050}" --init "${INIT:-training/default.pt}" --batch-size 512 --reuse 3 --lr 2.5e-3 --warmup 150 \
+  --weight-decay 0.04 --ema 200 --loss.wpdc 1 --loss.vdc 0.01 --loss.landmark 3 --loss.aperture 4 --loss.points 0.3 --augment.wide-box 0.3 \
   --expressive 2 --turned-share 0.08 --held-out 0.01 "${SPREAD[@]}" "$@"
 row gpu

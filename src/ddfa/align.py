@@ -13,7 +13,7 @@ from ddfa.arrays import Bools, Float32, Floats, UInt8
 from ddfa.detect import Detections, Detector, default_detector, load_detector
 from ddfa.errors import DetectorError, ImageError
 from ddfa.faces import Faces
-from ddfa.geometry.roi import FITTED_ENLARGEMENT, PUBLISHED_ENLARGEMENT, roi_from_boxes, roi_from_landmarks
+from ddfa.geometry.roi import FITTED_ENLARGEMENT, ORIGINAL_ENLARGEMENT, roi_from_boxes, roi_from_landmarks
 from ddfa.head.model import HeadModel
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.registry import find_bundle
@@ -114,7 +114,7 @@ class FaceAligner:
         if found.landmarks is not None:
             return Located(image, roi_from_landmarks(found.landmarks), found)
         published = self.bundle.convention.published
-        enlargement = PUBLISHED_ENLARGEMENT if published else FITTED_ENLARGEMENT
+        enlargement = ORIGINAL_ENLARGEMENT if published else FITTED_ENLARGEMENT
         return Located(image, roi_from_boxes(found.boxes, enlargement=enlargement, truncate=published), found)
 
     def align_located(self, images: Sequence[Located], refine: bool = False) -> list[Faces]:

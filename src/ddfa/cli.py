@@ -13,6 +13,7 @@ from ddfa import __version__
 from ddfa.commands.config_file import expand_config
 from ddfa.errors import DDFAError
 from ddfa.exit_codes import FAILED, INTERRUPTED, OK
+from ddfa.renamed import current_command, current_options
 
 _TRAIN: Final = ("torch", "onnx", "openvino", "yaml", "tensorboard")
 # Faces come one by one there: threads of linear algebra gain nothing and burn a core while they wait.
@@ -46,7 +47,10 @@ COMMANDS: Final = (
     Command(("models", "list"), "ddfa.commands.models:list_models", "the model bundles at hand"),
     Command(("models", "show"), "ddfa.commands.models:show_model", "what a bundle is and how good"),
     Command(("models", "verify"), "ddfa.commands.models:verify_models", "check bundles against their SHA-256"),
-    Command(("models", "import-3ddfa"), "ddfa.commands.models:import_published", "bundle from published 3DDFA files"),
+    Command(("models", "import-3ddfa"), "ddfa.commands.models:import_original", "bundle from original 3DDFA files"),
+    Command(
+        ("models", "convert"), "ddfa.commands.convert:convert", "other forms: uint8, float16, int8, flip, ensembles"
+    ),
     Command(("serve",), "ddfa.commands.serve:serve", "a web page and an HTTP service"),
     Command(("batch",), "ddfa.commands.batch:batch", "a corpus of photos to tables of faces"),
     Command(("decode",), "ddfa.commands.batch:decode", "rows of such tables to meshes and pictures"),
@@ -65,11 +69,8 @@ COMMANDS: Final = (
     Command(("data", "render"), "ddfa.commands.data:render", "draw synthetic faces from the open head"),
     Command(("data", "show"), "ddfa.commands.data:show", "a contact sheet of a data set"),
     Command(("train",), "ddfa.commands.train:train", "train a network on labelled photos"),
-    Command(
-        ("train-covering",), "ddfa.commands.train_occlusion:train_covering", "train the finder of hands before faces"
-    ),
+    Command(("train-occlusion",), "ddfa.commands.train_occlusion:train_occlusion", "train the occlusion network"),
     Command(("average",), "ddfa.commands.average:average", "one network from several runs"),
-    Command(("export",), "ddfa.commands.convert:export", "a bundle's network for uint8, in float16 or int8"),
 )
 
 
@@ -86,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] in (["--version"], ["-V"]):
         print(f"ddfa {__version__}")
         return OK
+    words, notes = current_command(words)
+    _warn(notes)
     command = next((c for c in COMMANDS if tuple(words[: len(c.name)]) == c.name), None)
     if command is not None:
         return _run(command, words[len(command.name) :])
@@ -108,7 +111,8 @@ def _run(command: Command, arguments: list[str]) -> int:
     if command.name[0] in _ONE_BY_ONE:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is loaded
     try:
-        words = expand_config(arguments)
+        words, notes = current_options(command.name, expand_config(arguments))
+        _warn(notes)
         code: int = tyro.cli(getattr(import_module(module), function), prog=f"ddfa {name}", args=words)
     except DDFAError as error:
         print(f"ddfa {name}: {error}", file=sys.stderr)
@@ -126,6 +130,11 @@ def _run(command: Command, arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
         return FAILED
     return code
+
+
+def _warn(notes: list[str]) -> None:
+    for note in notes:
+        print(f"ddfa: {note}", file=sys.stderr)
 
 
 def _help(prefix: tuple[str, ...]) -> str:

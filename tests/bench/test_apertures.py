@@ -4,13 +4,20 @@ import cv2
 import numpy as np
 import pytest
 
-from ddfa.bench.apertures import closing, followings, joined, kept_aside_photos, opinion, opinion_of_labels
+from ddfa.bench.apertures import (
+    aperture_agreements,
+    apertures_from_faces,
+    apertures_from_labels,
+    blink_curve,
+    held_out_photos,
+    joined,
+)
 from ddfa.bench.report import JSON_FILE, MARKDOWN_FILE
 from ddfa.cli import main
 from ddfa.commands.bench import Models, openings
-from ddfa.data.pseudo_labels.mesh_points import SEEN
+from ddfa.data.pseudo_labels.mesh_points import OBSERVED_POINTS
 from ddfa.data.pseudo_labels.mesh_teacher import MeshView
-from ddfa.data.sets.dataset import LABEL_FILE, PHOTO_LINK, kept_aside
+from ddfa.data.sets.dataset import LABEL_FILE, PHOTO_LINK, held_out_indices
 from ddfa.data.sets.labels import Labels
 from ddfa.errors import DataError
 from ddfa.head.model import HeadModel
@@ -43,7 +50,7 @@ def blinking(tmp_path, head):
 
 
 def test_labels_say_what_they_show(blinking):
-    said = opinion_of_labels(kept_aside_photos(blinking, 1.0))
+    said = apertures_from_labels(held_out_photos(blinking, 1.0))
     np.testing.assert_allclose(said["eyeBlink"], np.linspace(0, 1, COUNT), atol=1e-6)
     assert (np.diff(said["lid gap"]) < 0).all() and (np.diff(said["mouth gap"]) > 0).all()
     assert 3 < said["lid gap, left"][0] < 10 and said["lid gap, right"][-1] < 1.5
@@ -51,16 +58,16 @@ def test_labels_say_what_they_show(blinking):
 
 def test_only_photos_kept_aside_count(blinking):
     names = tuple(f"{k}.png" for k in range(COUNT))
-    aside = kept_aside_photos(blinking, 0.5)
-    assert aside.labels.names == tuple(np.array(names)[kept_aside(names, 0.5)])
+    aside = held_out_photos(blinking, 0.5)
+    assert aside.labels.names == tuple(np.array(names)[held_out_indices(names, 0.5)])
     with pytest.raises(DataError, match="keeps none of its photos aside"):
-        kept_aside_photos(blinking, 1e-9)
+        held_out_photos(blinking, 1e-9)
     with pytest.raises(DataError, match="name the data sets"):
         openings((), Models())
 
 
 def test_a_head_without_face_units_shows_gaps_only():
-    said = opinion(np.zeros((2, 10)), [], np.zeros((2, 68, 3)), np.ones(2))
+    said = apertures_from_faces(np.zeros((2, 10)), [], np.zeros((2, 68, 3)), np.ones(2))
     assert "eyeBlink" not in said and said["mouth gap"].tolist() == [0, 0]
 
 
@@ -68,22 +75,22 @@ def test_following_counts_what_both_know():
     rng = np.random.default_rng(0)
     gap = rng.random(50)
     reference = {"mouth gap": np.where(np.arange(50) < 10, np.nan, gap)}
-    (result,) = followings("m", {"mouth gap": gap + 0.2 * rng.standard_normal(50)}, reference)
+    (result,) = aperture_agreements("m", {"mouth gap": gap + 0.2 * rng.standard_normal(50)}, reference)
     assert result.count == 40 and 0.5 < result.pearson < 0.95 and np.isnan(result.sides).all()
     low, high = result.pearson_range
     assert low < result.pearson < high
-    (again,) = followings("m", {"mouth gap": gap}, reference)
+    (again,) = aperture_agreements("m", {"mouth gap": gap}, reference)
     assert again.pearson == pytest.approx(1) and again.spearman_range == pytest.approx((1, 1))
 
 
 def test_closing_finds_the_bin_where_blinks_rise():
     sides = {f"lid gap, {side}": np.array([0.5, 2.5, 8.5, 12.0]) for side in ("left", "right")}
     falling = {f"eyeBlink, {side}": np.array([0.9, 0.5, 0.1, 0.1]) for side in ("left", "right")}
-    result = closing("m", falling, sides)
+    result = blink_curve("m", falling, sides)
     assert result.monotone and result.counts == (2, 0, 2, 0, 0, 0, 0, 0, 4) and np.isnan(result.means[1])
     rising = joined([falling]) | {"eyeBlink, left": np.array([0.1, 0.9, 0.1, 0.1])}
-    assert not closing("m", rising, sides).monotone
-    assert closing("m", rising, sides).largest_rise == pytest.approx(0.2)
+    assert not blink_curve("m", rising, sides).monotone
+    assert blink_curve("m", rising, sides).largest_rise == pytest.approx(0.2)
 
 
 def test_command_writes_both_tables(blinking, toy_bundle, tmp_path, capsys):
@@ -107,7 +114,7 @@ class Mesh:
     def observe(self, photos, landmarks):
         self.seen += 1
         score = np.full((1, 52), self.seen / 10, np.float32)
-        points = np.random.default_rng(self.seen).random((1, len(SEEN), 2))
+        points = np.random.default_rng(self.seen).random((1, len(OBSERVED_POINTS), 2))
         return MeshView(points, score, np.float32([0.95 if self.seen < COUNT else 0.5]))
 
 

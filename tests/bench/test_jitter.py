@@ -57,14 +57,14 @@ def frames(keys):
 def test_a_face_is_followed_without_detection(toy_bundle):
     aligner = FaceAligner(toy_bundle, detector({7: (50, 50, 120, 120)}))
     followed = follow(aligner, frames([0, 7, 1, 2]))
-    assert followed.missed == 1 and followed.found_anew == 1
+    assert followed.missed == 1 and followed.redetected == 1
     detected = follow(aligner, frames([0, 7, 1, 7]), detected=True)
-    assert detected.missed == 2 and detected.found_anew == 2
+    assert detected.missed == 2 and detected.redetected == 2
 
 
 def test_a_face_that_shrinks_away_is_looked_for_again(toy_bundle):
     aligner = FaceAligner(toy_bundle, detector({7: (50, 50, 60, 60)}))
-    assert follow(aligner, frames([7, 7, 7])).found_anew == 3
+    assert follow(aligner, frames([7, 7, 7])).redetected == 3
 
 
 @pytest.fixture

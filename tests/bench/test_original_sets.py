@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ddfa.align import FaceAligner
-from ddfa.bench.original_sets import PublishedSet, load_points21, points21, score21
+from ddfa.bench.original_sets import OriginalSet, load_points21, points21, score21
 from ddfa.bench.predict import predict
 from ddfa.bench.report import JSON_FILE
 from ddfa.cli import main
@@ -34,11 +34,11 @@ def test_flat_folders_are_found(published, tmp_path):
     flat = tmp_path / "flat"
     shutil.copytree(published / "test.data", flat)
     shutil.copytree(published / "test.configs", flat, dirs_exist_ok=True)
-    assert len(PublishedSet.load(flat, "aflw2000")) == len(PublishedSet.load(published, "aflw")) == 4
+    assert len(OriginalSet.load(flat, "aflw2000")) == len(OriginalSet.load(published, "aflw")) == 4
 
 
 def test_v1_models_are_scored_by_the_published_formula(published, tmp_path):
-    data = PublishedSet.load(published, "aflw2000")
+    data = OriginalSet.load(published, "aflw2000")
     aligner = FaceAligner(make_bundle(tmp_path / "v1", PixelConvention.V1))
     found = data.predict(aligner)
     crop = np.array([[0, 0, 120, 120]], np.float32)
@@ -71,7 +71,7 @@ def test_ready_crops_and_uncropped_photos_agree(published, tmp_path, convention)
     np.save(configs / "AFLW2000-3D.pts68.npy", points)
     np.save(configs / "AFLW2000-3D-Reannotated.pts68.npy", points[:, :2])
     np.save(configs / "AFLW2000-3D.pose.npy", np.float32([0]))
-    data = PublishedSet.load(published, "aflw2000")
+    data = OriginalSet.load(published, "aflw2000")
     aligner = FaceAligner(make_bundle(tmp_path / convention.value, convention))
     ready, cut = data.predict(aligner), predict(aligner, data.uncropped(Photos(tmp_path / "photos")))
     shift = 0.5 if convention is PixelConvention.V2 else 0.0  # the published crop rounds its corner to whole pixels
@@ -92,7 +92,7 @@ def test_21_points_from_68():
 
 
 def test_only_visible_points_count(published, toy_bundle):
-    data = PublishedSet.load(published, "aflw")
+    data = OriginalSet.load(published, "aflw")
     _, visible = load_points21(published, len(data))
     assert visible.sum(axis=1).tolist() == [20] * 4 and not visible[:, 3].any()
     found = data.predict(FaceAligner(toy_bundle))
@@ -118,13 +118,13 @@ def test_missing_and_foreign_files(published):
     configs = published / "test.configs"
     np.save(configs / "AFLW_GT_crop_yaws.npy", np.zeros(5, np.float32))
     with pytest.raises(DataError, match=r"is \(5,\), not \(4,\)"):
-        PublishedSet.load(published, "aflw")
+        OriginalSet.load(published, "aflw")
     (configs / "AFLW_GT_pts68.npy").unlink()
     with pytest.raises(DataError, match=r"AFLW_GT_pts68\.npy is neither in"):
-        PublishedSet.load(published, "aflw")
+        OriginalSet.load(published, "aflw")
     (configs / "AFLW2000-3D.pose.npy").write_bytes(b"no array")
     with pytest.raises(DataError, match="not a readable array"):
-        PublishedSet.load(published, "aflw2000")
+        OriginalSet.load(published, "aflw2000")
     np.save(configs / "AFLW_GT_pts21.npy", np.full((4, 2, 21), -1, np.float32))
     with pytest.raises(DataError, match="fewer than 2 visible"):
         load_points21(published, 4)

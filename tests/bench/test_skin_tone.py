@@ -50,7 +50,7 @@ def test_only_the_cheek_that_is_seen_counts(yaw):
     assert typology_angle(photo, points) > 50
 
 
-class Pictures:
+class ImageSequence:
     def __init__(self, pictures):
         self.pictures = pictures
 
@@ -59,7 +59,7 @@ class Pictures:
 
 
 def test_scores_are_shared_out_to_groups():
-    pictures = Pictures(
+    pictures = ImageSequence(
         {"a": of_lab(80, 12, 15), "b": of_lab(25, 10, 12), "c": of_lab(50, 0, 0), "d": of_lab(80, 12, 15)}
     )
     data = AnnotatedSet("s", pictures, tuple("abcd"), np.stack([landmarks()] * 4), np.zeros((4, 3), np.float32))

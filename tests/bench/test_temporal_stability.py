@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from ddfa.bench.report import JSON_FILE
-from ddfa.bench.synthetic_clip import MovingPhoto, deviation
+from ddfa.bench.synthetic_clip import SyntheticClip, deviation
 from ddfa.cli import main
 
 
 @pytest.fixture
 def moving():
     photo = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
-    return MovingPhoto(cv2.blur(photo, (9, 9)), np.array([20.0, 10, 60, 50]), 100)
+    return SyntheticClip(cv2.blur(photo, (9, 9)), np.array([20.0, 10, 60, 50]), 100)
 
 
 def carried(moving, points, late=0.0):

@@ -21,7 +21,7 @@ def test_a_run_reads_its_own_settings_back(tmp_path):
         output=Path("runs/x"),
         milestones=(),
         loss=LossWeights(vdc=0.01, landmark=2),
-        rate=2e-5,
+        lr=2e-5,
         resume=True,
         tensorboard=False,
     )
@@ -32,8 +32,8 @@ def test_a_run_reads_its_own_settings_back(tmp_path):
 def test_typed_options_win_wherever_they_stand(tmp_path):
     file = tmp_path / "a.yaml"
     file.write_text("data: [a, b]\noutput: o\nloss: {wpdc: 2, vdc: 3}\nresume: true\n")
-    given = parse(["--rate", "1", "--config", str(file), "--loss.vdc", "4", "--data", "c", "--no-resume"])
-    assert given.data == (Path("c"),) and given.rate == 1 and not given.resume
+    given = parse(["--lr", "1", "--config", str(file), "--loss.vdc", "4", "--data", "c", "--no-resume"])
+    assert given.data == (Path("c"),) and given.lr == 1 and not given.resume
     assert given.loss.wpdc == 2 and given.loss.vdc == 4
 
 

@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from ddfa.commands.models import import_published, list_models, show_model, verify_models
+from ddfa.commands.models import import_original, list_models, show_model, verify_models
 from ddfa.errors import ModelError
 
 
@@ -54,7 +54,7 @@ def test_import_makes_an_installed_bundle(reference, tmp_path, monkeypatch, caps
     monkeypatch.setenv("DDFA_MODELS", str(tmp_path))
     whitening = reference / "param_mean_std_62d_120x120.pkl"
     checkpoint, basis = reference / "mb1_120x120.onnx", reference / "train.configs"
-    assert import_published(checkpoint, basis, whitening, tmp_path / "mb1") == 0
+    assert import_original(checkpoint, basis, whitening, tmp_path / "mb1") == 0
     assert "mobilenet_v1_100.bfm-v1, 62 parameters" in capsys.readouterr().out
     assert verify_models(("mb1",)) == 0
     from ddfa.align import FaceAligner

@@ -8,7 +8,7 @@ import pytest
 from ddfa import FaceAligner, read_image
 from ddfa.cli import main
 from ddfa.errors import ImageError, ModelError
-from ddfa.replace.retarget import PLAIN, Avatar
+from ddfa.replace.retarget import PLAIN, TexturedHead
 
 
 def test_the_head_moves_before_a_plain_ground(root: Path, tmp_path: Path, capsys) -> None:
@@ -35,7 +35,7 @@ def test_the_texture_is_drawn_on_the_face_only(root: Path) -> None:
     aligner = FaceAligner(threads=1)
     face = aligner(photo)[0]
     image = photo.copy()
-    Avatar(aligner.head, np.full((64, 64, 3), (9, 200, 77), np.uint8)).draw(image, face)
+    TexturedHead(aligner.head, np.full((64, 64, 3), (9, 200, 77), np.uint8)).draw(image, face)
     x, y = face.landmarks68[0, 30, :2].astype(int)
     assert tuple(image[y, x]) == (9, 200, 77)
     assert np.array_equal(image[300:], photo[300:])
@@ -47,6 +47,6 @@ def test_mistakes(root: Path, tmp_path: Path, toy_head, capsys) -> None:
     from dataclasses import replace
 
     with pytest.raises(ModelError, match="no texture map"):
-        Avatar(replace(toy_head, uv=None, uv_triangles=None), np.zeros((8, 8, 3), np.uint8))
+        TexturedHead(replace(toy_head, uv=None, uv_triangles=None), np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(ImageError, match="square"):
-        Avatar(toy_head, np.zeros((8, 9, 3), np.uint8))
+        TexturedHead(toy_head, np.zeros((8, 9, 3), np.uint8))

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from ddfa.data.occlusion_set import CoveredFaces, cut_faces, draw_hands
+from ddfa.data.occlusion_set import OccludedFaces, crop_unoccluded_faces, draw_hands
 from ddfa.data.sets.dataset import LabelledPhotos
-from ddfa.data.synthetic.hands import Hand, hand_before
-from ddfa.data.synthetic.occluders import Cover, lay_over, thing_before
+from ddfa.data.synthetic.hands import Hand, hand_occluder
+from ddfa.data.synthetic.occluders import Occluder, composite, object_occluder
 from ddfa.replace.occlusion.network import SIDE
 
 
@@ -34,7 +34,7 @@ def test_bent_fingers_keep_their_bones():
 def test_hands_lie_before_the_face_and_have_the_colour_of_its_skin(seed):
     rng = np.random.default_rng(seed)
     skin = np.array([0.8, 0.6, 0.45])
-    covers = [hand_before(64, (31.5, 31.5, 50.0), skin, rng) for _ in range(12)]
+    covers = [hand_occluder(64, (31.5, 31.5, 50.0), skin, rng) for _ in range(12)]
     shares = np.array([cover.opacity[16:48, 16:48].mean() for cover in covers])
     assert shares.mean() > 0.1 and all(c.opacity.min() >= 0 and c.opacity.max() <= 1 for c in covers)
     hues = [np.median(c.colours[c.opacity > 0.9], axis=0) for c in covers if (c.opacity > 0.9).sum() > 50]
@@ -43,7 +43,7 @@ def test_hands_lie_before_the_face_and_have_the_colour_of_its_skin(seed):
 
 
 def test_a_hand_is_a_function_of_the_generator():
-    one, two = (hand_before(48, (24, 24, 40), np.ones(3), np.random.default_rng(3)) for _ in range(2))
+    one, two = (hand_occluder(48, (24, 24, 40), np.ones(3), np.random.default_rng(3)) for _ in range(2))
     assert np.array_equal(one.colours, two.colours) and np.array_equal(one.opacity, two.opacity)
 
 
@@ -52,16 +52,16 @@ def test_what_is_laid_over_is_seen_and_darkens_what_is_around():
     opacity = np.zeros((40, 40), np.float32)
     opacity[15:25, 15:25] = 1
     colours = np.zeros((40, 40, 3), np.float32) + np.array([1, 0, 0], np.float32)
-    shown = lay_over(np.full((40, 40, 3), 0.5, np.float32), Cover(colours, opacity), rng)
+    shown = composite(np.full((40, 40, 3), 0.5, np.float32), Occluder(colours, opacity), rng)
     np.testing.assert_allclose(shown[opacity == 1], [[1, 0, 0]] * 100)
     assert (shown[opacity == 0] <= 0.5 + 1e-6).all() and shown.shape == (40, 40, 3)
-    assert thing_before(40, rng).opacity.max() == pytest.approx(1, abs=0.01)
+    assert object_occluder(40, rng).opacity.max() == pytest.approx(1, abs=0.01)
 
 
 @pytest.fixture(scope="module")
 def source(labelled, head):
     data = LabelledPhotos.open(labelled, head)
-    return CoveredFaces(cut_faces(data, range(3), head, 1), draw_hands(6, 0, 1))
+    return OccludedFaces(crop_unoccluded_faces(data, range(3), head, 1), draw_hands(6, 0, 1))
 
 
 def test_faces_are_cut_with_their_places(source):

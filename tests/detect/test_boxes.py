@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ddfa.detect.boxes import BoxFile, published_bbox_path, read_boxes
+from ddfa.detect.boxes import BoxFile, original_bbox_path, read_boxes
 from ddfa.errors import DetectorError
 
 FIRST, SECOND = [317.0, 382.0, 815.0, 1036.0], [2986.0, 298.0, 3480.0, 886.0]
@@ -43,7 +43,7 @@ def test_no_face(tmp_path: Path, text: str) -> None:
 
 def test_published_file(shared_data: Path) -> None:
     photo = shared_data / "reference" / "photos" / "three_profiles.jpg"
-    found = read_boxes(published_bbox_path(photo))
+    found = read_boxes(original_bbox_path(photo))
     assert found.boxes.tolist() == [FIRST, SECOND, [1694, 241, 2048, 733]]
 
 

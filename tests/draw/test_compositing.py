@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddfa.draw.compositing import lay_over, lay_over_reference
+from ddfa.draw.compositing import composite, composite_reference
 
 
 @given(seed=st.integers(0, 2**31), size=st.sampled_from([(1, 1), (1, 9), (12, 17)]), step=st.sampled_from([1.0, 30.0]))
@@ -16,8 +16,8 @@ def test_lay_over_is_its_readable_twin(seed, size, step):
     away = rng.random(size) < 0.3
     depth[away], cover[away] = -np.inf, 0
     expected = ground.copy()
-    lay_over(ground, colour, cover, depth)
-    lay_over_reference(expected, colour, cover, depth)
+    composite(ground, colour, cover, depth)
+    composite_reference(expected, colour, cover, depth)
     assert np.abs(ground.astype(int) - expected).max() <= 1
 
 
@@ -26,6 +26,6 @@ def test_outlines_are_averaged_and_the_rest_is_not():
     cover[:, :5] = 1
     for depth, at_the_edge in ((np.where(cover > 0, 0, -np.inf), True), (np.zeros((9, 9)), False)):
         ground = np.zeros((9, 9, 3), np.uint8)
-        lay_over(ground, colour, cover, depth.astype(np.float32))
+        composite(ground, colour, cover, depth.astype(np.float32))
         assert (ground[:, :4] == 200).all() and (ground[:, 6:] == 0).all()
         assert (0 < ground[4, 5, 0] < 100 < ground[4, 4, 0] < 200) == at_the_edge

@@ -8,7 +8,7 @@ from scipy.io import loadmat, savemat
 from ddfa.errors import ModelError
 from ddfa.head.model import HeadModel
 from ddfa.head.open import OPEN_HEAD
-from ddfa.head.readers import published_files, read_triangles, read_whitening
+from ddfa.head.readers import original_files, read_triangles, read_whitening
 
 from ..conftest import make_basis
 
@@ -203,7 +203,7 @@ def test_landmark_whose_z_is_another_vertex(v2):
 @pytest.mark.parametrize("name", ["train.configs", "bfm_noneck_v3.pkl"])
 def test_published_files_are_all_that_is_needed(reference, tmp_path, name):
     original = HeadModel.load(reference / name)
-    for copy, file in published_files(reference / name).items():
+    for copy, file in original_files(reference / name).items():
         (tmp_path / copy).symlink_to(file.resolve())
     again = HeadModel.load(tmp_path if (reference / name).is_dir() else tmp_path / name)
     np.testing.assert_array_equal(again.identity_std, original.identity_std)

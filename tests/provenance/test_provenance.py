@@ -10,7 +10,7 @@ import pytest
 from ddfa.errors import OutputError
 from ddfa.images import encode_image
 from ddfa.provenance.c2pa import C2paSigner
-from ddfa.provenance.watermark import draw_label
+from ddfa.provenance.watermark import draw_watermark
 from ddfa.provenance.xmp import DIGITAL_SOURCE_TYPE, check_suffix, with_provenance
 
 
@@ -52,7 +52,7 @@ def test_other_formats_are_refused(picture: np.ndarray) -> None:
 @pytest.mark.parametrize("size", [(20, 30), (300, 200), (1200, 1600)])
 def test_the_label_is_in_the_lower_left_corner(size: tuple[int, int]) -> None:
     image = np.full((*size, 3), 128, np.uint8)
-    draw_label(image)
+    draw_watermark(image)
     changed = (image != 128).any(axis=2)
     assert changed.any() and (image[changed] > 200).any()
     assert not changed[: size[0] // 2].any()

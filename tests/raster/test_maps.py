@@ -10,7 +10,7 @@ import pytest
 from ddfa.errors import ModelError, OutputError
 from ddfa.export.rasters import write_png16
 from ddfa.head.model import HeadModel
-from ddfa.raster.maps import REGION_COLOURS, FaceMaps, ncc_codes, published_depth, scene_vertices
+from ddfa.raster.maps import REGION_COLOURS, FaceMaps, ncc_codes, original_depth, scene_vertices
 from ddfa.raster.paf import pose_adaptive_feature
 from ddfa.raster.visibility import face_visibility, nearest_surface
 
@@ -35,7 +35,7 @@ def test_depth_is_read_back(maps: FaceMaps, tmp_path: Path) -> None:
     z = low + (stored.astype(float) - 1) / 65534 * (high - low)
     np.testing.assert_allclose(z[maps.mask], maps.depth[maps.mask], atol=(high - low) / 60000)
     assert np.isnan(maps.depth[~maps.mask]).all()
-    np.testing.assert_array_equal(published_depth(maps.faces) > 2, maps.depth8() > 2)
+    np.testing.assert_array_equal(original_depth(maps.faces) > 2, maps.depth8() > 2)
 
 
 def test_normals_face_the_viewer(maps: FaceMaps) -> None:

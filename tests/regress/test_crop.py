@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ddfa.regress.crop import affine_crop, published_crop
+from ddfa.regress.crop import affine_crop, original_crop
 
 
 @pytest.fixture
@@ -13,17 +13,17 @@ def image():
 
 def test_whole_pixel_rois_need_no_interpolation(image):
     expected = image[30:150, 100:220]
-    np.testing.assert_array_equal(published_crop(image, [100, 30, 220, 150], 120), expected)
+    np.testing.assert_array_equal(original_crop(image, [100, 30, 220, 150], 120), expected)
     np.testing.assert_array_equal(affine_crop(image, [99.5, 29.5, 219.5, 149.5], 120), expected)
 
 
 def test_published_corners_round_half_to_even(image):
     np.testing.assert_array_equal(
-        published_crop(image, [100.5, 30.5, 220.5, 150.5], 120), published_crop(image, [100, 30, 220, 150], 120)
+        original_crop(image, [100.5, 30.5, 220.5, 150.5], 120), original_crop(image, [100, 30, 220, 150], 120)
     )
 
 
-@pytest.mark.parametrize("cut", [published_crop, affine_crop])
+@pytest.mark.parametrize("cut", [original_crop, affine_crop])
 def test_outside_is_black(image, cut):
     crop = cut(image, [-60, -60, 60, 60], 120)
     assert crop[:58].max() == 0 and crop[:, :58].max() == 0 and crop[62:, 62:].min() >= 0
@@ -52,5 +52,5 @@ def test_large_faces_are_averaged_not_aliased():
 
 
 def test_tiny_roi_is_still_a_crop(image):
-    assert published_crop(image, [10.1, 10.1, 10.3, 10.3], 120).shape == (120, 120, 3)
+    assert original_crop(image, [10.1, 10.1, 10.3, 10.3], 120).shape == (120, 120, 3)
     assert affine_crop(image, [10.1, 10.1, 10.3, 10.3], 120).shape == (120, 120, 3)

@@ -6,7 +6,7 @@ import pytest
 
 from ddfa.regress import sampling
 from ddfa.regress.crop import affine_crop
-from ddfa.regress.sampling import best_sampler, network_crops, sample_plainly
+from ddfa.regress.sampling import best_sampler, network_crops, sample_reference
 from ddfa.regress.sampling_kernel import sample
 from ddfa.regress.session import network_inputs
 
@@ -29,7 +29,7 @@ def image():
     return cv2.resize(rng.integers(0, 256, (40, 50, 3), np.uint8), (500, 400), interpolation=cv2.INTER_CUBIC)
 
 
-@pytest.mark.parametrize("sampler", [sample, sample_plainly])
+@pytest.mark.parametrize("sampler", [sample, sample_reference])
 @pytest.mark.parametrize("roi", ROIS)
 def test_samples_as_the_affine_crop_does(image, roi, sampler) -> None:
     """Apart from its rounding to whole grey levels: once for the crop, once more for the averages of large faces."""
@@ -40,7 +40,7 @@ def test_samples_as_the_affine_crop_does(image, roi, sampler) -> None:
 
 def test_compiled_and_plain_agree(image) -> None:
     rois = np.array(ROIS)
-    plain, fast = (network_crops(image, rois, 120, sampler) for sampler in (sample_plainly, sample))
+    plain, fast = (network_crops(image, rois, 120, sampler) for sampler in (sample_reference, sample))
     small = rois[:, 2] - rois[:, 0] < 240
     np.testing.assert_allclose(fast[small], plain[small], atol=1e-6)
     np.testing.assert_allclose(fast, plain, atol=0.51 / 128)  # OpenCV rounds its averages
@@ -48,14 +48,14 @@ def test_compiled_and_plain_agree(image) -> None:
 
 def test_views_of_images_are_sampled(image) -> None:
     turned = image.transpose(1, 0, 2)[:, ::-1]
-    expected = network_crops(turned.copy(), [ROIS[0]], 120, sample_plainly)
+    expected = network_crops(turned.copy(), [ROIS[0]], 120, sample_reference)
     np.testing.assert_allclose(network_crops(turned, [ROIS[0]], 120, sample), expected, atol=1e-6)
 
 
 def test_numba_is_loaded_only_where_it_pays(monkeypatch) -> None:
     assert best_sampler(1) is sample  # loaded by this test
     monkeypatch.delitem(sys.modules, "numba")
-    assert best_sampler(1) is sample_plainly
+    assert best_sampler(1) is sample_reference
     assert best_sampler(sampling._COMPILED_FROM) is sample
 
 
@@ -63,6 +63,6 @@ def test_rounding_never_leads_out_of_the_image():
     image = np.random.default_rng(5).integers(0, 256, (240, 240, 3), np.uint8)
     # Sides at whole pixels put the last place on, or within rounding of, the last block's centre.
     rois = [(0.5 - e, 0.5 - e, 240.5 - e, 240.5 - e) for e in (0.0, 1e-13, -1e-13)] + [(60, 60, 180, 180)]
-    plain, fast = (network_crops(image, rois, 120, sampler) for sampler in (sample_plainly, sample))
+    plain, fast = (network_crops(image, rois, 120, sampler) for sampler in (sample_reference, sample))
     np.testing.assert_allclose(plain, fast, atol=0.006)
     assert np.isfinite(fast).all() and np.abs(fast).max() <= 1

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from ddfa.replace.appearance.noise import match_grain
-from ddfa.replace.temporal import Memory
+from ddfa.replace.appearance.noise import match_noise
+from ddfa.replace.temporal import TemporalState
 
 
 def texture(seed, blur):
@@ -22,7 +22,7 @@ WHERE = np.ones((96, 96), bool)
 
 def test_a_sharp_face_is_softened_to_its_picture():
     sharp, soft = texture(0, 0.8), texture(1, 2.0)
-    result = match_grain(sharp.astype(np.float32), soft.astype(np.uint8), WHERE, Memory())
+    result = match_noise(sharp.astype(np.float32), soft.astype(np.uint8), WHERE, TemporalState())
     assert finest(result) < min(2.5 * finest(soft), finest(sharp) / 3)
     assert np.abs(result.mean(axis=(0, 1)) - sharp.mean(axis=(0, 1))).max() < 1
 
@@ -32,19 +32,19 @@ def test_grain_is_added_but_only_a_little():
     noise = np.random.default_rng(5).normal(0, 1, soft.shape[:2])[..., None]
     for spread, least, most in ((4, 0.5, 4), (60, 3, 6)):
         noisy = np.clip(soft + spread * noise, 0, 255).astype(np.uint8)
-        added = finest(match_grain(soft.astype(np.float32), noisy, WHERE, Memory()))
+        added = finest(match_noise(soft.astype(np.float32), noisy, WHERE, TemporalState()))
         assert least < added < most and added < finest(noisy)
 
 
 def test_like_stays_as_it_is_and_few_pixels_say_nothing():
     picture = texture(0, 1.0).astype(np.uint8)
     drawn = picture.astype(np.float32)
-    np.testing.assert_allclose(match_grain(drawn, picture, WHERE, Memory()), drawn, atol=1e-3)
-    assert match_grain(drawn, 255 - picture // 2, np.zeros((96, 96), bool), Memory()) is drawn
+    np.testing.assert_allclose(match_noise(drawn, picture, WHERE, TemporalState()), drawn, atol=1e-3)
+    assert match_noise(drawn, 255 - picture // 2, np.zeros((96, 96), bool), TemporalState()) is drawn
 
 
 def test_in_a_video_what_is_added_does_not_flicker():
-    soft, memory = texture(0, 3.0), Memory()
+    soft, memory = texture(0, 3.0), TemporalState()
     noisy = [np.clip(soft + np.random.default_rng(k).normal(0, 5, soft.shape), 0, 255).astype(np.uint8) for k in (1, 2)]
-    first, second = (match_grain(soft.astype(np.float32), picture, WHERE, memory) for picture in noisy)
+    first, second = (match_noise(soft.astype(np.float32), picture, WHERE, memory) for picture in noisy)
     assert np.abs(first - second).max() < 1 < np.abs(first - soft).max()

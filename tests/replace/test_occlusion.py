@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from ddfa import FaceAligner, read_image
-from ddfa.data.synthetic.hands import hand_before
-from ddfa.data.synthetic.occluders import lay_over
+from ddfa.data.synthetic.hands import hand_occluder
+from ddfa.data.synthetic.occluders import composite
 from ddfa.errors import ModelError
 from ddfa.replace.appearance.colour import ToneBasis
 from ddfa.replace.face_region import FaceSurface
 from ddfa.replace.occlusion import network
-from ddfa.replace.occlusion.network import SIDE, find_covering, network_input
-from ddfa.replace.target import View
+from ddfa.replace.occlusion.network import SIDE, network_input, predict_occlusion
+from ddfa.replace.target import TargetFace
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def view(root):
     except ModelError as error:
         pytest.skip(f"needs the shipped weights ({error})")
     surface = FaceSurface(faces.head)
-    return View.of(surface, ToneBasis(surface), photo, faces[0], 256)
+    return TargetFace.of(surface, ToneBasis(surface), photo, faces[0], 256)
 
 
 def test_the_network_sees_colours_and_places(view):
@@ -35,7 +35,7 @@ def test_the_network_sees_colours_and_places(view):
 
 
 def test_a_bare_face_is_covered_by_nothing(view):
-    found = _spread(find_covering(view.picture, view.places), view)
+    found = _spread(predict_occlusion(view.picture, view.places), view)
     below = view.raster.mask & (np.arange(len(found))[:, None] > 0.35 * len(found))  # above is hair
     assert (found[below] > 0.5).mean() < 0.02
 
@@ -48,9 +48,9 @@ def test_hands_of_the_colour_of_the_face_are_found(view):
     both = either = 0
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        cover = hand_before(max(height, width), place, skin, rng)
-        shown = lay_over(_squared(view.picture), cover, rng)[:height, :width]
-        found = _spread(find_covering(np.clip(255 * shown, 0, 255).astype(np.uint8), view.places), view) > 0.5
+        cover = hand_occluder(max(height, width), place, skin, rng)
+        shown = composite(_squared(view.picture), cover, rng)[:height, :width]
+        found = _spread(predict_occlusion(np.clip(255 * shown, 0, 255).astype(np.uint8), view.places), view) > 0.5
         truth = cover.opacity[:height, :width] > 0.5
         both += np.count_nonzero(found & truth & mask)
         either += np.count_nonzero((found | truth) & mask)
@@ -64,9 +64,9 @@ def test_missing_and_altered_weights_say_what_to_do(view, monkeypatch, tmp_path,
     monkeypatch.setattr(network, "_NETWORK", tmp_path / "occlusion.onnx")
     network._session.cache_clear()
     with pytest.raises(ModelError, match="reinstall"):
-        find_covering(view.picture, view.places)
+        predict_occlusion(view.picture, view.places)
     monkeypatch.undo()
-    assert find_covering(view.picture, view.places).max() <= 1
+    assert predict_occlusion(view.picture, view.places).max() <= 1
 
 
 def _spread(found, view):

@@ -13,7 +13,7 @@ from ddfa.replace.appearance.skin_texture import faded
 from ddfa.replace.face_region import FaceSurface
 from ddfa.replace.replacer import Replacer
 from ddfa.replace.source import Source, source_from_photos
-from ddfa.replace.target import View
+from ddfa.replace.target import TargetFace
 from ddfa.texture.atlas import atlas_of
 
 
@@ -98,7 +98,7 @@ def test_what_lies_before_the_face_stays_there(case: Case) -> None:
 def test_glasses_are_found_on_the_one_who_wears_them(case: Case) -> None:
     surface = case.sources["astronaut"].surface
     tone = ToneBasis(surface)
-    worn = {n: View.of(surface, tone, case.photos[n], case.faces[n][0], 512).with_glasses for n in case.photos}
+    worn = {n: TargetFace.of(surface, tone, case.photos[n], case.faces[n][0], 512).with_glasses for n in case.photos}
     assert worn == {"astronaut": False, "grace_hopper": True}
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from ddfa.serve.app import PAGE
 from ddfa.serve.metrics import Metrics
-from ddfa.serve.middleware import Guard
+from ddfa.serve.middleware import Middleware
 from ddfa.serve.settings import ServeSettings
 
 from .conftest import client_of
@@ -86,7 +86,7 @@ def test_one_request_too_many_is_told_to_wait():
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body"})
 
-    guard = Guard(app, ServeSettings(queue=1), Metrics())
+    guard = Middleware(app, ServeSettings(queue=1), Metrics())
     scope = {"type": "http", "method": "POST", "path": "/v1/align", "headers": [(b"host", b"localhost")]}
 
     async def ask():
@@ -112,14 +112,14 @@ def test_one_request_too_many_is_told_to_wait():
 def test_a_body_that_dawdles_is_cut_off():
     from starlette.requests import Request
 
-    from ddfa.serve.errors import Problem
+    from ddfa.serve.errors import ServiceError
     from ddfa.serve.requests import read_body
 
     async def receive():
         await asyncio.sleep(10)
 
     request = Request({"type": "http", "method": "POST", "headers": []}, receive)
-    with pytest.raises(Problem, match="within") as told:
+    with pytest.raises(ServiceError, match="within") as told:
         asyncio.run(read_body(request, ServeSettings(receive_s=0.01)))
     assert told.value.status == 408
 

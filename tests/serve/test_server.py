@@ -131,7 +131,7 @@ def patient(monkeypatch):
         await send({"type": "http.response.body", "body": b"ok"})
 
     config = uvicorn.Config(
-        app, http=server.PatientProtocol, ws="websockets-sansio", lifespan="off", log_level="critical"
+        app, http=server.TimeoutProtocol, ws="websockets-sansio", lifespan="off", log_level="critical"
     )
     running = uvicorn.Server(config)
     with socket.socket() as listener:

@@ -16,7 +16,7 @@ def short_run(data: Path, output: Path, **changes: Any) -> TrainConfig:
     quick: dict[str, Any] = {
         "arch": "mobilenet_v1_025",
         "samples": 16,
-        "batch": 4,
+        "batch_size": 4,
         "resolution": 32,
         "warmup": 1,
         "worst": 0.0,

@@ -22,7 +22,7 @@ from ddfa.train.loop import train
 state._WHITENING_SAMPLES = 100
 output = Path(sys.argv[2])
 config = TrainConfig(
-    (Path(sys.argv[1]),), output, arch="mobilenet_v1_025", loss=LossWeights(points=0), samples=12, batch=4,
+    (Path(sys.argv[1]),), output, arch="mobilenet_v1_025", loss=LossWeights(points=0), samples=12, batch_size=4,
     resolution=32, warmup=1, worst=0, held_out=0.4, workers=0, threads=1, device="cpu", tensorboard=False,
 )
 run = train(config)

@@ -18,7 +18,7 @@ from ddfa.train.config import LossWeights  # noqa: E402
 from ddfa.train.convert.bundle import at_resolution, package  # noqa: E402
 from ddfa.train.loop import train  # noqa: E402
 from ddfa.train.networks import create, normalise  # noqa: E402
-from ddfa.train.state import load_checkpoint, start_from  # noqa: E402
+from ddfa.train.state import load_checkpoint, load_matching  # noqa: E402
 
 from ..conftest import make_basis, make_labelled_photos  # noqa: E402
 from .short_runs import quick_whitening, short_run  # noqa: E402
@@ -134,14 +134,14 @@ def test_mixed_precision(settings, tmp_path, precision):
 
 def test_a_loss_that_is_not_finite_stops_the_run(settings, tmp_path):
     with pytest.raises(DataError, match="not finite"):
-        train(replace(settings, rate=1e30, warmup=0, clip=1e30, optimizer="sgd", output=tmp_path))
+        train(replace(settings, lr=1e30, warmup=0, grad_clip=1e30, optimizer="sgd", output=tmp_path))
 
 
 def test_start_needs_a_fitting_checkpoint(settings, tmp_path):
     with pytest.raises(DataError, match="no usable checkpoint"):
         train(replace(settings, init=tmp_path / "none.pt", output=tmp_path))
     with pytest.raises(DataError, match="shares no layer"):
-        start_from(create("repnet_s", 3), {"fc.weight": torch.zeros(2, 2)}, Whitening(np.zeros(3), np.ones(3)))
+        load_matching(create("repnet_s", 3), {"fc.weight": torch.zeros(2, 2)}, Whitening(np.zeros(3), np.ones(3)))
     with pytest.raises(ModelError, match="no architecture 'resnet'"):
         train(replace(settings, arch="resnet", output=tmp_path))
 
@@ -162,7 +162,7 @@ def test_a_start_keeps_the_parameters_of_its_checkpoint(run):
         "whitening_std": torch.from_numpy(run.whitening.std),
     }
     network, old = create("mobilenet_v1_025", 144, 68), run.average_network.eval()
-    start_from(network, saved, new)
+    load_matching(network, saved, new)
     images = normalise(torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8))
     with torch.no_grad():
         before, after = (net(images).numpy() for net in (old, network.eval()))
@@ -174,7 +174,7 @@ def test_a_start_keeps_the_parameters_of_its_checkpoint(run):
 def test_a_start_from_published_weights():
     published, network = create("mobilenet_v1_025", 62), create("mobilenet_v1_025", 144, 68)
     state = {f"module.{name}": tensor for name, tensor in published.state_dict().items()}
-    start_from(network, {"epoch": 50, "state_dict": state}, Whitening(np.zeros(144), np.ones(144)))
+    load_matching(network, {"epoch": 50, "state_dict": state}, Whitening(np.zeros(144), np.ones(144)))
     assert torch.equal(network.conv1.weight, published.conv1.weight) and network.fc.out_features == 144
 
 
@@ -193,9 +193,9 @@ def test_the_average_of_a_short_run_forgets_where_it_began():
 
 
 def test_reused_crops_serve_in_several_steps(settings, tmp_path):
-    run = train(replace(settings, output=tmp_path, reuse=3, samples=settings.batch * 7))
+    run = train(replace(settings, output=tmp_path, reuse=3, samples=settings.batch_size * 7))
     assert run.step == 7
-    again = train(replace(settings, output=tmp_path, reuse=3, samples=settings.batch * 9, resume=True))
+    again = train(replace(settings, output=tmp_path, reuse=3, samples=settings.batch_size * 9, resume=True))
     assert again.step == 9
 
 

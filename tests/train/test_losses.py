@@ -147,7 +147,7 @@ def test_dense_matches_slow_twin_and_ignores_depth(marks):
 
 def test_published_scale_is_used_for_published_heads(toy_head):
     whitening = Whitening(np.zeros(20, np.float32), np.ones(20, np.float32))
-    assert camera_scale(replace(toy_head, name="bfm-v1"), whitening) == losses.PUBLISHED_SCALE
+    assert camera_scale(replace(toy_head, name="bfm-v1"), whitening) == losses.ORIGINAL_SCALE
     rng = np.random.default_rng(0)
     scales = rng.uniform(0.4, 0.8, 5000)
     rows = [np.c_[scale * matrix_from_euler(rng.uniform(-40, 40, 3)), np.zeros(3)].ravel() for scale in scales]

@@ -12,11 +12,11 @@ from ddfa.errors import DataError  # noqa: E402
 from ddfa.replace.occlusion.network import SIDE  # noqa: E402
 from ddfa.train.occlusion import (  # noqa: E402
     NETWORK,
-    CoveringConfig,
-    CoveringNet,
-    covering_loss,
+    OcclusionConfig,
+    OcclusionNet,
+    occlusion_loss,
     overlap,
-    train_covering,
+    train_occlusion,
 )
 
 from ..conftest import make_labelled_photos  # noqa: E402
@@ -26,14 +26,14 @@ from ..conftest import make_labelled_photos  # noqa: E402
 def config(tmp_path_factory):
     folder = tmp_path_factory.mktemp("covering")
     data = make_labelled_photos(folder / "data", 45)
-    return CoveringConfig(
-        (data,), folder / "run", faces=4, hands=3, samples=6, batch=2, worst=0.0, workers=0, threads=1
+    return OcclusionConfig(
+        (data,), folder / "run", faces=4, hands=3, samples=6, batch_size=2, worst=0.0, workers=0, threads=1
     )
 
 
 @pytest.fixture(scope="module")
 def trained(config):
-    return train_covering(config)
+    return train_occlusion(config)
 
 
 def test_a_run_leaves_a_network_that_computes_what_it_learnt(trained, config):
@@ -42,7 +42,7 @@ def test_a_run_leaves_a_network_that_computes_what_it_learnt(trained, config):
         "checkpoint.pt", "config.yaml", NETWORK, "log.csv",
     ]  # fmt: skip
     saved = torch.load(config.output / "checkpoint.pt", weights_only=True)
-    network = CoveringNet()
+    network = OcclusionNet()
     network.load_state_dict({k.removeprefix("module."): v for k, v in saved["average"].items() if k != "n_averaged"})
     seen = np.random.default_rng(0).uniform(-1, 1, (2, 7, SIDE, SIDE)).astype(np.float32)
     with torch.no_grad():
@@ -54,17 +54,17 @@ def test_a_run_leaves_a_network_that_computes_what_it_learnt(trained, config):
 
 def test_a_finished_run_goes_on_and_a_missing_or_foreign_one_says_so(trained, config, tmp_path):
     longer = replace(config, samples=8, resume=True)
-    train_covering(longer)
+    train_occlusion(longer)
     assert torch.load(config.output / "checkpoint.pt", weights_only=True)["step"] == 4
-    assert 0 <= train_covering(replace(longer, samples=2)) <= 1  # nothing is left to do
+    assert 0 <= train_occlusion(replace(longer, samples=2)) <= 1  # nothing is left to do
     assert torch.load(config.output / "checkpoint.pt", weights_only=True)["step"] == 4
     steps = [line.split(",")[0] for line in (config.output / "log.csv").read_text().splitlines()[1:]]
     assert len(steps) == len(set(steps))
     with pytest.raises(DataError, match="no usable checkpoint"):
-        train_covering(replace(longer, output=tmp_path))
+        train_occlusion(replace(longer, output=tmp_path))
     torch.save({"step": 1, "network": {}}, tmp_path / "checkpoint.pt")
     with pytest.raises(DataError, match="another network"):
-        train_covering(replace(longer, output=tmp_path))
+        train_occlusion(replace(longer, output=tmp_path))
 
 
 def test_the_loss_falls_towards_the_truth_and_only_where_pixels_count():
@@ -73,11 +73,11 @@ def test_the_loss_falls_towards_the_truth_and_only_where_pixels_count():
     counts = torch.ones(1, SIDE, SIDE)
     counts[:, :20] = 0
     half = truth[:, None, ::2, ::2]
-    right, wrong = covering_loss(20 * half - 10, truth, counts), covering_loss(10 - 20 * half, truth, counts)
+    right, wrong = occlusion_loss(20 * half - 10, truth, counts), occlusion_loss(10 - 20 * half, truth, counts)
     assert float(right) < 0.01 < 1 < float(wrong)
     elsewhere = 20 * half - 10
     elsewhere[:, :, :10] = 10
-    assert float(covering_loss(elsewhere, truth, counts)) == pytest.approx(float(right), abs=1e-6)
+    assert float(occlusion_loss(elsewhere, truth, counts)) == pytest.approx(float(right), abs=1e-6)
 
     class Known(torch.nn.Module):
         def forward(self, x):

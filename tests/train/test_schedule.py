@@ -6,20 +6,20 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra `train`")
 
 from ddfa.train.config import TrainConfig
-from ddfa.train.schedule import rate_at
+from ddfa.train.schedule import lr_at
 
 PLACES = (Path("x"),), Path("y")
 
 
 def test_cosine_warms_up_and_decays():
-    config = TrainConfig(*PLACES, samples=128_000, batch=128, warmup=100, rate=1.0)
-    rates = [rate_at(step, config) for step in range(config.steps)]
+    config = TrainConfig(*PLACES, samples=128_000, batch_size=128, warmup=100, lr=1.0)
+    rates = [lr_at(step, config) for step in range(config.steps)]
     assert max(rates) == pytest.approx(1.0) and rates[0] == pytest.approx(0.01)
     assert rates[-1] == pytest.approx(0.02, abs=1e-3) and np.argmax(rates) in (99, 100)
 
 
 def test_steps_are_those_of_the_published_wpdc_training():
-    config = TrainConfig(*PLACES, samples=100, batch=1, schedule="steps", rate=0.02)  # two steps an epoch
-    rates = [rate_at(step, config) for step in range(100)]
+    config = TrainConfig(*PLACES, samples=100, batch_size=1, schedule="steps", lr=0.02)  # two steps an epoch
+    rates = [lr_at(step, config) for step in range(100)]
     published = [0.004] * 5 + [0.02] * 25 + [0.004] * 10 + [0.0008] * 10
     np.testing.assert_allclose(rates, np.repeat(published, 2))

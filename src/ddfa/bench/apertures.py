@@ -13,18 +13,18 @@ import numpy as np
 
 from ddfa.arrays import Float64, Floats
 from ddfa.bench.chart import Chart
-from ddfa.bench.expression import OPENINGS, PRESENT, correlation, ranks
+from ddfa.bench.expression import APERTURES, PRESENT, correlation, ranks
 from ddfa.bench.metrics import box_size
 from ddfa.bench.predict import Predictions, Watch
 from ddfa.bench.report import Report, Sheet, number
 from ddfa.bench.sets import AnnotatedSet
-from ddfa.data.pseudo_labels.mesh_points import SEEN
+from ddfa.data.pseudo_labels.mesh_points import OBSERVED_POINTS
 from ddfa.data.pseudo_labels.mesh_teacher import MeshTeacher
 from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.errors import DataError
 from ddfa.head.model import HeadModel
 
-Opinion: TypeAlias = Mapping[str, Float64]
+Apertures: TypeAlias = Mapping[str, Float64]
 """What a judge says: measure -> (n,) float64."""
 
 BLINK, LID_GAP, JAW, MOUTH_GAP = "eyeBlink", "lid gap", "jawOpen", "mouth gap"
@@ -37,7 +37,7 @@ _CLOSED = 0.5
 _RESAMPLED, _SEED = 1000, 0
 
 
-def kept_aside_photos(folder: Path, share: float) -> LabelledPhotos:
+def held_out_photos(folder: Path, share: float) -> LabelledPhotos:
     """The photos of a data set that `ddfa train` keeps aside.
 
     Args:
@@ -59,7 +59,7 @@ def annotated(data: LabelledPhotos) -> AnnotatedSet:
     return AnnotatedSet(data.photos.path.stem, data.photos, data.labels.names, data.landmarks, euler.astype(np.float32))
 
 
-def opinion(expression: Floats, names: Sequence[str], points: Floats, size: Floats) -> Opinion:
+def apertures_from_faces(expression: Floats, names: Sequence[str], points: Floats, size: Floats) -> Apertures:
     """What expressions and landmarks say about eyes and mouth.
 
     Args:
@@ -74,7 +74,7 @@ def opinion(expression: Floats, names: Sequence[str], points: Floats, size: Floa
         if name in names
     }
     for measure, name in _GAPS.items():
-        _, upper, lower = (list(part) for part in OPENINGS[name])
+        _, upper, lower = (list(part) for part in APERTURES[name])
         across = np.asarray(points[:, upper, :2], np.float64) - points[:, lower, :2]
         known[measure] = 100 * np.linalg.norm(across, axis=-1).mean(axis=1) / size
     for measure in (BLINK, LID_GAP):
@@ -84,13 +84,13 @@ def opinion(expression: Floats, names: Sequence[str], points: Floats, size: Floa
     return known
 
 
-def opinion_of_labels(data: LabelledPhotos) -> Opinion:
+def apertures_from_labels(data: LabelledPhotos) -> Apertures:
     """What the labels say."""
     names = HeadModel.load().expression_names
-    return opinion(data.labels.expression, names, data.landmarks, box_size(data.landmarks))
+    return apertures_from_faces(data.labels.expression, names, data.landmarks, box_size(data.landmarks))
 
 
-def opinion_of_mesh(task: Path, data: LabelledPhotos, watch: Watch = iter) -> Opinion:
+def apertures_from_mesh(task: Path, data: LabelledPhotos, watch: Watch = iter) -> Apertures:
     """What the face mesh of a `face_landmarker.task` says; NaN where it sees no face. See `MeshTeacher`.
 
     Raises:
@@ -100,33 +100,33 @@ def opinion_of_mesh(task: Path, data: LabelledPhotos, watch: Watch = iter) -> Op
     assert head.expression_mirror is not None  # the open head has one
     teacher = MeshTeacher(task, head.expression_mirror)
     count = len(data.labels)
-    points = np.full((count, max(SEEN) + 1, 2), np.nan)
+    points = np.full((count, max(OBSERVED_POINTS) + 1, 2), np.nan)
     scores = np.full((count, len(head.expression_names)), np.nan)
     for i in watch(range(count)):
         view = teacher.observe([data.photos.read(data.labels.names[i])], data.landmarks[i : i + 1, :, :2])
         if view.presence[0] >= PRESENT:
-            points[i, list(SEEN)], scores[i] = view.points[0], view.scores[0]
-    return opinion(scores, head.expression_names, points, box_size(data.landmarks))
+            points[i, list(OBSERVED_POINTS)], scores[i] = view.points[0], view.scores[0]
+    return apertures_from_faces(scores, head.expression_names, points, box_size(data.landmarks))
 
 
-def opinion_of_model(found: Predictions, data: LabelledPhotos) -> Opinion:
+def apertures_from_model(found: Predictions, data: LabelledPhotos) -> Apertures:
     """What a model says; NaN for the photos in which it found no face."""
     size = box_size(data.landmarks)
-    said = opinion(found.expression, found.expression_names, found.landmarks68, size[found.index])
+    said = apertures_from_faces(found.expression, found.expression_names, found.landmarks68, size[found.index])
     full = {measure: np.full(found.count, np.nan) for measure in said}
     for measure, values in said.items():
         full[measure][found.index] = values
     return full
 
 
-def joined(parts: Iterable[Opinion]) -> Opinion:
+def joined(parts: Iterable[Apertures]) -> Apertures:
     """Opinions of one judge about several sets as one."""
     parts = list(parts)
     return {measure: np.concatenate([part[measure] for part in parts]) for measure in parts[0]}
 
 
 @dataclass(frozen=True)
-class Following:
+class ApertureAgreement:
     """How well a model follows the reference in one measure.
 
     Attributes:
@@ -150,13 +150,13 @@ class Following:
     sides: tuple[float, float]
 
 
-def followings(model: str, said: Opinion, reference: Opinion) -> list[Following]:
+def aperture_agreements(model: str, said: Apertures, reference: Apertures) -> list[ApertureAgreement]:
     """Compare a model with the reference, in each measure that both know."""
     return [_following(model, measure, said, reference) for measure in MEASURES if measure in said]
 
 
 @dataclass(frozen=True)
-class Closing:
+class BlinkCurve:
     """Does `eyeBlink` fall while the reference's lids open?  Each eye counts for itself.
 
     Attributes:
@@ -177,7 +177,7 @@ class Closing:
         return self.largest_rise <= 0
 
 
-def closing(model: str, said: Opinion, reference: Opinion) -> Closing:
+def blink_curve(model: str, said: Apertures, reference: Apertures) -> BlinkCurve:
     """Mean `eyeBlink` by the reference's lid gap."""
     gaps = np.concatenate([reference[f"{LID_GAP}, {side}"] for side in _SIDES])
     blink, gaps = _both_known(np.concatenate([said[f"{BLINK}, {side}"] for side in _SIDES]), gaps)
@@ -185,11 +185,11 @@ def closing(model: str, said: Opinion, reference: Opinion) -> Closing:
     chosen = [blink[bins == k] for k in range(len(_EDGES))]
     means = np.array([part.mean() if len(part) else np.nan for part in chosen])
     steps = np.diff(means[~np.isnan(means)])
-    return Closing(model, tuple(map(len, chosen)), tuple(means.tolist()), float(steps.max(initial=-np.inf)))
+    return BlinkCurve(model, tuple(map(len, chosen)), tuple(means.tolist()), float(steps.max(initial=-np.inf)))
 
 
-def openings_report(
-    title: str, opinions: Sequence[tuple[str, Opinion]], reference: Opinion, settings: dict[str, Any]
+def apertures_report(
+    title: str, opinions: Sequence[tuple[str, Apertures]], reference: Apertures, settings: dict[str, Any]
 ) -> Report:
     """Report how models follow the reference.
 
@@ -202,10 +202,10 @@ def openings_report(
     Returns:
         The report; the chart shows `eyeBlink` over the reference's lid gap.
     """
-    results = [result for name, said in opinions for result in followings(name, said, reference)]
+    results = [result for name, said in opinions for result in aperture_agreements(name, said, reference)]
     results.sort(key=lambda result: MEASURES.index(result.measure))
     judges = [("the reference", reference), *opinions]
-    falls = [closing(name, said, reference) for name, said in judges if BLINK in said]
+    falls = [blink_curve(name, said, reference) for name, said in judges if BLINK in said]
     columns = ("measure", "model", "faces", "Pearson", "95 %", "Spearman", "95 %", "left eye", "right eye")
     rows = [
         (
@@ -231,7 +231,7 @@ def openings_report(
     return report.with_further(second, closed=closed, eyeBlink_by_lid_gap=by_gap)
 
 
-def _following(model: str, measure: str, said: Opinion, reference: Opinion) -> Following:
+def _following(model: str, measure: str, said: Apertures, reference: Apertures) -> ApertureAgreement:
     own, true = _both_known(said[measure], reference[measure])
     draws = np.random.default_rng(_SEED).integers(0, max(len(own), 1), (_RESAMPLED, len(own)))
     linear = [correlation(own[draw], true[draw]) for draw in draws]
@@ -240,7 +240,7 @@ def _following(model: str, measure: str, said: Opinion, reference: Opinion) -> F
         correlation(*_both_known(said[side], reference[side])) if side in said else float("nan")
         for side in (f"{measure}, {side}" for side in _SIDES)
     ]
-    return Following(
+    return ApertureAgreement(
         measure, model, len(own),
         correlation(own, true), _middle(linear), correlation(ranks(own), ranks(true)), _middle(ranked),
         (sides[0], sides[1]),

@@ -41,7 +41,8 @@ class RunCurves:
         import yaml  # only where it is used: measuring bundles does without it
 
         try:
-            batch = int(yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8"))["batch"])
+            settings = yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+            batch = int(settings.get("batch_size") or settings["batch"])  # named `batch` up to 0.1
             with (folder / LOG_FILE).open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
             names = [name for name in (rows[0] if rows else {}) if name not in _NOT_DRAWN]

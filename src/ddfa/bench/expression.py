@@ -22,7 +22,7 @@ from ddfa.head.model import HeadModel
 _SIDES = ("Left", "Right")
 PRESENT = 0.9  # the mesh's probability that there is a face
 # Per measured opening: corner, corner of its width; upper and lower points of its heights. The subject's left.
-OPENINGS = {
+APERTURES = {
     "eyeBlinkLeft": ((42, 45), (43, 44), (47, 46)),
     "eyeBlinkRight": ((36, 39), (37, 38), (41, 40)),
     "jawOpen": ((60, 64), (61, 62, 63), (67, 66, 65)),
@@ -162,7 +162,7 @@ def agreements(found: Predictions, reference: ReferenceScores, positive: float =
     if set(names) <= set(found.expression_names):
         columns = [found.expression_names.index(name) for name in names]
         measures["coefficient"] = np.clip(found.expression[:, columns], 0, 1).T.reshape(-1).astype(np.float64)
-    if set(names) <= set(OPENINGS):
+    if set(names) <= set(APERTURES):
         measures["landmarks"] = np.concatenate([opening(found.landmarks68, name) for name in names])
     return [
         _agreement(found, measure, values[~np.isnan(truth)], truth[~np.isnan(truth)], positive)
@@ -181,7 +181,7 @@ def opening(landmarks68: Floats, expression: str) -> Float64:
         (n,) float64: mean height of the opening over its width, in 3D; for eyes what is missing to 0.35, so that wide
         open ones give about 0.
     """
-    corners, upper, lower = OPENINGS[expression]
+    corners, upper, lower = APERTURES[expression]
     points = np.asarray(landmarks68, np.float64)
     width = np.linalg.norm(points[:, corners[0]] - points[:, corners[1]], axis=-1)
     ratio = np.linalg.norm(points[:, upper] - points[:, lower], axis=-1).mean(axis=1) / np.maximum(width, 1e-9)

@@ -33,7 +33,7 @@ class Track:
     model: str
     landmarks68: Float32
     yaw_deg: Float32
-    found_anew: int
+    redetected: int
 
     @property
     def missed(self) -> int:

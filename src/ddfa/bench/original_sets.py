@@ -71,7 +71,7 @@ _AFLW = _Layout(
 
 
 @dataclass(frozen=True, eq=False)
-class PublishedSet:
+class OriginalSet:
     """A published test set.
 
     Attributes:
@@ -91,7 +91,7 @@ class PublishedSet:
     labels: dict[str, Float32]
 
     @staticmethod
-    def load(folder: Path, which: Literal["aflw2000", "aflw"]) -> "PublishedSet":
+    def load(folder: Path, which: Literal["aflw2000", "aflw"]) -> "OriginalSet":
         """Read a test set.
 
         Args:
@@ -110,7 +110,7 @@ class PublishedSet:
             if kind == "original" or _places(folder, file)
         }
         roi, yaw = _array(folder, layout.roi, (n, 4)), _array(folder, layout.yaw, (n,))
-        return PublishedSet(layout.name, Photos(_find(folder, layout.crops)), names, roi, yaw, labels)
+        return OriginalSet(layout.name, Photos(_find(folder, layout.crops)), names, roi, yaw, labels)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -147,7 +147,7 @@ def load_points21(folder: Path, count: int) -> tuple[Float32, Bools]:
     """Read the 21 points of AFLW.
 
     Args:
-        folder: see `PublishedSet.load`.
+        folder: see `OriginalSet.load`.
         count: faces n.
 
     Returns:
@@ -177,7 +177,7 @@ def points21(landmarks68: Floats) -> Float64:
     return np.stack([points[:, first - 1 : last].mean(axis=1) for first, last in ranges], axis=1)
 
 
-def score21(found: Predictions, data: PublishedSet, points: Floats, visible: Bools, *, align: bool = False) -> Scores:
+def score21(found: Predictions, data: OriginalSet, points: Floats, visible: Bools, *, align: bool = False) -> Scores:
     """Score the 21 points of AFLW; the error is divided by the size of the true 68 points' box.
 
     Args:

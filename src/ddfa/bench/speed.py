@@ -21,7 +21,7 @@ from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError, DetectorError
 from ddfa.faces import Faces
 from ddfa.regress.bundle import Bundle
-from ddfa.regress.crop import affine_crop, published_crop
+from ddfa.regress.crop import affine_crop, original_crop
 from ddfa.regress.sampling import MIDDLE, RANGE, network_crops
 
 _DECODED: Final = 32  # faces decoded at once
@@ -117,12 +117,15 @@ def stages(aligner: FaceAligner, photos: Photos, rounds: int, watch: Watch = ite
         "decode JPEG": (1, lambda: cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB)),
         "detect": (1, lambda: aligner.detector(image)),
         "crop, normalised": (1, lambda: network_crops(image, roi[None], size, sample)),
-        "crop, normalised, as published": (1, lambda: published_input(image, roi, size)),
+        "crop, normalised, as published": (1, lambda: input_like_original(image, roi, size)),
         "regress, batch 1": (1, lambda: run(crops[:1])),
         f"regress, batch {_DECODED}": (_DECODED, lambda: run(crops)),
         f"68 landmarks, batch {_DECODED}": (_DECODED, lambda: _fresh(many).landmarks68),
         f"dense mesh, batch {_DECODED}": (_DECODED, lambda: _fresh(many).vertices),
-        "dense mesh, as published": (_DECODED, published_decode(many, parts.pose, parts.identity, parts.expression)),
+        "dense mesh, as published": (
+            _DECODED,
+            decode_like_original(many, parts.pose, parts.identity, parts.expression),
+        ),
         "overlay": (1, lambda: draw_overlay(image, faces)),
         "from JPEG bytes to landmarks": (1, end_to_end),
     }
@@ -159,7 +162,7 @@ def first_face(aligner: FaceAligner, photos: Photos) -> tuple[UInt8, Faces]:
     raise DataError("no photo shows a face: give photos with faces to time the stages on (--photos)")
 
 
-def published_input(image: UInt8, roi: Float32, size: int) -> Float32:
+def input_like_original(image: UInt8, roi: Float32, size: int) -> Float32:
     """The network's input as published code makes it: cut and resized, then normalised.
 
     Args:
@@ -170,11 +173,11 @@ def published_input(image: UInt8, roi: Float32, size: int) -> Float32:
     Returns:
         (1, 3, S, S) float32.
     """
-    crop = published_crop(image, roi, size).astype(np.float32)
+    crop = original_crop(image, roi, size).astype(np.float32)
     return np.asarray((crop.transpose(2, 0, 1)[None] - np.float32(MIDDLE)) / np.float32(RANGE))
 
 
-def published_decode(
+def decode_like_original(
     faces: Faces, pose: Float32, identity: Float32, expression: Float32
 ) -> Callable[[], list[Float32]]:
     """The dense mesh as published code makes it: face by face, u + W_id a + W_exp b, then pose, then crop to image.

@@ -27,7 +27,7 @@ _LAGS: Final = np.arange(-2.0, 4.001, 0.05)  # frames
 
 
 @dataclass(frozen=True, eq=False)
-class MovingPhoto:
+class SyntheticClip:
     """A photo on a path.
 
     Attributes:
@@ -85,7 +85,7 @@ class Deviation:
     lag: float
 
 
-def deviation(video: MovingPhoto, landmarks: Floats) -> Deviation:
+def deviation(video: SyntheticClip, landmarks: Floats) -> Deviation:
     """Compare landmarks with the path.
 
     Args:

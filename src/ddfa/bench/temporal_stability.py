@@ -9,13 +9,13 @@ import numpy as np
 from ddfa.align import FaceAligner
 from ddfa.bench.jitter import Track, score_jitter
 from ddfa.bench.report import Report, Scores, Sheet, number
-from ddfa.bench.synthetic_clip import SETTLED, MovingPhoto, deviation
+from ddfa.bench.synthetic_clip import SETTLED, SyntheticClip, deviation
 from ddfa.errors import DataError
 from ddfa.faces import Faces
 from ddfa.video.io.source import Frame
-from ddfa.video.tracking.follower import Follower, Sight
-from ddfa.video.tracking.identity import Exchange
-from ddfa.video.tracking.smoother import Steady
+from ddfa.video.tracking.follower import Follower, TrackedDetection
+from ddfa.video.tracking.identity import IdentityCompensation
+from ddfa.video.tracking.smoother import TrackSmoother
 
 FRAME_BY_FRAME: Final = "frame by frame"
 
@@ -40,13 +40,17 @@ def smoothed_tracks(aligner: FaceAligner, frames: Iterable[Frame], look_aheads: 
         raise DataError("the video shows no face: choose another")
     id = max(first, key=lambda sight: float(sight.face.scale[0])).id
     faces = [_face(sights, id) for sights in seen]
-    exchange = Exchange(aligner.head, first[0].face.layout)
+    exchange = IdentityCompensation(aligner.head, first[0].face.layout)
     ways = {"One-Euro" if not n else f"look ahead {n}": _steadied(faces, times, exchange, n) for n in look_aheads}
     return [_track(name, one) for name, one in {"followed": faces, **ways}.items()]
 
 
-def steadiness_report(
-    tracks: Sequence[tuple[str, Sequence[Track]]], title: str, truth: MovingPhoto | None = None, *, align: bool = False
+def temporal_stability_report(
+    tracks: Sequence[tuple[str, Sequence[Track]]],
+    title: str,
+    truth: SyntheticClip | None = None,
+    *,
+    align: bool = False,
 ) -> Report:
     """Put tracks side by side.
 
@@ -83,28 +87,28 @@ def steadiness_report(
     return replace(report, sheet=Sheet(title, tuple(columns), rows), record=record)
 
 
-def _resting(track: Track, truth: MovingPhoto) -> Track:
+def _resting(track: Track, truth: SyntheticClip) -> Track:
     part = slice(SETTLED, truth.start - SETTLED)
     return replace(track, landmarks68=track.landmarks68[part], yaw_deg=track.yaw_deg[part])
 
 
-def _face(sights: Sequence[Sight], id: int) -> Faces | None:
+def _face(sights: Sequence[TrackedDetection], id: int) -> Faces | None:
     return next((sight.face for sight in sights if sight.id == id), None)
 
 
 def _steadied(
-    faces: Sequence[Faces | None], times: Sequence[float], exchange: Exchange, look_ahead: int
+    faces: Sequence[Faces | None], times: Sequence[float], exchange: IdentityCompensation, look_ahead: int
 ) -> list[Faces | None]:
     """Smooth a track; after a gap it starts anew, as in `FaceTracker`."""
     result: list[Faces | None] = []
-    steady, given = Steady(exchange, look_ahead), list[Faces]()
+    steady, given = TrackSmoother(exchange, look_ahead), list[Faces]()
     for face, time in zip([*faces, None], [*times, 0.0], strict=True):
         if face is not None:
             one = steady.add(time, face)
             given += [] if one is None else [one]
             continue
         result += [*given, *steady.finish(), None]
-        steady, given = Steady(exchange, look_ahead), []
+        steady, given = TrackSmoother(exchange, look_ahead), []
     return result[:-1]
 
 

@@ -13,28 +13,28 @@ from rich.progress import track
 
 from ddfa.align import FaceAligner
 from ddfa.bench.apertures import (
-    Opinion,
+    Apertures,
     annotated,
+    apertures_from_labels,
+    apertures_from_mesh,
+    apertures_from_model,
+    apertures_report,
+    held_out_photos,
     joined,
-    kept_aside_photos,
-    openings_report,
-    opinion_of_labels,
-    opinion_of_mesh,
-    opinion_of_model,
 )
 from ddfa.bench.curves import RunCurves, draw_curves
 from ddfa.bench.expression import ReferenceScores, agreement_report, agreements, mesh_scores
 from ddfa.bench.jitter import Track, follow, frame_rate, read_video, score_jitter
 from ddfa.bench.landmarks import LandmarkOptions, Normaliser, score
-from ddfa.bench.original_sets import PublishedSet, load_points21, score21
+from ddfa.bench.original_sets import OriginalSet, load_points21, score21
 from ddfa.bench.pose import score_pose, within
 from ddfa.bench.predict import Predictions, Watch, predict
 from ddfa.bench.report import Report, Scores
 from ddfa.bench.sets import AnnotatedSet, true_landmarks
 from ddfa.bench.skin_tone import by_tone as scores_by_tone
 from ddfa.bench.skin_tone import tone_groups
-from ddfa.bench.synthetic_clip import MovingPhoto
-from ddfa.bench.temporal_stability import FRAME_BY_FRAME, smoothed_tracks, steadiness_report
+from ddfa.bench.synthetic_clip import SyntheticClip
+from ddfa.bench.temporal_stability import FRAME_BY_FRAME, smoothed_tracks, temporal_stability_report
 from ddfa.data.sets.photos import Photos
 from ddfa.detect.yunet import YuNet
 from ddfa.errors import DataError
@@ -155,11 +155,11 @@ def aflw2000(data: Path, run: _Protocol, photos: Path | None = None) -> int:
     Returns:
         Exit code 0.
     """
-    known = PublishedSet.load(data, "aflw2000")
+    known = OriginalSet.load(data, "aflw2000")
     options = LandmarkOptions(run.aligned)
     scores = [
         score(found, truth, known.yaw_deg, options, kind if len(known.labels) > 1 else "")
-        for found in _predict_published(run, known, photos)
+        for found in _predict_original(run, known, photos)
         for kind, truth in known.labels.items()
     ]
     return run.finish(run.report("NME %", known.name, len(known), scores))
@@ -176,10 +176,10 @@ def aflw(data: Path, run: _Protocol, photos: Path | None = None) -> int:
     Returns:
         Exit code 0.
     """
-    known = PublishedSet.load(data, "aflw")
+    known = OriginalSet.load(data, "aflw")
     points, visible = load_points21(data, len(known))
     scores = [
-        score21(found, known, points, visible, align=run.aligned) for found in _predict_published(run, known, photos)
+        score21(found, known, points, visible, align=run.aligned) for found in _predict_original(run, known, photos)
     ]
     return run.finish(run.report("NME %, 21 points", known.name, len(known), scores))
 
@@ -267,28 +267,28 @@ def openings(
     """
     if not data:
         raise DataError("name the data sets, as made by `ddfa data label`, with --data")
-    asides = [kept_aside_photos(folder, held_out) for folder in data]
+    asides = [held_out_photos(folder, held_out) for folder in data]
     reference = joined(
-        opinion_of_labels(aside)
+        apertures_from_labels(aside)
         if mesh_teacher is None
-        else opinion_of_mesh(mesh_teacher, aside, watching("face mesh"))
+        else apertures_from_mesh(mesh_teacher, aside, watching("face mesh"))
         for aside in asides
     )
 
-    def opinion(aligner: FaceAligner) -> Opinion:
+    def apertures_from_faces(aligner: FaceAligner) -> Apertures:
         watch = watching(aligner.bundle.name)
         found = [predict(aligner, annotated(aside), detected=detected, watch=watch) for aside in asides]
-        return joined(opinion_of_model(*pair) for pair in zip(found, asides, strict=True))
+        return joined(apertures_from_model(*pair) for pair in zip(found, asides, strict=True))
 
-    opinions = [(aligner.bundle.name, opinion(aligner)) for aligner in run.aligners()]
+    opinions = [(aligner.bundle.name, apertures_from_faces(aligner)) for aligner in run.aligners()]
     if mesh_teacher is not None:  # as well as a network could do that learns from them
-        opinions.append(("the labels", joined(map(opinion_of_labels, asides))))
+        opinions.append(("the labels", joined(map(apertures_from_labels, asides))))
     count = sum(len(aside.labels) for aside in asides)
     against = "labels" if mesh_teacher is None else "face mesh"
     how = "detected, two steps" if detected else "RoI from labels"
     settings = {"data": [folder.name for folder in data], "faces": count, "reference": against, "detected": detected}
     title = f"eyes and mouth against the {against} on {count} photos kept aside from training ({how})"
-    return run.finish(openings_report(title, opinions, reference, settings | {"held_out": held_out}))
+    return run.finish(apertures_report(title, opinions, reference, settings | {"held_out": held_out}))
 
 
 def jitter(
@@ -334,20 +334,20 @@ def jitter(
     title = f"jitter, % of the face's size, on {path.stem} ({count} frames; {how})"
     settings = {"data": path.stem, "frames": count, "detected": run.detected, "aligned": run.aligned}
     if smooth or truth:
-        report = steadiness_report(tracks, title, truth, align=run.aligned)
+        report = temporal_stability_report(tracks, title, truth, align=run.aligned)
         return run.finish(replace(report, settings={**report.settings, **settings}))
     plain = [replace(one, model=name) for name, found in tracks for one in found]
     scores = [score for one in plain for score in score_jitter(one, align=run.aligned)]
     return run.finish(Report.of_scores(title, "jitter, % of the face's size", scores, settings))
 
 
-def _moving(photo: Path, frames: int) -> MovingPhoto:
+def _moving(photo: Path, frames: int) -> SyntheticClip:
     image = read_image(photo)
     found = YuNet()(image)
     if not len(found):
         raise DataError(f"{photo} shows no face: choose another photo")
     sizes = np.prod(found.boxes[:, 2:] - found.boxes[:, :2], axis=1)
-    return MovingPhoto(image, found.boxes[int(np.argmax(sizes))], frames or 150)
+    return SyntheticClip(image, found.boxes[int(np.argmax(sizes))], frames or 150)
 
 
 def curves(runs: Annotated[tuple[Path, ...], tyro.conf.Positional], output: Path = Path("curves.png")) -> int:
@@ -367,7 +367,7 @@ def curves(runs: Annotated[tuple[Path, ...], tyro.conf.Positional], output: Path
     return OK
 
 
-def _predict_published(run: Protocol, data: PublishedSet, photos: Path | None) -> list[Predictions]:
+def _predict_original(run: Protocol, data: OriginalSet, photos: Path | None) -> list[Predictions]:
     if photos is not None:
         return run.predict(data.uncropped(Photos(photos)))
     if run.detected:

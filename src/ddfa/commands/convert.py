@@ -1,4 +1,4 @@
-"""`ddfa export`: a bundle's network in another form."""
+"""`ddfa models convert`: a bundle's network in another form."""
 
 from typing import Annotated
 
@@ -8,13 +8,13 @@ from rich.markup import escape
 
 from ddfa.exit_codes import OK
 from ddfa.regress.bundle import MODEL_FILE
-from ddfa.train.convert.pipeline import ExportConfig
-from ddfa.train.convert.pipeline import export as export_bundle
+from ddfa.train.convert.pipeline import ConvertConfig
+from ddfa.train.convert.pipeline import convert as convert_bundle
 
-_Export = Annotated[ExportConfig, tyro.conf.arg(name="")]
+_Convert = Annotated[ConvertConfig, tyro.conf.arg(name="")]
 
 
-def export(config: _Export) -> int:
+def convert(config: _Convert) -> int:
     """Write a bundle's network with uint8 input, in float16 or in int8: a bundle again.
 
     Args:
@@ -23,7 +23,7 @@ def export(config: _Export) -> int:
     Returns:
         Exit code 0.
     """
-    bundle, distance = export_bundle(config)
+    bundle, distance = convert_bundle(config)
     size = bundle.model_path.stat().st_size / 1e6
     text = f"{bundle.architecture}: {bundle.folder}/{MODEL_FILE}, {size:.1f} MB; landmarks move by {distance:.4f} px"
     Console().print(escape(text), soft_wrap=True)

@@ -7,7 +7,7 @@ import tyro
 from rich.console import Console
 
 from ddfa.arrays import Float32
-from ddfa.data.face_profiling.pipeline import ProfileConfig, make_profiles
+from ddfa.data.face_profiling.pipeline import ProfileConfig, make_face_profiles
 from ddfa.data.pseudo_labels.pipeline import LabelConfig
 from ddfa.data.pseudo_labels.pipeline import label as label_photos
 from ddfa.data.sets.contact_sheet import ShowConfig, contact_sheet
@@ -33,7 +33,7 @@ def label(config: _Label) -> int:
     """
     labels = label_photos(config)
     console = Console()
-    console.print(f"{len(labels)} labels in {config.output / LABEL_FILE}; median error {_percent(labels.quality)}")
+    console.print(f"{len(labels)} labels in {config.output / LABEL_FILE}; median error {_percent(labels.fit_error)}")
     return OK
 
 
@@ -46,7 +46,7 @@ def profile(config: _Profile) -> int:
     Returns:
         Exit code 0.
     """
-    labels = make_profiles(config)
+    labels = make_face_profiles(config)
     Console().print(f"{len(labels)} pictures in {config.output}")
     return OK
 
@@ -79,5 +79,5 @@ def show(config: _Show) -> int:
     return OK
 
 
-def _percent(quality: Float32) -> str:
-    return f"{100 * float(np.median(quality)):.2f} % of the face's size"
+def _percent(error: Float32) -> str:
+    return f"{100 * float(np.median(error)):.2f} % of the face's size"

@@ -6,7 +6,7 @@ import tyro
 from rich.console import Console
 
 from ddfa.data.sets.dataset import LABEL_FILE
-from ddfa.data.sets.original_3ddfa import ReadConfig, read_published
+from ddfa.data.sets.original_3ddfa import ReadConfig, read_original
 from ddfa.exit_codes import OK
 
 _Read = Annotated[ReadConfig, tyro.conf.arg(name="")]
@@ -21,6 +21,6 @@ def read(config: _Read) -> int:
     Returns:
         Exit code 0.
     """
-    labels = read_published(config)
+    labels = read_original(config)
     Console().print(f"{len(labels)} labels for head {labels.head} in {config.output / LABEL_FILE}")
     return OK

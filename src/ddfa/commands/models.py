@@ -75,7 +75,7 @@ def verify_models(models: _Models = ()) -> int:
     return FAILED if failed else OK
 
 
-def import_published(
+def import_original(
     checkpoint: Path,
     basis: Path,
     whitening: Path,

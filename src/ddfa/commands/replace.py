@@ -17,7 +17,7 @@ from ddfa.faces import Faces
 from ddfa.files import write_atomically
 from ddfa.images import PICTURE_SUFFIXES, encode_image, read_image
 from ddfa.provenance.c2pa import C2paSigner
-from ddfa.provenance.watermark import draw_label
+from ddfa.provenance.watermark import draw_watermark
 from ddfa.provenance.xmp import VIDEO_TAGS, check_suffix, with_provenance
 from ddfa.replace.replacer import Replacer, Shape
 from ddfa.replace.source import Source, source_from_photos
@@ -104,7 +104,7 @@ def _replace_video(
         for image, moment in work.frames(frames):
             writer.keep = work.replaced > 0
             if label:
-                draw_label(image)
+                draw_watermark(image)
             writer.write(image, moment)
     if not work.replaced:
         print(f"ddfa: {target} shows no face: choose another file", file=sys.stderr)
@@ -173,7 +173,7 @@ def checked_output(output: Path | None, inputs: Sequence[str]) -> Path:
 def save_picture(path: Path, image: UInt8, label: bool, signer: C2paSigner | None) -> None:
     """Write a synthetic picture, which says so."""
     if label:
-        draw_label(image)
+        draw_watermark(image)
     content = with_provenance(encode_image(path, image))
     write_atomically(path, signer.sign(content, path.suffix) if signer else content)
 

@@ -12,9 +12,9 @@ from ddfa.commands.replace import checked_output, choose
 from ddfa.errors import ImageError
 from ddfa.exit_codes import NOTHING_FOUND, OK
 from ddfa.images import read_image
-from ddfa.provenance.watermark import draw_label
+from ddfa.provenance.watermark import draw_watermark
 from ddfa.provenance.xmp import VIDEO_TAGS
-from ddfa.replace.retarget import PLAIN, Avatar
+from ddfa.replace.retarget import PLAIN, TexturedHead
 from ddfa.texture.unwrap import unwrap_texture
 
 
@@ -53,12 +53,12 @@ def retarget(
     out = checked_output(output, files)
     image = read_image(files[0])
     aligner = FaceAligner(model, threads=threads)
-    avatar = Avatar(aligner.head, image) if atlas else None
+    avatar = TexturedHead(aligner.head, image) if atlas else None
     if avatar is None:
         face = choose(aligner(image, refine=True), 0, files[0])
         if face is None:
             return NOTHING_FOUND
-        avatar = Avatar(aligner.head, unwrap_texture(image, face).image, face.identity[0])
+        avatar = TexturedHead(aligner.head, unwrap_texture(image, face).image, face.identity[0])
     frames, tracker, moved = open_video(files[1]), FaceTracker(aligner), 0
     with VideoWriter(out, frames.size, frames.rate, sound=frames.sound, metadata=VIDEO_TAGS) as writer:
         writer.keep = False  # until the head moves
@@ -70,7 +70,7 @@ def retarget(
             moved += bool(faces)
             writer.keep = moved > 0
             if label:
-                draw_label(picture)
+                draw_watermark(picture)
             writer.write(picture, frame.time)
     if not moved:
         print(f"ddfa: {files[1]} shows no face: choose another video", file=sys.stderr)

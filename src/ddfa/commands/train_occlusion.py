@@ -1,4 +1,4 @@
-"""`ddfa train-covering`: the network that finds hands and things before faces."""
+"""`ddfa train-occlusion`: the occlusion network."""
 
 from typing import Annotated
 
@@ -6,14 +6,14 @@ import tyro
 from rich.console import Console
 
 from ddfa.exit_codes import OK
-from ddfa.train.occlusion import NETWORK, CoveringConfig
-from ddfa.train.occlusion import train_covering as run_training
+from ddfa.train.occlusion import NETWORK, OcclusionConfig
+from ddfa.train.occlusion import train_occlusion as run_training
 
-_Train = Annotated[CoveringConfig, tyro.conf.arg(name="")]
+_Train = Annotated[OcclusionConfig, tyro.conf.arg(name="")]
 
 
-def train_covering(config: _Train) -> int:
-    """Train the network that finds hands and other things before faces, for `ddfa replace`.
+def train_occlusion(config: _Train) -> int:
+    """Train the occlusion network, which finds hands and other occluders in front of a face, for `ddfa replace`.
 
     Args:
         config: the settings.
@@ -21,7 +21,7 @@ def train_covering(config: _Train) -> int:
     Returns:
         Exit code 0.
     """
-    quality = run_training(config)
+    iou = run_training(config)
     console = Console()
-    console.print(f"overlap {quality:.3f} on faces kept aside: {config.output / NETWORK}", soft_wrap=True)
+    console.print(f"IoU {iou:.3f} on held-out faces: {config.output / NETWORK}", soft_wrap=True)
     return OK

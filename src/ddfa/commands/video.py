@@ -42,7 +42,7 @@ def video(
     look_ahead: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
     detect_every: Annotated[int, tyro.conf.arg(metavar="N")] = 30,
     limit: Annotated[int, tyro.conf.arg(metavar="N")] = 0,
-    rate: Annotated[float | None, tyro.conf.arg(metavar="FPS")] = None,
+    fps: Annotated[float | None, tyro.conf.arg(metavar="FPS")] = None,
     model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
     threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = 1,
 ) -> int:
@@ -63,7 +63,7 @@ def video(
         look_ahead: frames the smoothing looks ahead, for no lag; 4 by default, 0 for a camera.
         detect_every: frames between looks at the whole frame for new faces.
         limit: only the first so many frames; 0 means all.
-        rate: frames per second of pictures; 25 by default.
+        fps: frames per second of an image sequence; 25 by default.
         model: folder or name of a model bundle; the shipped one by default.
         threads: CPU threads of the network.
 
@@ -73,7 +73,7 @@ def video(
     drawn = EMPTY_STYLE if style == "none" else parse_style(style)
     if detect_every < 1 or (look_ahead or 0) < 0 or limit < 0:
         raise VideoError("--detect-every is 1 or more, --look-ahead and --limit are 0 or more")
-    frames = open_video(source, rate)
+    frames = open_video(source, fps)
     if track is not None and glb is None:
         raise OutputError("--track says which face goes into the GLB: name that with --glb")
     outputs = [path for path in (output, data, glb) if path is not None]

@@ -13,13 +13,13 @@ from ddfa.align import FaceAligner
 from ddfa.arrays import UInt8
 from ddfa.compat.v1_figures import draw_landmark_figure, draw_pose_boxes
 from ddfa.detect import Detections, Detector, default_detector
-from ddfa.detect.boxes import published_bbox_path, read_boxes
+from ddfa.detect.boxes import original_bbox_path, read_boxes
 from ddfa.errors import DDFAError, DetectorError
 from ddfa.exit_codes import FAILED, NOTHING_FOUND, OK
 from ddfa.export import FaceFiles, sample_colours, write_obj, write_ply, write_roi
 from ddfa.faces import Faces
 from ddfa.images import read_image, write_image
-from ddfa.raster.maps import FaceMaps, published_depth
+from ddfa.raster.maps import FaceMaps, original_depth
 
 _DLIB_LANDMARKS: Final = Path("models/shape_predictor_68_face_landmarks.dat")
 _TRUE: Final = ("yes", "true", "t", "y", "1")
@@ -109,7 +109,7 @@ class _Photo:
             write_image(self._beside("_pose.jpg"), draw_pose_boxes(image, faces))
             print(f"Dump to {self._beside('_pose.jpg')}")
         if self._options.dump_depth:
-            write_image(self._beside("_depth.png"), published_depth(faces))
+            write_image(self._beside("_depth.png"), original_depth(faces))
             print(f"Dump to {self._beside('_depth.png')}")
         if self._options.dump_pncc:
             write_image(self._beside("_pncc.png"), FaceMaps(faces).pncc())
@@ -166,7 +166,7 @@ def _finder(options: argparse.Namespace) -> Callable[[Path, UInt8], Detections]:
     detector = dlib or default_detector()
 
     def find(path: Path, image: UInt8) -> Detections:
-        bbox = published_bbox_path(path)
+        bbox = original_bbox_path(path)
         if not options.dlib_bbox and bbox.is_file():
             return read_boxes(bbox)
         found = detector(image)

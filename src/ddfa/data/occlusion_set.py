@@ -17,14 +17,14 @@ from rich.progress import track
 from ddfa.arrays import Float32, UInt8
 from ddfa.data.augmentation import Augmentation, degrade
 from ddfa.data.sets.dataset import LabelledPhotos
-from ddfa.data.synthetic.hands import hand_before
-from ddfa.data.synthetic.occluders import Cover, lay_over, thing_before
+from ddfa.data.synthetic.hands import hand_occluder
+from ddfa.data.synthetic.occluders import Occluder, composite, object_occluder
 from ddfa.head.model import HeadModel
 from ddfa.replace.appearance.colour import ToneBasis
 from ddfa.replace.face_region import FaceSurface
 from ddfa.replace.occlusion.network import SIDE, network_input
-from ddfa.replace.roi_canvas import Canvas
-from ddfa.replace.target import View
+from ddfa.replace.roi_canvas import RoiCanvas
+from ddfa.replace.target import TargetFace
 
 _NOTHING, _THING, _PATCH = 0.25, 0.12, 0.1  # shares of the samples; the others have a hand
 _SECOND: Final = 0.15  # share of the hands that come with another
@@ -34,7 +34,7 @@ _UNSURE: Final = 0.25  # how likely something in the photo lies before the face 
 _DEGRADED: Final = Augmentation(occlude=0.0, blur=0.3, shrink=0.25, noise=0.2, jpeg=0.4)
 
 
-class PlainFace(NamedTuple):
+class UnoccludedFace(NamedTuple):
     """A face of a photo, cut out.
 
     Attributes:
@@ -50,7 +50,7 @@ class PlainFace(NamedTuple):
     skin: Float32
 
 
-class CoveredSample(NamedTuple):
+class OccludedSample(NamedTuple):
     """What the network sees, and what it should say.
 
     Attributes:
@@ -64,7 +64,9 @@ class CoveredSample(NamedTuple):
     counts: Float32
 
 
-def cut_faces(data: LabelledPhotos, indices: Sequence[int], head: HeadModel, workers: int) -> list[PlainFace]:
+def crop_unoccluded_faces(
+    data: LabelledPhotos, indices: Sequence[int], head: HeadModel, workers: int
+) -> list[UnoccludedFace]:
     """Cut faces out of photos.
 
     Args:
@@ -88,7 +90,7 @@ def draw_hands(count: int, seed: int, workers: int) -> list[tuple[UInt8, UInt8]]
 
 
 @dataclass(eq=False)
-class CoveredFaces:
+class OccludedFaces:
     """A source of samples.
 
     Attributes:
@@ -96,10 +98,10 @@ class CoveredFaces:
         hands: of `draw_hands`.
     """
 
-    faces: list[PlainFace]
+    faces: list[UnoccludedFace]
     hands: list[tuple[UInt8, UInt8]]
 
-    def sample(self, rng: np.random.Generator) -> CoveredSample:
+    def sample(self, rng: np.random.Generator) -> OccludedSample:
         """A face, with a hand or a thing before it or not."""
         face = self.faces[rng.integers(len(self.faces))]
         affine, mirrored = _random_affine(rng)
@@ -107,7 +109,7 @@ class CoveredFaces:
         counts = _warp(face.counts, affine, mirrored, cv2.BORDER_CONSTANT).astype(np.float32) / np.float32(255)
         covered = np.zeros((SIDE, SIDE), np.float32)
         for cover in self._covers(face, rng):
-            picture = lay_over(picture, cover, rng)
+            picture = composite(picture, cover, rng)
             covered = np.maximum(covered, cover.opacity)
         # Fits are never exact, so places are off a little.
         off = affine + np.column_stack([rng.normal(0, 0.02, (2, 2)), rng.normal(0, 1.5, 2)])
@@ -118,19 +120,19 @@ class CoveredFaces:
             codes[..., 0] *= -1
         shown = degrade(np.clip(255 * picture + 0.5, 0, 255).astype(np.uint8), _DEGRADED, rng)
         weight = np.where(covered > 0.5, codes[..., 3], np.minimum(counts, codes[..., 3]))
-        return CoveredSample(network_input(shown, codes), covered, np.asarray(weight, np.float32))
+        return OccludedSample(network_input(shown, codes), covered, np.asarray(weight, np.float32))
 
-    def _covers(self, face: PlainFace, rng: np.random.Generator) -> list[Cover]:
+    def _covers(self, face: UnoccludedFace, rng: np.random.Generator) -> list[Occluder]:
         kind = rng.random()
         if kind < _NOTHING:
             return []
         if kind < _NOTHING + _THING:
-            return [thing_before(SIDE, rng)]
+            return [object_occluder(SIDE, rng)]
         if kind < _NOTHING + _THING + _PATCH:
             return [self._patch(rng)]
         return [self._hand(face, rng) for _ in range(1 + (rng.random() < _SECOND))]
 
-    def _hand(self, face: PlainFace, rng: np.random.Generator) -> Cover:
+    def _hand(self, face: UnoccludedFace, rng: np.random.Generator) -> Occluder:
         colours, opacity = self.hands[rng.integers(len(self.hands))]
         affine, mirrored = _random_affine(rng, 25, 0.15)
         colours = _warp(colours, affine, mirrored).astype(np.float32) * np.float32(2 / 255)
@@ -143,9 +145,9 @@ class CoveredFaces:
         if blur:  # nearer than the face, or moving
             shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), blur), np.float32)
             share = np.asarray(cv2.GaussianBlur(share, (0, 0), blur), np.float32)
-        return Cover(shade, share)
+        return Occluder(shade, share)
 
-    def _patch(self, rng: np.random.Generator) -> Cover:
+    def _patch(self, rng: np.random.Generator) -> Occluder:
         """A piece of another photo, of any outline."""
         other = self.faces[rng.integers(len(self.faces))].picture
         affine, mirrored = _random_affine(rng, 180, 0.6)
@@ -156,7 +158,7 @@ class CoveredFaces:
         outline = centre + reach * np.stack([np.cos(corners), np.sin(corners)], axis=-1)
         mask = np.zeros((SIDE, SIDE), np.float32)
         cv2.fillPoly(mask, [np.rint(outline * 16).astype(np.int32)], 1.0, cv2.LINE_8, 4)
-        return Cover(colours, np.asarray(cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.5, 2)), np.float32))
+        return Occluder(colours, np.asarray(cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.5, 2)), np.float32))
 
 
 def _random_affine(rng: np.random.Generator, turn_deg: float = 8.0, zoom: float = 0.08) -> tuple[Float32, bool]:
@@ -179,23 +181,23 @@ def _warp(
     return cv2.warpAffine(source, affine, (SIDE, SIDE), flags=interpolation, borderMode=border)
 
 
-def _cut_chunk(data: LabelledPhotos, head: HeadModel, indices: list[int]) -> list[PlainFace]:
+def _cut_chunk(data: LabelledPhotos, head: HeadModel, indices: list[int]) -> list[UnoccludedFace]:
     surface = FaceSurface(head)
     tone = ToneBasis(surface)
     return [_cut(data, surface, tone, index) for index in indices]
 
 
-def _cut(data: LabelledPhotos, surface: FaceSurface, tone: ToneBasis, index: int) -> PlainFace:
+def _cut(data: LabelledPhotos, surface: FaceSurface, tone: ToneBasis, index: int) -> UnoccludedFace:
     labels, photo = data.labels, data.photos.read(data.labels.names[index])
     decoded = surface.points.decode(labels.identity[index : index + 1], labels.expression[index : index + 1])[0]
     pose = labels.pose[index]
     shape = np.asarray(decoded @ pose[:, :3].T + pose[:, 3], np.float32)
-    canvas = Canvas.around(shape, 2 * SIDE)
-    view = View(surface, tone, canvas, canvas.cut(photo), canvas.points(shape), learned=False)
+    canvas = RoiCanvas.around(shape, 2 * SIDE)
+    view = TargetFace(surface, tone, canvas, canvas.cut(photo), canvas.points(shape), learned=False)
     bare = view.raster.mask & (view.occluder < _UNSURE)
     size = (SIDE, SIDE)
     skin = np.exp(np.median(view.colours[surface.plain & (view.clear > 0.3)], axis=0)) if bare.any() else np.ones(3)
-    return PlainFace(
+    return UnoccludedFace(
         np.asarray(cv2.resize(view.picture, size, interpolation=cv2.INTER_AREA), np.uint8),
         view.places.astype(np.float16),
         np.asarray(cv2.resize(255 * bare.astype(np.uint8), size, interpolation=cv2.INTER_AREA), np.uint8),
@@ -207,7 +209,7 @@ def _draw_chunk(chunk: tuple[int, int, int]) -> list[tuple[UInt8, UInt8]]:
     seed, number, count = chunk
     rng = np.random.default_rng([seed, number])
     middle = (SIDE - 1) / 2
-    drawn = (hand_before(SIDE, (middle, middle, _FACE_HEIGHT), np.ones(3), rng) for _ in range(count))
+    drawn = (hand_occluder(SIDE, (middle, middle, _FACE_HEIGHT), np.ones(3), rng) for _ in range(count))
     return [
         (np.clip(127.5 * hand.colours, 0, 255).astype(np.uint8), (255 * hand.opacity + 0.5).astype(np.uint8))
         for hand in drawn

@@ -19,7 +19,7 @@ from ddfa.detect.detections import Detections
 from ddfa.errors import DetectorError
 
 
-def published_bbox_path(image_path: Path) -> Path:
+def original_bbox_path(image_path: Path) -> Path:
     """Return where published 3DDFA V1 looks for the boxes of an image: its whole name plus `.bbox`."""
     return image_path.with_name(image_path.name + ".bbox")
 

@@ -14,7 +14,7 @@ _SIGMA: Final = 0.8  # px
 _WEIGHTS: Final = cv2.getGaussianKernel(3, _SIGMA, cv2.CV_32F)[:, 0]
 
 
-def lay_over(ground: UInt8, colour: Float32, cover: Float32, depth: Float32) -> None:
+def composite(ground: UInt8, colour: Float32, cover: Float32, depth: Float32) -> None:
     """Lay a surface over a picture, in place.
 
     At outlines, which are steps in depth such as the rim of a face and where its nose stands before its cheek, colour
@@ -26,11 +26,11 @@ def lay_over(ground: UInt8, colour: Float32, cover: Float32, depth: Float32) -> 
         cover: (h, w) float32 in [0, 1].
         depth: (h, w) float32 px, larger is nearer; -inf where there is no surface.
     """
-    _lay_over(ground, colour, cover, np.maximum(depth, _FAR), _WEIGHTS)
+    _composite(ground, colour, cover, np.maximum(depth, _FAR), _WEIGHTS)
 
 
-def lay_over_reference(ground: UInt8, colour: Float32, cover: Float32, depth: Float32) -> None:
-    """The slow, readable twin of `lay_over`: same arguments, same answer up to rounding."""
+def composite_reference(ground: UInt8, colour: Float32, cover: Float32, depth: Float32) -> None:
+    """The slow, readable twin of `composite`: same arguments, same answer up to rounding."""
     kernel, solid = np.ones((3, 3), np.uint8), np.maximum(depth, _FAR)
     outline = cv2.dilate(solid, kernel) - cv2.erode(solid, kernel) > _STEP
     layer = np.dstack([colour * cover[..., None], cover])
@@ -41,7 +41,7 @@ def lay_over_reference(ground: UInt8, colour: Float32, cover: Float32, depth: Fl
 
 
 @compiled
-def _lay_over(ground: UInt8, colour: Float32, cover: Float32, depth: Float32, weights: Float32) -> None:
+def _composite(ground: UInt8, colour: Float32, cover: Float32, depth: Float32, weights: Float32) -> None:
     height, width = cover.shape
     for y in range(height):
         above, below = max(y - 1, 0), min(y + 1, height - 1)

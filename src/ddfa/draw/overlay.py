@@ -10,7 +10,7 @@ from ddfa.draw.landmarks import draw_landmarks, hidden_in, hidden_landmarks, lin
 from ddfa.draw.pose_box import draw_angles, draw_axes, draw_pose_box, pose_box_corners
 from ddfa.draw.styles import DEFAULT_STYLE, OverlayStyle
 from ddfa.draw.surface import paint
-from ddfa.draw.zbuffer import Figure, Sight, covered, cut_out, figures_of, see
+from ddfa.draw.zbuffer import Figure, TrackedDetection, covered, cut_out, figures_of, see
 from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
 
@@ -91,7 +91,7 @@ def _needs_sight(style: OverlayStyle, figures: list[Figure]) -> bool:
     return max(surfaces) > 0 or (style.landmarks and len(figures) > 1)
 
 
-def _hidden(figure: Figure, sight: Sight | None, nearer: list[Sight | None]) -> Bools:
+def _hidden(figure: Figure, sight: TrackedDetection | None, nearer: list[TrackedDetection | None]) -> Bools:
     """(68,) bool, landmarks behind their own head or behind a nearer face."""
     if sight is None:
         own = hidden_landmarks(figure.landmarks, figure.vertices, figure.head)

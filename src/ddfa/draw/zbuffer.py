@@ -44,7 +44,7 @@ class Figure:
         return vertex_normals(self.vertices * _Y_UP, self.head.triangles)
 
 
-class Sight(NamedTuple):
+class TrackedDetection(NamedTuple):
     """What is seen of a figure.
 
     Attributes:
@@ -83,7 +83,7 @@ def figures_of(faces: Faces, scale: float = 1.0, origin: tuple[float, float] = (
     ]
 
 
-def see(figure: Figure, shape: tuple[int, ...]) -> Sight | None:
+def see(figure: Figure, shape: tuple[int, ...]) -> TrackedDetection | None:
     """Rasterise a figure.
 
     Args:
@@ -99,10 +99,10 @@ def see(figure: Figure, shape: tuple[int, ...]) -> Sight | None:
         return None
     height, width = window.y1 - window.y0, window.x1 - window.x0
     raster = rasterize(window.local(figure.vertices), head.triangles, height, width, cull=True)
-    return Sight(window, raster, interpolate(raster, head.triangles, shown[:, None])[..., 0])
+    return TrackedDetection(window, raster, interpolate(raster, head.triangles, shown[:, None])[..., 0])
 
 
-def cut_out(sights: list[Sight | None]) -> list[Sight | None]:
+def cut_out(sights: list[TrackedDetection | None]) -> list[TrackedDetection | None]:
     """Take from each sight what those after it, which lie nearer, cover; `shown` changes in place."""
     for far, sight in enumerate(sights):
         for nearer in sights[far + 1 :]:
@@ -122,7 +122,7 @@ def cut_out(sights: list[Sight | None]) -> list[Sight | None]:
     return sights
 
 
-def covered(points: Float32, sights: list[Sight | None]) -> "np.typing.NDArray[np.bool_]":
+def covered(points: Float32, sights: list[TrackedDetection | None]) -> "np.typing.NDArray[np.bool_]":
     """Tell which points (K, 2 or 3) of the canvas lie behind one of the given, nearer, figures: (K,) bool."""
     behind = np.zeros(len(points), bool)
     for sight in sights:

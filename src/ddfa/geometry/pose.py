@@ -121,7 +121,7 @@ def compose(scale: Floats, rotation: Floats, translation: Floats) -> Float64:
     return np.concatenate([P, np.asarray(translation, np.float64)[..., None]], axis=-1)
 
 
-def published_rotation(pose: Floats) -> Float64:
+def original_rotation(pose: Floats) -> Float64:
     """Build the matrix from which published 3DDFA reads its angles: not exactly a rotation.
 
     Rows 1 and 2 of P are normalised but not made orthogonal, row 3 is their cross product.
@@ -138,14 +138,14 @@ def published_rotation(pose: Floats) -> Float64:
     return np.concatenate([rows, third[..., None, :]], axis=-2)
 
 
-def published_euler(rotation: Floats) -> Float64:
+def original_euler(rotation: Floats) -> Float64:
     """Compute the angles published 3DDFA_V2 prints; for comparison only.
 
     Against the 300W-LP labels pitch and roll have the opposite sign, and combined rotations come out wrong
     (45.8/11.5/17.2° becomes 46.9/1.5/-13.0°). Use `euler_from_matrix` for everything else.
 
     Args:
-        rotation: (..., 3, 3), see `published_rotation`.
+        rotation: (..., 3, 3), see `original_rotation`.
 
     Returns:
         (..., 3) float64 "yaw, pitch, roll" in degrees.

@@ -10,14 +10,14 @@ import numpy as np
 
 from ddfa.arrays import Float32, Float64, Floats
 
-PUBLISHED_ENLARGEMENT = 1.58
+ORIGINAL_ENLARGEMENT = 1.58
 # On 300-W (a training set) the published rule makes RoIs of YuNet's boxes 1.23 times as large as those around the
 # landmarks, on which networks are trained; this enlargement makes them equal.
 FITTED_ENLARGEMENT = 1.28
 _BOX_SHIFT_DOWN = 0.14
 
 
-def roi_from_boxes(boxes: Floats, *, enlargement: float = PUBLISHED_ENLARGEMENT, truncate: bool = False) -> Float32:
+def roi_from_boxes(boxes: Floats, *, enlargement: float = ORIGINAL_ENLARGEMENT, truncate: bool = False) -> Float32:
     """Place RoIs around detector boxes by the 3DDFA rule: 1.58 times larger, a little lower.
 
     Args:

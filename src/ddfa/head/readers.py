@@ -121,7 +121,7 @@ def read_triangles(path: Path) -> Int32:
         raise ModelError(f"{path} holds no readable array 'tri' ({error})") from None
 
 
-def published_files(path: Path) -> dict[str, Path]:
+def original_files(path: Path) -> dict[str, Path]:
     """List the files that make up a published basis, for copying it.
 
     Args:

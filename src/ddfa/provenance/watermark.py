@@ -13,7 +13,7 @@ _HEIGHT: Final = 0.028  # of letters, share of the shorter side
 _LEAST: Final = 9  # px, below it letters cannot be read
 
 
-def draw_label(image: UInt8) -> None:
+def draw_watermark(image: UInt8) -> None:
     """Write what the picture is into its lower left corner, in place.
 
     Args:

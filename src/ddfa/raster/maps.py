@@ -143,7 +143,7 @@ class FaceMaps:
         return interpolate(self.raster, self._triangles, values)
 
 
-def published_depth(faces: Faces) -> UInt8:
+def original_depth(faces: Faces) -> UInt8:
     """The depth of all faces as published 3DDFA V1 draws it: each from 0 to 255 on its own, nearest white.
 
     Where faces overlap, the nearer one of `scene_vertices` is seen; published, the later one.

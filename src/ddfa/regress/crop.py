@@ -20,14 +20,14 @@ def cut_crops(image: UInt8, roi: Floats, size: int, convention: PixelConvention)
     Returns:
         (n, S, S, C) uint8.
     """
-    cut = published_crop if convention.published else affine_crop
+    cut = original_crop if convention.published else affine_crop
     crops = np.empty((len(roi), size, size, *image.shape[2:]), np.uint8)
     for crop, square in zip(crops, roi, strict=True):
         crop[:] = cut(image, square, size)
     return crops
 
 
-def published_crop(image: UInt8, roi: Floats, size: int) -> UInt8:
+def original_crop(image: UInt8, roi: Floats, size: int) -> UInt8:
     """Cut one RoI exactly as published 3DDFA does: corners rounded half to even, zeros outside, bilinear resize.
 
     Args:

@@ -59,7 +59,7 @@ def network_crops(image: UInt8, roi: Floats, size: int, sample: Sampler) -> Floa
         image: (H, W, 3) uint8 RGB.
         roi: (n, 4) squares in image px.
         size: side S of the crops in px.
-        sample: does the work: `sample_plainly`, or the compiled one of `ddfa.regress.sampling_kernel`.
+        sample: does the work: `sample_reference`, or the compiled one of `ddfa.regress.sampling_kernel`.
 
     Returns:
         (n, 3, S, S) float32, (v - 127.5) / 128, channels RGB.
@@ -97,10 +97,10 @@ def best_sampler(crops_so_far: int) -> Sampler:
         from ddfa.regress.sampling_kernel import sample
 
         return sample
-    return sample_plainly
+    return sample_reference
 
 
-def sample_plainly(
+def sample_reference(
     image: UInt8, factor: int, left: int, columns: int, x: float, dx: float, top: int, rows: int, y: float, dy: float,
     crop: Float32,
 ) -> None:  # fmt: skip

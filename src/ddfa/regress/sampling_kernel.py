@@ -1,4 +1,4 @@
-"""The compiled sampler of crops; its plain twin is `ddfa.regress.sampling.sample_plainly`."""
+"""The compiled sampler of crops; its plain twin is `ddfa.regress.sampling.sample_reference`."""
 
 from functools import partial
 

@@ -10,10 +10,10 @@ from ddfa.faces import Faces
 from ddfa.raster.blending import smoothstep
 from ddfa.raster.rasterize import Raster, interpolate, rasterize
 from ddfa.replace.appearance.colour import ToneBasis, brightness, log_colours, strongest
-from ddfa.replace.appearance.noise import match_grain
+from ddfa.replace.appearance.noise import match_noise
 from ddfa.replace.source import Source
-from ddfa.replace.target import View
-from ddfa.replace.temporal import Memory
+from ddfa.replace.target import TargetFace
+from ddfa.replace.temporal import TemporalState
 from ddfa.texture.atlas import atlas_places
 
 Shape = Literal["source", "target", "blend"]
@@ -55,7 +55,7 @@ class Replacer:
             self.draw(result, face)
         return result
 
-    def draw(self, image: UInt8, face: Faces, memory: Memory | None = None) -> None:
+    def draw(self, image: UInt8, face: Faces, memory: TemporalState | None = None) -> None:
         """Replace one face in place.
 
         Args:
@@ -64,7 +64,7 @@ class Replacer:
             memory: of the same face in the frames before, for a video.
         """
         surface, source = self.surface, self.source
-        view = View.of(surface, self.tone, image, face, self.limit, memory)
+        view = TargetFace.of(surface, self.tone, image, face, self.limit, memory)
         trust = surface.plain * view.clear * (0.02 + source.known)
         fitted = self.tone.fit(view.basis, view.colours - source.colours, trust)
         gain = view.basis @ view.memory("gain", fitted, _GAIN_SHARE)
@@ -84,17 +84,17 @@ class Replacer:
         # Pixels are drawn whole or not at all: without this the outline has steps.
         edge = np.clip(2 * cv2.blur(raster.mask.astype(np.float32), (5, 5)) - 1, 0, 1)
         opacity = fields[..., 3] * (1 - occluder) * edge
-        drawn = match_grain(drawn, view.picture, opacity > 0.9, view.memory)
+        drawn = match_noise(drawn, view.picture, opacity > 0.9, view.memory)
         result = np.asarray(under + opacity[..., None] * (drawn - under), np.float32)
         view.canvas.paste(image, result, np.maximum(moved, opacity > 0).astype(np.float32))
 
-    def _white(self, view: View) -> float:
+    def _white(self, view: TargetFace) -> float:
         """The brightest that skin gets in the picture, [0, 255]."""
         bright = np.exp(strongest(view.fine_colours))[(view.clear > 0.5) & self.surface.plain]
         white = min(255.0, 255 * 1.08 * np.percentile(bright, 99.5)) if len(bright) > 50 else 255.0
         return float(view.memory("white", np.asarray(white, np.float32), _GAIN_SHARE))
 
-    def _new_shape(self, view: View, face: Faces) -> Float32:
+    def _new_shape(self, view: TargetFace, face: Faces) -> Float32:
         """The surface (K, 3) as it will be, canvas px."""
         if not self._share:
             return view.shape
@@ -103,7 +103,7 @@ class Replacer:
         shift = np.average(view.shape - shape, axis=0, weights=self.surface.core)
         return np.asarray(shape + shift, np.float32)
 
-    def _moved(self, view: View, raster: Raster, shift: Float32) -> tuple[Float32, Float32, Float32]:
+    def _moved(self, view: TargetFace, raster: Raster, shift: Float32) -> tuple[Float32, Float32, Float32]:
         """The picture and its occluders, moved with the surface, and (h, w) where anything has moved."""
         picture = view.picture.astype(np.float32)
         height, width = view.canvas.size

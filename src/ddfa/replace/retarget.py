@@ -10,13 +10,13 @@ from ddfa.errors import ImageError, ModelError
 from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
 from ddfa.raster.rasterize import interpolate, rasterize
-from ddfa.replace.roi_canvas import Canvas
+from ddfa.replace.roi_canvas import RoiCanvas
 from ddfa.texture.atlas import atlas_places
 
 PLAIN = (118, 122, 128)  # RGB of the ground behind an avatar
 
 
-class Avatar:
+class TexturedHead:
     """A textured head.
 
     Args:
@@ -48,7 +48,7 @@ class Avatar:
             face: one face of it.
         """
         vertices = self._vertices(face)
-        canvas = Canvas.around(vertices, max(image.shape[:2]))
+        canvas = RoiCanvas.around(vertices, max(image.shape[:2]))
         height, width = canvas.size
         raster = rasterize(canvas.points(vertices), self._head.triangles, height, width)
         places = interpolate(raster, self._uv_triangles, self._places)

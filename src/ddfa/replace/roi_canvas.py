@@ -10,7 +10,7 @@ from ddfa.arrays import Float32, Floats, UInt8
 _MARGIN: Final = 0.12  # of the face's size, around it
 
 
-class Canvas(NamedTuple):
+class RoiCanvas(NamedTuple):
     """A part of the image, scaled down where it is large.
 
     Attributes:
@@ -28,7 +28,7 @@ class Canvas(NamedTuple):
     scale: float
 
     @staticmethod
-    def around(shape: Floats, limit: int) -> "Canvas":
+    def around(shape: Floats, limit: int) -> "RoiCanvas":
         """The canvas around a face.
 
         Args:
@@ -39,7 +39,7 @@ class Canvas(NamedTuple):
         margin = _MARGIN * float((high - low).max()) + 4
         x0, y0 = (int(v) for v in np.floor(low - margin))
         x1, y1 = (int(v) for v in np.ceil(high + margin) + 1)
-        return Canvas(x0, y0, x1 - x0, y1 - y0, min(1.0, limit / max(x1 - x0, y1 - y0)))
+        return RoiCanvas(x0, y0, x1 - x0, y1 - y0, min(1.0, limit / max(x1 - x0, y1 - y0)))
 
     @property
     def size(self) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from ddfa.raster.sampling import sample
 from ddfa.replace.appearance.colour import ToneBasis, contrast, log_colours
 from ddfa.replace.appearance.skin_texture import faded, unwrap_skin, whole_skin
 from ddfa.replace.face_region import FaceSurface
-from ddfa.replace.target import View
+from ddfa.replace.target import TargetFace
 from ddfa.texture.atlas import atlas_of, atlas_places
 
 _SIZE: Final = 1024  # px of a texture: the face then has some 4 px per mm
@@ -80,7 +80,7 @@ def source_from_photos(photos: Sequence[UInt8], faces: Sequence[Faces], size: in
     """
     surface = FaceSurface(faces[0].head)
     tone, atlas = ToneBasis(surface), atlas_of(surface.head, size)
-    views = [View.of(surface, tone, photo, face, size) for photo, face in zip(photos, faces, strict=True)]
+    views = [TargetFace.of(surface, tone, photo, face, size) for photo, face in zip(photos, faces, strict=True)]
     seen = [unwrap_skin(view, atlas, _lips_mm(face) > _OPEN_MM) for view, face in zip(views, faces, strict=True)]
     texture, known = whole_skin(seen, atlas)
     trust = smoothstep(sample(faded(known, atlas), atlas_places(surface.vertex_uv, size))[:, 0], *_TRUST)

@@ -14,21 +14,21 @@ from ddfa.raster.sampling import sample
 from ddfa.replace.appearance.colour import ToneBasis, contrast, log_colours
 from ddfa.replace.face_region import FaceSurface
 from ddfa.replace.occlusion.glasses import glasses_of
-from ddfa.replace.occlusion.matte import find_occluders
-from ddfa.replace.occlusion.network import SIDE, find_covering
-from ddfa.replace.roi_canvas import Canvas
-from ddfa.replace.temporal import Memory
+from ddfa.replace.occlusion.matte import occlusion_matte
+from ddfa.replace.occlusion.network import SIDE, predict_occlusion
+from ddfa.replace.roi_canvas import RoiCanvas
+from ddfa.replace.temporal import TemporalState
 
 _FINE: Final = 0.004  # of the face's height, as much for details
 _SPOT: Final = 0.012  # of the face's height: what counts as the colour of a place
 _TONE_SHARE, _MASK_SHARE = 0.12, 0.3  # of one frame in what is remembered: a third of a second, a tenth
 _GLASSES_EVERY, _GLASSES_SHARE = 10, 0.3  # nobody puts them on and off in a moment
-_COVERING_EVERY: Final = 2  # frames after which the network is asked again
+_OCCLUSION_EVERY: Final = 2  # frames after which the network is asked again
 _DEPTH: Final = 0.02  # of the face's height: as far behind what is in front a vertex is still seen
 
 
 @dataclass(eq=False)
-class View:
+class TargetFace:
     """One face of an image.
 
     Attributes:
@@ -43,16 +43,21 @@ class View:
 
     surface: FaceSurface
     tone: ToneBasis
-    canvas: Canvas
+    canvas: RoiCanvas
     picture: UInt8
     shape: Float32
-    memory: Memory = field(default_factory=Memory)
+    memory: TemporalState = field(default_factory=TemporalState)
     learned: bool = True
 
     @staticmethod
     def of(
-        surface: FaceSurface, tone: ToneBasis, image: UInt8, face: Faces, limit: int, memory: Memory | None = None
-    ) -> "View":
+        surface: FaceSurface,
+        tone: ToneBasis,
+        image: UInt8,
+        face: Faces,
+        limit: int,
+        memory: TemporalState | None = None,
+    ) -> "TargetFace":
         """Look at a face.
 
         Args:
@@ -64,8 +69,8 @@ class View:
             memory: of the same face in the frames before.
         """
         shape = surface.project(face)[0]
-        canvas = Canvas.around(shape, limit)
-        return View(surface, tone, canvas, canvas.cut(image), canvas.points(shape), memory or Memory())
+        canvas = RoiCanvas.around(shape, limit)
+        return TargetFace(surface, tone, canvas, canvas.cut(image), canvas.points(shape), memory or TemporalState())
 
     @cached_property
     def size(self) -> float:
@@ -137,15 +142,15 @@ class View:
         values = np.column_stack([self.basis @ self.skin, self.surface.guarded, cover])
         fields = interpolate(self.raster, self.surface.triangles, values)
         mask = self.raster.mask.astype(np.float32)
-        found = find_occluders(self.picture, fields[..., :3], mask, fields[..., 3], self._likely())
+        found = occlusion_matte(self.picture, fields[..., :3], mask, fields[..., 3], self._likely())
         return np.maximum(self.memory.mask("occluder", found, _MASK_SHARE), fields[..., 4])
 
     def _likely(self) -> Float32:
-        """What the network says, in a video of this frame or of the one before: see `find_covering`."""
+        """What the network says, in a video of this frame or of the one before: see `predict_occlusion`."""
         if not self.learned:
             return np.zeros((1, 1), np.float32)
-        if self.memory.due("covering", _COVERING_EVERY):
-            return self.memory("covering", find_covering(self.picture, self.places), 1.0)
+        if self.memory.due("covering", _OCCLUSION_EVERY):
+            return self.memory("covering", predict_occlusion(self.picture, self.places), 1.0)
         return self.memory.last("covering")
 
     @property
@@ -162,7 +167,7 @@ class View:
         return self.seen * (1 - sample(self.occluder, self.shape)[:, 0])
 
     @property
-    def unhidden(self) -> Float32:
+    def unoccluded(self) -> Float32:
         """(K,) float32 in [0, 1], 0 where something lies before the face; 1 where the face hides itself."""
         # What lies near the edge of a hat or of hair is in its shadow, or shows strands.
         wide = cv2.dilate(self.occluder, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * self._reach + 1,) * 2))

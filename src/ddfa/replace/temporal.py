@@ -10,7 +10,7 @@ from ddfa.arrays import Float32
 _RISE: Final = 3.0  # what comes before the face does so faster than it goes
 
 
-class Memory:
+class TemporalState:
     """Running means of one face's quantities, by name."""
 
     def __init__(self) -> None:

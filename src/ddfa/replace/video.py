@@ -5,7 +5,7 @@ from typing import Final
 
 from ddfa.arrays import UInt8
 from ddfa.replace.replacer import Replacer
-from ddfa.replace.temporal import Memory
+from ddfa.replace.temporal import TemporalState
 from ddfa.video.io.frames import Frame
 from ddfa.video.io.threads import prefetched
 from ddfa.video.tracking.tracker import FaceTracker, TrackedFace
@@ -27,7 +27,7 @@ class VideoReplacer:
 
     def __init__(self, replacer: Replacer, tracker: FaceTracker, chosen: int | None = 0) -> None:
         self._replacer, self._tracker, self._chosen = replacer, tracker, chosen
-        self._memories: dict[int, Memory] = {}
+        self._memories: dict[int, TemporalState] = {}
         self.replaced = 0
 
     def __call__(self, frame: Frame) -> UInt8:
@@ -36,7 +36,7 @@ class VideoReplacer:
 
     def _replaced(self, frame: Frame, tracked: list[TrackedFace]) -> UInt8:
         seen = [face for face in tracked if self._chosen in (None, face.id)]
-        self._memories = {face.id: self._memories.get(face.id, Memory()) for face in seen}
+        self._memories = {face.id: self._memories.get(face.id, TemporalState()) for face in seen}
         result = frame.image.copy()
         for face in seen:
             self._replacer.draw(result, face.faces, self._memories[face.id])

@@ -23,10 +23,10 @@ from ddfa.regress.bundle import Bundle
 from ddfa.regress.registry import installed
 from ddfa.serve import requests, schemas
 from ddfa.serve.engine import Engine
-from ddfa.serve.errors import Problem
+from ddfa.serve.errors import ServiceError
 from ddfa.serve.live import LiveChannel
 from ddfa.serve.metrics import Metrics
-from ddfa.serve.middleware import Guard
+from ddfa.serve.middleware import Middleware
 from ddfa.serve.replace import replace_face
 from ddfa.serve.settings import ServeSettings
 
@@ -91,27 +91,27 @@ def create_app(settings: ServeSettings) -> FastAPI:
         docs_url=None,  # their scripts come from elsewhere
         redoc_url=None,
     )
-    app.add_middleware(Guard, settings=settings, metrics=metrics)
+    app.add_middleware(Middleware, settings=settings, metrics=metrics)
 
-    @app.exception_handler(Problem)
-    async def problem(_: Request, error: Problem) -> Response:
+    @app.exception_handler(ServiceError)
+    async def problem(_: Request, error: ServiceError) -> Response:
         return error.response()
 
     @app.exception_handler(DDFAError)
     async def unusable(_: Request, error: DDFAError) -> Response:
-        return Problem(422, "unusable", str(error)).response()
+        return ServiceError(422, "unusable", str(error)).response()
 
     @app.exception_handler(HTTPException)
     async def other(_: Request, error: HTTPException) -> Response:
         code = {404: "not_found", 405: "wrong_method"}.get(error.status_code, "refused")
-        answer = Problem(error.status_code, code, str(error.detail)).response()
+        answer = ServiceError(error.status_code, code, str(error.detail)).response()
         answer.headers.update(error.headers or {})
         return answer
 
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> Response:
         _log.error("unexpected %s", type(error).__name__)  # its text may quote what the caller sent
-        return Problem(500, "internal", "something unexpected happened here: please report it").response()
+        return ServiceError(500, "internal", "something unexpected happened here: please report it").response()
 
     @app.post(
         "/v1/align",
@@ -136,7 +136,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
     async def replace(request: Request) -> Response:
         """Off unless the service was started with --allow-replace. Only with the consent of both people."""
         if not settings.allow_replace:
-            raise Problem(403, "disabled", "face replacement is off here: start the service with --allow-replace")
+            raise ServiceError(403, "disabled", "face replacement is off here: start the service with --allow-replace")
         form = await requests.read_form(request, await requests.read_body(request, settings))
         photos = [await requests.form_file(form, name) for name in ("source", "target")]
         shape, face = requests.form_text(form, "shape", "blend"), requests.form_text(form, "face", "0")
@@ -214,7 +214,7 @@ async def _in_time(work: Awaitable[_T], settings: ServeSettings) -> _T:
             return await work
     except TimeoutError:
         text = f"the answer took longer than {settings.answer_s:g} s: send a smaller picture or ask for fewer parts"
-        raise Problem(503, "too_long", text, retry_s=5) from None
+        raise ServiceError(503, "too_long", text, retry_s=5) from None
 
 
 def _cards(used: Bundle) -> list[schemas.ModelCard]:

@@ -3,7 +3,7 @@
 from starlette.responses import JSONResponse
 
 
-class Problem(Exception):  # noqa: N818  # not an error of ours but an answer
+class ServiceError(Exception):  # not an error of ours but an answer
     """An answer that is an error.
 
     Args:
@@ -29,11 +29,11 @@ class Problem(Exception):  # noqa: N818  # not an error of ours but an answer
         return {"error": {"code": self.code, "message": self.message}}
 
 
-def busy() -> Problem:
+def busy() -> ServiceError:
     """Too much to do."""
-    return Problem(429, "busy", "the service has as many requests as it takes: try again in a second", retry_s=1)
+    return ServiceError(429, "busy", "the service has as many requests as it takes: try again in a second", retry_s=1)
 
 
-def too_large(limit: int) -> Problem:
+def too_large(limit: int) -> ServiceError:
     """Too many bytes."""
-    return Problem(413, "too_large", f"a request may have {limit / 1e6:g} MB: send a smaller picture")
+    return ServiceError(413, "too_large", f"a request may have {limit / 1e6:g} MB: send a smaller picture")

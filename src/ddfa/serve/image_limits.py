@@ -8,7 +8,7 @@ from PIL import Image
 from ddfa.arrays import UInt8
 from ddfa.errors import ImageError
 from ddfa.images import decode_image
-from ddfa.serve.errors import Problem
+from ddfa.serve.errors import ServiceError
 
 Image.MAX_IMAGE_PIXELS = None  # Pillow only reads headers here, and ours is the limit
 # What is offered to Pillow's header readers: no PostScript, no PDF, nothing that runs another program.
@@ -30,9 +30,9 @@ def decode_checked(content: bytes, max_pixels: int) -> UInt8:
     """
     size = _header_size(content)
     if size is None:
-        raise Problem(415, "not_a_picture", "the image is not a picture of a known format: send a JPEG or PNG")
+        raise ServiceError(415, "not_a_picture", "the image is not a picture of a known format: send a JPEG or PNG")
     if size[0] * size[1] > max_pixels:
-        raise Problem(
+        raise ServiceError(
             413,
             "too_many_pixels",
             f"the picture has {size[0]} x {size[1]} px, {max_pixels / 1e6:g} million are accepted: make it smaller",
@@ -40,7 +40,7 @@ def decode_checked(content: bytes, max_pixels: int) -> UInt8:
     try:
         image = decode_image(content, "the image")
     except ImageError as error:
-        raise Problem(415, "not_a_picture", str(error)) from None
+        raise ServiceError(415, "not_a_picture", str(error)) from None
     return image
 
 

@@ -12,7 +12,7 @@ from ddfa.arrays import UInt8
 from ddfa.faces import BLENDSHAPES, Faces
 from ddfa.raster.visibility import landmark_visibility
 from ddfa.serve.engine import Engine
-from ddfa.serve.errors import Problem
+from ddfa.serve.errors import ServiceError
 from ddfa.serve.image_limits import decode_checked
 from ddfa.serve.middleware import check_browser, check_key
 from ddfa.video.io.source import Frame
@@ -40,13 +40,13 @@ class LiveChannel:
         """Talk to one camera until it goes; the messages are described in docs/serve.md."""
         try:
             check_browser(socket.headers, self._engine.settings)
-        except Problem:
+        except ServiceError:
             await socket.close(1008)
             return
         await socket.accept()
         if self._open >= self._engine.settings.live:
             await _refuse(
-                socket, Problem(429, "busy", "as many cameras are connected as may be: try again later"), 1013
+                socket, ServiceError(429, "busy", "as many cameras are connected as may be: try again later"), 1013
             )
             return
         self._open += 1
@@ -54,10 +54,10 @@ class LiveChannel:
         try:
             await self._greet(socket)
             await self._frames(socket)
-        except Problem as problem:
+        except ServiceError as problem:
             await _refuse(socket, problem, 1008)
         except TimeoutError:
-            await _refuse(socket, Problem(408, "idle", f"no picture came for {_IDLE_S:g} s: connect again"), 1001)
+            await _refuse(socket, ServiceError(408, "idle", f"no picture came for {_IDLE_S:g} s: connect again"), 1001)
         except (WebSocketDisconnect, RuntimeError):  # gone, perhaps while it was being answered
             pass
         finally:
@@ -72,7 +72,7 @@ class LiveChannel:
             hello = json.loads(message.get("text") or "")
             key = hello["key"] if hello["type"] == "hello" else None
         except (ValueError, KeyError, TypeError):
-            raise Problem(400, "no_hello", 'the first message is {"type": "hello", "key": null}') from None
+            raise ServiceError(400, "no_hello", 'the first message is {"type": "hello", "key": null}') from None
         check_key(key if isinstance(key, str) else None, self._engine.settings)
         await socket.send_json({"type": "ready"})
 
@@ -83,9 +83,9 @@ class LiveChannel:
                 message = await _received(socket)
             content = message.get("bytes")
             if not content:
-                raise Problem(400, "no_picture", "after the greeting every message is a picture, in binary")
+                raise ServiceError(400, "no_picture", "after the greeting every message is a picture, in binary")
             if len(content) > _MAX_BYTES:
-                raise Problem(413, "too_large", f"a picture may have {_MAX_BYTES / 1e6:g} MB")
+                raise ServiceError(413, "too_large", f"a picture may have {_MAX_BYTES / 1e6:g} MB")
             answer, image = await self._engine.run(camera.answer, content)
             await socket.send_json(answer)
             due = camera.due()
@@ -168,7 +168,7 @@ async def _received(socket: WebSocket) -> dict[str, Any]:
     return message
 
 
-async def _refuse(socket: WebSocket, problem: Problem, code: int) -> None:
+async def _refuse(socket: WebSocket, problem: ServiceError, code: int) -> None:
     if socket.application_state is WebSocketState.CONNECTED:
         try:
             await socket.send_json({"type": "error"} | problem.as_dict()["error"])

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ddfa.serve.errors import Problem, busy
+from ddfa.serve.errors import ServiceError, busy
 from ddfa.serve.metrics import Metrics
 from ddfa.serve.settings import ServeSettings
 
@@ -29,7 +29,7 @@ _HEADERS: Final = (
 )
 
 
-class Guard:
+class Middleware:
     """ASGI middleware around the whole service.
 
     Args:
@@ -62,7 +62,7 @@ class Guard:
         counted = scope["path"].startswith(_COUNTED) and scope["method"] == "POST"
         try:
             self._check(scope, counted)
-        except Problem as problem:
+        except ServiceError as problem:
             await problem.response()(scope, receive, answer)
         else:
             await self._counted(counted, lambda: self._app(scope, receive, answer))
@@ -97,7 +97,7 @@ def check_key(given: str | None, settings: ServeSettings) -> None:
     """
     needed = settings.api_key
     if needed is not None and not secrets.compare_digest((given or "").encode(), needed.encode()):
-        raise Problem(401, "no_key", "the service needs an API key: send it as X-API-Key")
+        raise ServiceError(401, "no_key", "the service needs an API key: send it as X-API-Key")
 
 
 def check_browser(headers: Headers, settings: ServeSettings) -> None:
@@ -108,10 +108,10 @@ def check_browser(headers: Headers, settings: ServeSettings) -> None:
     """
     host = headers.get("host", "")
     if settings.hosts and _name_of(host) not in settings.hosts:
-        raise Problem(421, "wrong_host", "the service does not go by this name: start it with --allow-host NAME")
+        raise ServiceError(421, "wrong_host", "the service does not go by this name: start it with --allow-host NAME")
     origin = headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != host:
-        raise Problem(403, "wrong_origin", "pages of other origins may not use the service")
+        raise ServiceError(403, "wrong_origin", "pages of other origins may not use the service")
 
 
 def _name_of(host: str) -> str:

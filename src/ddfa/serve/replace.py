@@ -5,12 +5,12 @@ from typing import Final, get_args
 
 from ddfa.faces import Faces
 from ddfa.images import encode_image
-from ddfa.provenance.watermark import draw_label
+from ddfa.provenance.watermark import draw_watermark
 from ddfa.provenance.xmp import with_provenance
 from ddfa.replace.replacer import Replacer, Shape
 from ddfa.replace.source import source_from_photos
 from ddfa.serve.engine import Engine
-from ddfa.serve.errors import Problem
+from ddfa.serve.errors import ServiceError
 from ddfa.serve.image_limits import decode_checked
 
 _OUTPUT: Final = Path("synthetic.jpg")  # names the format
@@ -34,15 +34,15 @@ def replace_face(engine: Engine, source: bytes, target: bytes, shape: str, face:
         Problem: a photo cannot be used or shows no such face, or there is no such shape.
     """
     if shape not in get_args(Shape):
-        raise Problem(422, "invalid", f"shape is one of {', '.join(get_args(Shape))}")
+        raise ServiceError(422, "invalid", f"shape is one of {', '.join(get_args(Shape))}")
     if face != "all" and not (face.isascii() and face.isdecimal() and len(face) < 4):
-        raise Problem(422, "invalid", "face is a number from 0 on, or all")
+        raise ServiceError(422, "invalid", "face is a number from 0 on, or all")
     lent, picture = (decode_checked(content, engine.settings.max_pixels) for content in (source, target))
     lender = _chosen(engine.aligner(lent, refine=True), "0", "source")
     faces = _chosen(engine.aligner(picture, refine=True), face, "target")
     result = Replacer(source_from_photos([lent], [lender]), shape)(picture, faces)  # type: ignore[arg-type]
     if label:
-        draw_label(result)
+        draw_watermark(result)
     return with_provenance(encode_image(_OUTPUT, result))
 
 
@@ -50,5 +50,5 @@ def _chosen(faces: Faces, face: str, name: str) -> Faces:
     if face == "all" and len(faces):
         return faces
     if face == "all" or int(face) >= len(faces):
-        raise Problem(422, "no_face", f"the {name} shows {len(faces)} faces: send another photo")
+        raise ServiceError(422, "no_face", f"the {name} shows {len(faces)} faces: send another photo")
     return faces[int(face)]

@@ -12,7 +12,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from ddfa.export.face_files import FACE_KINDS
-from ddfa.serve.errors import Problem, too_large
+from ddfa.serve.errors import ServiceError, too_large
 from ddfa.serve.schemas import AlignRequest
 from ddfa.serve.settings import ServeSettings
 
@@ -41,7 +41,7 @@ async def read_align(request: Request, settings: ServeSettings) -> tuple[bytes, 
         try:
             content = base64.b64decode(asked.image, validate=True)
         except (binascii.Error, ValueError):
-            raise Problem(422, "invalid", "image is not base64: send the file's bytes in base64") from None
+            raise ServiceError(422, "invalid", "image is not base64: send the file's bytes in base64") from None
         return content, _kinds(asked.parts), min(asked.max_faces, settings.max_faces), asked.refine
     form = await read_form(request, body)
     most = form_number(form, "max_faces", settings.max_faces)
@@ -66,9 +66,11 @@ async def read_body(request: Request, settings: ServeSettings) -> bytes:
                 if len(content) > settings.max_bytes:
                     raise too_large(settings.max_bytes)
     except TimeoutError:
-        raise Problem(408, "too_slow", f"a request must arrive within {settings.receive_s:g} s: try again") from None
+        raise ServiceError(
+            408, "too_slow", f"a request must arrive within {settings.receive_s:g} s: try again"
+        ) from None
     except ClientDisconnect:
-        raise Problem(400, "gone", "the caller went away") from None
+        raise ServiceError(400, "gone", "the caller went away") from None
     return bytes(content)
 
 
@@ -79,7 +81,7 @@ async def read_form(request: Request, body: bytes) -> FormData:
         Problem: it is not one.
     """
     if _media_type(request) != "multipart/form-data":
-        raise Problem(415, "wrong_type", "send multipart/form-data with the file as `image`, or JSON with base64")
+        raise ServiceError(415, "wrong_type", "send multipart/form-data with the file as `image`, or JSON with base64")
 
     async def stream() -> AsyncGenerator[bytes, None]:
         yield body
@@ -89,7 +91,7 @@ async def read_form(request: Request, body: bytes) -> FormData:
     try:
         return await parser.parse()
     except (MultiPartException, ValueError, KeyError, AssertionError, UnicodeError) as error:
-        raise Problem(400, "bad_form", f"the form cannot be read ({error}): send multipart/form-data") from None
+        raise ServiceError(400, "bad_form", f"the form cannot be read ({error}): send multipart/form-data") from None
 
 
 async def form_file(form: FormData, name: str) -> bytes:
@@ -100,7 +102,7 @@ async def form_file(form: FormData, name: str) -> bytes:
     """
     value = form.get(name)
     if not isinstance(value, UploadFile):
-        raise Problem(422, "invalid", f"the form has no file `{name}`: send the picture under that name")
+        raise ServiceError(422, "invalid", f"the form has no file `{name}`: send the picture under that name")
     return await value.read()
 
 
@@ -112,7 +114,7 @@ def form_text(form: FormData, name: str, default: str) -> str:
     """
     value = form.get(name, default)
     if not isinstance(value, str):
-        raise Problem(422, "invalid", f"`{name}` is a text field, not a file")
+        raise ServiceError(422, "invalid", f"`{name}` is a text field, not a file")
     return value
 
 
@@ -124,7 +126,7 @@ def form_number(form: FormData, name: str, default: int) -> int:
     """
     text = form_text(form, name, str(default))
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text)):
-        raise Problem(422, "invalid", f"`{name}` is a whole number from 1 on")
+        raise ServiceError(422, "invalid", f"`{name}` is a whole number from 1 on")
     return int(text)
 
 
@@ -136,7 +138,7 @@ def form_flag(form: FormData, name: str) -> bool:
     """
     text = form_text(form, name, "false")
     if text not in ("true", "false"):
-        raise Problem(422, "invalid", f"`{name}` is true or false")
+        raise ServiceError(422, "invalid", f"`{name}` is true or false")
     return text == "true"
 
 
@@ -146,14 +148,16 @@ def _parsed(model: type[AlignRequest], body: bytes) -> AlignRequest:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the body"
-        raise Problem(422, "invalid", f"{place}: {first['msg']}") from None
+        raise ServiceError(422, "invalid", f"{place}: {first['msg']}") from None
 
 
 def _kinds(words: Iterable[str]) -> tuple[str, ...]:
     kinds = tuple(dict.fromkeys(word.strip().lower() for word in words if word.strip()))
     unknown = [kind for kind in kinds if kind not in FACE_KINDS]
     if unknown:
-        raise Problem(422, "invalid", f"parts does not know '{unknown[0][:40]}': choose from {','.join(FACE_KINDS)}")
+        raise ServiceError(
+            422, "invalid", f"parts does not know '{unknown[0][:40]}': choose from {','.join(FACE_KINDS)}"
+        )
     return kinds
 
 

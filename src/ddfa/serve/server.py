@@ -15,7 +15,7 @@ _HEADER_S: Final = 15.0  # for the first request's header to arrive
 _FINISH_S: Final = 20  # for answers under way when the service is stopped
 
 
-class PatientProtocol(H11Protocol):
+class TimeoutProtocol(H11Protocol):
     """HTTP that waits for the header of a connection's first request for a while only."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -55,7 +55,7 @@ def run_server(app: ASGIApp, host: str, port: int, connections: int) -> None:
     address = listener.getsockname()
     config = uvicorn.Config(
         app,
-        http=PatientProtocol,
+        http=TimeoutProtocol,
         ws="websockets-sansio",
         ws_max_size=4_000_000,
         limit_concurrency=connections,

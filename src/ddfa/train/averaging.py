@@ -20,7 +20,7 @@ from ddfa.regress.bundle import Bundle
 from ddfa.regress.layout import ParamLayout
 from ddfa.regress.whitening import Whitening
 from ddfa.train.config import TrainConfig
-from ddfa.train.convert.bundle import package_network
+from ddfa.train.convert.bundle import write_network_bundle
 from ddfa.train.networks import Network, create
 from ddfa.train.state import (
     CHECKPOINT,
@@ -72,7 +72,7 @@ def average_runs(runs: Sequence[Path], output: Path, name: str = "", checkpoints
     _save(output / CHECKPOINT, mean, whitening)
     data = tuple(dict.fromkeys(folder for config in configs for folder in config.data))
     config = replace(configs[0], data=data, name=name or configs[0].name)
-    return package_network(mean, whitening, config, head, output / "bundle")
+    return write_network_bundle(mean, whitening, config, head, output / "bundle")
 
 
 def averaged(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -66,7 +66,7 @@ def open_data(config: TrainConfig, head: HeadModel) -> tuple[CropStream, HeldOut
     return stream, HeldOut(torch.from_numpy(crops), torch.from_numpy(target))
 
 
-def batches_on(
+def device_batches(
     stream: CropStream, config: TrainConfig, ranks: Ranks, first: int, last: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """The batches of steps `first` to `last` - 1 on the device that trains: prepared afresh, or mixed of recent ones.
@@ -116,10 +116,10 @@ def batches(stream: CropStream, config: TrainConfig, ranks: Ranks, steps: range)
     Raises:
         DataError: the batch cannot be shared out among the processes of the run.
     """
-    if config.batch % ranks.size:
-        raise DataError(f"{ranks.size} processes cannot share a batch of {config.batch}: choose a multiple")
+    if config.batch_size % ranks.size:
+        raise DataError(f"{ranks.size} processes cannot share a batch of {config.batch_size}: choose a multiple")
     loader = DataLoader(
-        _Steps(stream, config.batch // ranks.size, config.seed, ranks.rank),
+        _Steps(stream, config.batch_size // ranks.size, config.seed, ranks.rank),
         batch_size=None,
         sampler=steps,
         num_workers=config.workers,

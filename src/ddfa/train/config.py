@@ -44,23 +44,23 @@ class TrainConfig:
         loss: the terms of the loss.
         augment: how strongly crops vary.
         samples: crops to see in all.
-        batch: crops per step, over all processes.
+        batch_size: crops per step, over all processes.
         reuse: steps that a prepared crop serves in, mixed with others each time: for a GPU that is faster than the
             processors beside it. From 2 on a resumed run sees other mixtures than one that was not stopped.
         resolution: side of the crops in px; labels always speak of 120.
         optimizer: AdamW or SGD with Nesterov momentum 0.9.
-        rate: peak learning rate.
+        lr: peak learning rate.
         schedule: "cosine": linear warm-up, then a cosine down to a fiftieth; "steps": as published, see `milestones`.
         warmup: steps of the linear warm-up.
         epochs: parts of equal length that the steps schedule counts in.
-        slow_epochs: the first of them, at a fifth of the rate.
-        milestones: epochs after which the rate falls to a fifth.
-        decay: weight decay.
-        clip: largest norm of the gradient.
-        average: half-life of the weight average in steps; shorter at the start of a run.
+        slow_epochs: the first of them, at a fifth of the learning rate.
+        milestones: epochs after which the learning rate falls to a fifth.
+        weight_decay: of all weights but biases and norms.
+        grad_clip: largest norm of the gradient; larger ones are clipped.
+        ema: half-life in steps of the exponential moving average of the weights; shorter at the start of a run.
         precision: of the network's forward and backward pass; the loss is always computed in float32.
         compile: let torch compile the network.
-        worst: share of the labels with the worst quality to leave out.
+        worst: share of the labels with the largest fit error to leave out.
         expressive: extra weight of photos with shut eyes or another strong expression; validation weighs none.
         turned_share: share of the crops drawn from photos, of any set made by `ddfa data label`, whose faces are turned
             by more than `turned_from`; the others are drawn as ever.
@@ -87,19 +87,19 @@ class TrainConfig:
     loss: LossWeights = field(default_factory=LossWeights)
     augment: Augmentation = field(default_factory=Augmentation)
     samples: int = 2_000_000
-    batch: int = 128
+    batch_size: int = 128
     reuse: int = 1
     resolution: int = 120
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    rate: float = 2e-3
+    lr: float = 2e-3
     schedule: Literal["cosine", "steps"] = "cosine"
     warmup: int = 300
     epochs: int = 50
     slow_epochs: int = 5
     milestones: tuple[int, ...] = (30, 40)
-    decay: float = 0.02
-    clip: float = 5.0
-    average: int = 500
+    weight_decay: float = 0.02
+    grad_clip: float = 5.0
+    ema: int = 500
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     compile: bool = False
     worst: float = 0.04
@@ -122,7 +122,7 @@ class TrainConfig:
     @property
     def steps(self) -> int:
         """Optimiser steps of the run."""
-        return max(1, self.samples // self.batch)
+        return max(1, self.samples // self.batch_size)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for `config.yaml`."""

@@ -94,7 +94,7 @@ class Criterion(nn.Module):
 def camera_scale(head: HeadModel, whitening: Whitening) -> float:
     """Mean camera scale in crop px per head unit: what one unit of a coefficient's displacement is worth on a crop."""
     if head.name.startswith("bfm"):
-        return losses.PUBLISHED_SCALE
+        return losses.ORIGINAL_SCALE
     mean, std = (values[:12].reshape(3, 4)[:, :3] for values in (whitening.mean, whitening.std))
     return math.sqrt(float((mean**2).sum() + (std**2).sum()) / 3)  # E|P|² = mean² + std², and |P|² = 3 scale²
 

@@ -11,13 +11,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ddfa.files import make_folder, write_atomically
 from ddfa.head.model import HeadModel
-from ddfa.train.batches import HeldOut, batches_on, open_data, step_seed
+from ddfa.train.batches import HeldOut, device_batches, open_data, step_seed
 from ddfa.train.config import TrainConfig
 from ddfa.train.criterion import Criterion
 from ddfa.train.distributed import Ranks, join_ranks
 from ddfa.train.log import RunLog
 from ddfa.train.networks import Network, normalise
-from ddfa.train.schedule import rate_at
+from ddfa.train.schedule import lr_at
 from ddfa.train.state import CHECKPOINT, Run, save_checkpoint, start
 from ddfa.train.validation import preview, validate
 
@@ -56,7 +56,7 @@ def train(config: TrainConfig, until: int | None = None) -> Run:
         run.rank = ranks.rank
         criterion = Criterion(head, run.whitening, config.loss, config.random_points, stream.size).to(ranks.device)
         forward = _forward(run, ranks)
-        source = batches_on(stream, config, ranks, run.step, last)
+        source = device_batches(stream, config, ranks, run.step, last)
         with Reporter(run, criterion, held_out, last) as reporter:
             for crops, target in source:
                 torch.manual_seed(step_seed(config.seed, run.step, ranks.rank))
@@ -85,14 +85,14 @@ class Reporter:
         run, config = self._run, self._run.config
         if run.rank == 0:
             write_atomically(config.output / SETTINGS, yaml.safe_dump(config.as_dict(), sort_keys=False).encode())
-            self._log = RunLog(config.output, run.step, config.batch, config.tensorboard)
+            self._log = RunLog(config.output, run.step, config.batch_size, config.tensorboard)
         self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
         if self._run.rank == 0:
-            self._log.close(self._run.step, rate_at(self._run.step, self._run.config))
+            self._log.close(self._run.step, lr_at(self._run.step, self._run.config))
 
     def report(self, terms: dict[str, Tensor], crops: Tensor, target: Tensor) -> None:
         """Take the loss terms of the step that was just done, and the crops (n, R, R, 3) and labels (n, P) it saw."""
@@ -101,7 +101,7 @@ class Reporter:
             return
         if self._due(config.validate_every):
             self._validate(crops, target)
-        self._log.add(run.step, rate_at(run.step - 1, config), terms)
+        self._log.add(run.step, lr_at(run.step - 1, config), terms)
         self._progress.update(self._task, completed=run.step, line=self._log.line)
         if self._due(config.checkpoint_every):
             save_checkpoint(run, config.output / CHECKPOINT)
@@ -149,13 +149,13 @@ def _forward(run: Run, ranks: Ranks) -> Forward:
 def _step(run: Run, forward: Forward, criterion: Criterion, crops: Tensor, target: Tensor) -> dict[str, Tensor]:
     """One optimiser step; crops (n, R, R, 3) uint8, target (n, P)."""
     for group in run.optimizer.param_groups:
-        group["lr"] = rate_at(run.step, run.config)
+        group["lr"] = lr_at(run.step, run.config)
     run.network.train()
     terms = criterion(*forward(crops), target)
     run.optimizer.zero_grad(set_to_none=True)
     run.scaler.scale(criterion.total(terms)).backward()  # type: ignore[no-untyped-call]
     run.scaler.unscale_(run.optimizer)
-    nn.utils.clip_grad_norm_(run.network.parameters(), run.config.clip)
+    nn.utils.clip_grad_norm_(run.network.parameters(), run.config.grad_clip)
     run.scaler.step(run.optimizer)
     run.scaler.update()
     run.average.update_parameters(run.network)

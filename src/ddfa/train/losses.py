@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 POSE = 12
 # Mean camera scale of the published training set as its WPDC has it, crop px per unit of the Basel model.
-PUBLISHED_SCALE = 0.00057339936
+ORIGINAL_SCALE = 0.00057339936
 _DEPTH = 11  # t_z, which no picture shows
 # Landmarks of upper and lower eyelids and of the inner lips that lie opposite each other (iBUG-68).
 _UPPER = (37, 38, 43, 44, 61, 62, 63)
@@ -133,7 +133,7 @@ def wpdc(
         mean: (P,) whitening.
         std: (P,) whitening.
         points: points over which displacements are summed.
-        pixels_per_unit: scalar, mean camera scale of the training set; published: `PUBLISHED_SCALE`.
+        pixels_per_unit: scalar, mean camera scale of the training set; published: `ORIGINAL_SCALE`.
     """
     weights = wpdc_weights(predicted.detach() * std + mean, target * std + mean, points, pixels_per_unit)
     return (weights * (predicted - target).square()).mean()

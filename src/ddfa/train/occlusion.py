@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
-from ddfa.data.occlusion_set import CoveredFaces, PlainFace, cut_faces, draw_hands
+from ddfa.data.occlusion_set import OccludedFaces, UnoccludedFace, crop_unoccluded_faces, draw_hands
 from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.errors import DataError
 from ddfa.files import make_folder, write_atomically
@@ -34,7 +34,7 @@ _VALIDATE_EVERY: Final = 1000
 
 
 @dataclass(frozen=True)
-class CoveringConfig:
+class OcclusionConfig:
     """How the network is trained.
 
     Attributes:
@@ -43,9 +43,9 @@ class CoveringConfig:
         faces: most faces to take.
         hands: hands to draw.
         samples: faces shown to the network.
-        batch: samples of a step.
-        rate: highest learning rate of AdamW.
-        worst: share of the labels with the worst quality to leave out.
+        batch_size: samples per step.
+        lr: peak learning rate of AdamW.
+        worst: share of the labels with the largest fit error to leave out.
         resume: go on with the checkpoint in `output`.
         workers: processes that prepare samples.
         threads: of torch on a CPU.
@@ -58,8 +58,8 @@ class CoveringConfig:
     faces: int = 8000
     hands: int = 4000
     samples: int = 300_000
-    batch: int = 32
-    rate: float = 3e-3
+    batch_size: int = 32
+    lr: float = 3e-3
     worst: float = 0.04
     resume: bool = False
     workers: int = 1
@@ -70,10 +70,10 @@ class CoveringConfig:
     @property
     def steps(self) -> int:
         """Optimiser steps of the run."""
-        return max(1, self.samples // self.batch)
+        return max(1, self.samples // self.batch_size)
 
 
-class CoveringNet(nn.Module):
+class OcclusionNet(nn.Module):
     """A small U-shaped network of separable convolutions, from what is seen to logits at half the side.
 
     Source of the shape: Ronneberger, Fischer and Brox, "U-Net" (MICCAI 2015).
@@ -127,7 +127,7 @@ def _separable(channels_in: int, channels_out: int, stride: int = 1) -> nn.Seque
 class _Samples(Dataset[tuple[Tensor, Tensor, Tensor]]):
     """Samples by number: a resumed run sees the same ones."""
 
-    def __init__(self, source: CoveredFaces, seed: int, first: int, last: int) -> None:
+    def __init__(self, source: OccludedFaces, seed: int, first: int, last: int) -> None:
         self._source, self._seed, self._first, self._last = source, seed, first, last
 
     def __len__(self) -> int:
@@ -138,7 +138,7 @@ class _Samples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         return torch.from_numpy(sample.seen), torch.from_numpy(sample.covered), torch.from_numpy(sample.counts)
 
 
-def train_covering(config: CoveringConfig) -> float:
+def train_occlusion(config: OcclusionConfig) -> float:
     """Train the network; an interrupted run goes on with `resume`.
 
     Args:
@@ -154,27 +154,27 @@ def train_covering(config: CoveringConfig) -> float:
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     make_folder(config.output)
-    network = CoveringNet().to(config.device)
+    network = OcclusionNet().to(config.device)
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(_AVERAGE), use_buffers=True)  # type: ignore[no-untyped-call]
-    optimizer = torch.optim.AdamW(network.parameters(), config.rate, weight_decay=0.02)
+    optimizer = torch.optim.AdamW(network.parameters(), config.lr, weight_decay=0.02)
     begun = _resume(config, network=network, average=average, optimizer=optimizer) if config.resume else 0
     source, aside = _sources(config)
     held_out = [_on(config, batch) for batch in _batches(aside, config, -min(_HELD_OUT_SAMPLES, config.samples), 0)]
     settings = {name: str(value) for name, value in asdict(config).items()}
     write_atomically(config.output / "config.yaml", yaml.safe_dump(settings).encode())
-    quality = overlap(average, held_out) if begun else 0.0
-    log = RunLog(config.output, begun, config.batch, tensorboard=False)
+    iou = overlap(average, held_out) if begun else 0.0
+    log = RunLog(config.output, begun, config.batch_size, tensorboard=False)
     with Progress(
         TextColumn("train"), BarColumn(), TextColumn("{task.fields[line]}"), TimeRemainingColumn()
     ) as progress:
         bar = progress.add_task("", total=config.steps, completed=begun, line="")
-        batches = _batches(source, config, begun * config.batch, max(begun, config.steps) * config.batch)
+        batches = _batches(source, config, begun * config.batch_size, max(begun, config.steps) * config.batch_size)
         for step, batch in zip(range(begun, config.steps), batches, strict=True):
-            rate = config.rate * _schedule(step, config.steps)
+            rate = config.lr * _schedule(step, config.steps)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             seen, covered, counts = _on(config, batch)
-            loss = covering_loss(network(seen), covered, counts)
+            loss = occlusion_loss(network(seen), covered, counts)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -182,17 +182,17 @@ def train_covering(config: CoveringConfig) -> float:
             average.update_parameters(network)
             done = step + 1
             if done % _VALIDATE_EVERY == 0 or done == config.steps:
-                quality = overlap(average, held_out)
-                log.validated(done, {"overlap": quality})
+                iou = overlap(average, held_out)
+                log.validated(done, {"overlap": iou})
                 _save(config, done, network=network, average=average, optimizer=optimizer)
             log.add(done, rate, {"loss": loss.detach()})
             progress.update(bar, completed=done, line=log.line)
-    log.close(config.steps, config.rate * _schedule(config.steps, config.steps))
+    log.close(config.steps, config.lr * _schedule(config.steps, config.steps))
     export_onnx(_Deployed(average.module).cpu(), config.output / NETWORK, SIDE, channels=7)
-    return quality
+    return iou
 
 
-def covering_loss(logits: Tensor, covered: Tensor, counts: Tensor) -> Tensor:
+def occlusion_loss(logits: Tensor, covered: Tensor, counts: Tensor) -> Tensor:
     """Cross entropy plus one minus the Dice coefficient, over the pixels that count.
 
     Args:
@@ -222,32 +222,32 @@ def overlap(network: nn.Module, batches: list[tuple[Tensor, Tensor, Tensor]]) ->
     return both / max(either, 1e-9)
 
 
-def _sources(config: CoveringConfig) -> tuple[CoveredFaces, CoveredFaces]:
+def _sources(config: OcclusionConfig) -> tuple[OccludedFaces, OccludedFaces]:
     head = HeadModel.load()
-    own: list[PlainFace] = []
-    aside: list[PlainFace] = []
+    own: list[UnoccludedFace] = []
+    aside: list[UnoccludedFace] = []
     share = config.faces / len(config.data)
     for folder in config.data:
         train, kept = LabelledPhotos.open(folder, head, config.worst).split(_HELD_OUT)
         for data, faces, most in ((train, own, share), (kept, aside, share * _HELD_OUT)):
             count = min(len(data.labels), max(1, round(most)))
             chosen = np.random.default_rng(config.seed).permutation(len(data.labels))[:count]
-            faces += cut_faces(data, [int(i) for i in chosen], head, config.workers + 1)
+            faces += crop_unoccluded_faces(data, [int(i) for i in chosen], head, config.workers + 1)
     if not own or not aside:
         raise DataError(f"{', '.join(map(str, config.data))} hold too few faces: label more photos")
     hands = draw_hands(config.hands, config.seed, config.workers + 1)
     others = draw_hands(min(_HELD_OUT_HANDS, config.hands), config.seed + 1, config.workers + 1)
-    return CoveredFaces(own, hands), CoveredFaces(aside, others)
+    return OccludedFaces(own, hands), OccludedFaces(aside, others)
 
 
 def _batches(
-    source: CoveredFaces, config: CoveringConfig, first: int, last: int
+    source: OccludedFaces, config: OcclusionConfig, first: int, last: int
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     samples = _Samples(source, config.seed, first + 2**32, last + 2**32)
-    return iter(DataLoader(samples, config.batch, num_workers=config.workers, drop_last=True))
+    return iter(DataLoader(samples, config.batch_size, num_workers=config.workers, drop_last=True))
 
 
-def _on(config: CoveringConfig, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+def _on(config: OcclusionConfig, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     seen, covered, counts = (part.to(config.device) for part in batch)
     return seen.contiguous(memory_format=torch.channels_last), covered, counts
 
@@ -257,12 +257,12 @@ def _schedule(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / 200) * (0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * step / steps))))
 
 
-def _save(config: CoveringConfig, step: int, **parts: Any) -> None:
+def _save(config: OcclusionConfig, step: int, **parts: Any) -> None:
     states = {name: part.state_dict() for name, part in parts.items()}
     write_checkpoint({"step": step} | states, config.output / CHECKPOINT)
 
 
-def _resume(config: CoveringConfig, **parts: Any) -> int:
+def _resume(config: OcclusionConfig, **parts: Any) -> int:
     saved = load_checkpoint(config.output / CHECKPOINT)
     try:
         for name, part in parts.items():

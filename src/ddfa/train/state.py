@@ -81,10 +81,10 @@ def start(config: TrainConfig, head: HeadModel, stream: CropStream, device: torc
     else:
         whitening = measure_whitening(stream.sample_labels(_WHITENING_SAMPLES, config.seed))
         if config.init:
-            start_from(network, load_checkpoint(config.init), whitening)
+            load_matching(network, load_checkpoint(config.init), whitening)
     network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = AveragedModel(network, multi_avg_fn=_average(config.average), use_buffers=True)
+    average = AveragedModel(network, multi_avg_fn=_average(config.ema), use_buffers=True)
     scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
     run = Run(config, head, whitening, network, average, _optimizer(config, network), scaler)
     if saved is not None:
@@ -152,7 +152,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise DataError(f"no usable checkpoint at {path}: start without it ({type(error).__name__})") from error
 
 
-def start_from(network: Network, saved: dict[str, Any], whitening: Whitening) -> None:
+def load_matching(network: Network, saved: dict[str, Any], whitening: Whitening) -> None:
     """Copy every tensor of a checkpoint's averaged network, or of a published one, that fits by name and shape.
 
     A narrower MobileNet-V1 is widened first, so that the run starts with what it can do.
@@ -207,7 +207,7 @@ def _restore(run: Run, saved: dict[str, Any]) -> None:
 def _optimizer(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:
     weights = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]  # batch norm and biases do not decay
-    groups = [{"params": weights, "weight_decay": config.decay}, {"params": others, "weight_decay": 0.0}]
+    groups = [{"params": weights, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.rate, momentum=0.9, nesterov=True)
-    return torch.optim.AdamW(groups, lr=config.rate, fused=True)
+        return torch.optim.SGD(groups, lr=config.lr, momentum=0.9, nesterov=True)
+    return torch.optim.AdamW(groups, lr=config.lr, fused=True)

@@ -1,24 +1,24 @@
 import numpy as np
 import pytest
 
-from ddfa.data.face_profiling.eyelids import Lids
+from ddfa.data.face_profiling.eyelids import EyelidSynthesizer
 
 SKIN, WHITE = (200, 150, 120), (255, 255, 255)
 
 
 @pytest.fixture(scope="module")
 def lids(head):
-    return Lids(head)
+    return EyelidSynthesizer(head)
 
 
 @pytest.fixture(scope="module")
 def face(head):
     """A picture of the mean head, eyes white, everything else skin: photo, pose, vertices in head space."""
-    from ddfa.data.face_profiling.rotation import drawn_triangles
+    from ddfa.data.face_profiling.rotation import textured_triangles
     from ddfa.raster.rasterize import rasterize
 
     pose = np.array([[0.8, 0, 0, 80], [0, -0.8, 0, 90], [0, 0, 0.8, 0]])
-    triangles = drawn_triangles(head)
+    triangles = textured_triangles(head)
     raster = rasterize((head.mean @ pose[:, :3].T + pose[:, 3]).astype(np.float32), triangles, 160, 160)
     eye = (head.regions["eye_left"] | head.regions["eye_right"])[triangles].all(axis=1)
     photo = np.full((160, 160, 3), SKIN, np.uint8)

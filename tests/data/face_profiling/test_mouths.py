@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ddfa.data.face_profiling.mouths import Mouths
+from ddfa.data.face_profiling.mouths import MouthSynthesizer
 
 SKIN = (200, 150, 120)
 POSE = np.array([[0.7, 0, 0, 80], [0, -0.7, 0, 60], [0, 0, 0.7, 0]])
@@ -10,7 +10,7 @@ PERSON = np.zeros(80, np.float32)
 
 @pytest.fixture(scope="module")
 def mouths(head):
-    return Mouths(head)
+    return MouthSynthesizer(head)
 
 
 def expression(head, **values):

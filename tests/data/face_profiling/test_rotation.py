@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from ddfa.data.face_profiling.pipeline import ProfileConfig, make_profiles
-from ddfa.data.face_profiling.rotation import content, corner, facing, fill_frame, profile, turn
+from ddfa.data.face_profiling.pipeline import ProfileConfig, make_face_profiles
+from ddfa.data.face_profiling.rotation import content, corner, facing, fill_frame, rotate_face, turn
 from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.geometry.pose import decompose, euler_from_matrix, matrix_from_euler
 from ddfa.raster.blending import fill_holes
@@ -29,7 +29,7 @@ def photo_of(vertices, size=81):
 def test_no_turn_returns_the_photo():
     vertices, triangles = dome()
     photo = photo_of(vertices)
-    same = profile(photo, vertices, triangles, np.eye(3, 4))
+    same = rotate_face(photo, vertices, triangles, np.eye(3, 4))
     assert (np.abs(same.astype(int) - photo) > 2).mean() < 0.01
 
 
@@ -41,7 +41,7 @@ def test_texture_moves_with_the_mesh():
     transform = turn(matrix_from_euler(np.array([30.0, 0, 0])), centre)
     top = np.array([40.0, 40.0, 30.0])
     goal = transform[:, :3] @ top + transform[:, 3]
-    turned = profile(photo, vertices, triangles, transform)
+    turned = rotate_face(photo, vertices, triangles, transform)
     marked = np.argwhere(turned[..., 0].astype(int) - turned[..., 1] > 100)[:, ::-1]
     assert abs(goal[0] - 40) > 10
     np.testing.assert_allclose(marked.mean(axis=0), goal[:2], atol=1.5)
@@ -51,7 +51,7 @@ def test_the_side_that_turns_away_shows_the_backdrop():
     vertices, triangles = dome()
     backdrop = np.zeros((81, 81, 3), np.uint8)
     transform = turn(matrix_from_euler(np.array([50.0, 0, 0])), np.array([40.0, 40.0, 0.0]))
-    turned = profile(np.full((81, 81, 3), 200, np.uint8), vertices, triangles, transform, backdrop)
+    turned = rotate_face(np.full((81, 81, 3), 200, np.uint8), vertices, triangles, transform, backdrop)
     side = np.sign(transform[0, 2])  # where depth goes: the dome's front moves there, past its own outline
     away, towards = turned[40, ::-1], turned[40]
     if side < 0:
@@ -100,7 +100,7 @@ def test_fill_holes_keeps_what_is_covered():
 
 def test_profiles_are_turned_and_labelled(labelled, head, tmp_path):
     config = ProfileConfig(labelled, tmp_path / "out", count=6, nods=0.0, frontal=0.0, worst=0.0, workers=1, picture=96)
-    labels = make_profiles(config)
+    labels = make_face_profiles(config)
     data = LabelledPhotos.open(config.output, head)
     assert len(labels) == 6 and data.photos.read(labels.names[0]).shape == (96, 96, 3)
     camera = np.diag([1.0, -1.0, 1.0]) @ labels.pose
@@ -113,13 +113,13 @@ def test_profiles_are_turned_and_labelled(labelled, head, tmp_path):
 
 def test_profiles_resume(labelled, tmp_path):
     config = ProfileConfig(labelled, tmp_path / "out", count=2, worst=0.0, workers=1, picture=48)
-    first = make_profiles(config)
-    np.testing.assert_array_equal(make_profiles(config).pose, first.pose)
+    first = make_face_profiles(config)
+    np.testing.assert_array_equal(make_face_profiles(config).pose, first.pose)
 
 
 def test_frontal_pictures_keep_the_pose_and_change_the_lids(labelled, head, tmp_path):
     settings = {"count": 8, "worst": 0.0, "workers": 1, "picture": 96}
-    labels = make_profiles(ProfileConfig(labelled, tmp_path / "out", frontal=1.0, **settings))
+    labels = make_face_profiles(ProfileConfig(labelled, tmp_path / "out", frontal=1.0, **settings))
     data = LabelledPhotos.open(labelled, head)
     own = [data.labels.names.index(source) for source in labels.sources]
     camera = np.diag([1.0, -1.0, 1.0]) @ labels.pose
@@ -132,7 +132,9 @@ def test_frontal_pictures_keep_the_pose_and_change_the_lids(labelled, head, tmp_
 
 def test_mouths_change_alone(labelled, head, tmp_path):
     settings = {"count": 4, "worst": 0.0, "workers": 1, "picture": 64}
-    labels = make_profiles(ProfileConfig(labelled, tmp_path / "out", frontal=0.0, lids=0.0, mouths=1.0, **settings))
+    labels = make_face_profiles(
+        ProfileConfig(labelled, tmp_path / "out", frontal=0.0, lids=0.0, mouths=1.0, **settings)
+    )
     data = LabelledPhotos.open(labelled, head)
     own = [data.labels.names.index(source) for source in labels.sources]
     difference = labels.expression - data.labels.expression[own]

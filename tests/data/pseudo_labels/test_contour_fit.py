@@ -3,7 +3,7 @@ import pytest
 
 from ddfa.data.pseudo_labels.contour_fit import _moved, _rows, refine
 from ddfa.data.pseudo_labels.fit import Fit, FitOptions, curvature
-from ddfa.data.pseudo_labels.occluding_contour import FaceOutline, far_jaw
+from ddfa.data.pseudo_labels.occluding_contour import ContourFinder, far_jaw
 from ddfa.data.pseudo_labels.pipeline import fit_observations, teacher_map
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.raster.rasterize import rasterize
@@ -16,7 +16,7 @@ def pose(yaw):
 
 @pytest.fixture(scope="module")
 def outline(head):
-    return FaceOutline(head)
+    return ContourFinder(head)
 
 
 @pytest.fixture(scope="module")

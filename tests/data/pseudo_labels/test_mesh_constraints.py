@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ddfa.data.pseudo_labels.fit import fit
-from ddfa.data.pseudo_labels.mesh_constraints import expression_prior, mesh_hints, yaw_degrees
-from ddfa.data.pseudo_labels.mesh_points import DIFFERENCES, SEEN
+from ddfa.data.pseudo_labels.mesh_constraints import expression_prior, mesh_constraints, yaw_degrees
+from ddfa.data.pseudo_labels.mesh_points import DIFFERENCES, OBSERVED_POINTS
 from ddfa.data.pseudo_labels.mesh_teacher import MeshView
 from ddfa.data.pseudo_labels.pipeline import fit_observations, teacher_map
 from ddfa.geometry.pose import matrix_from_euler
@@ -34,7 +34,9 @@ def see(head, expression, view):
     )
     in_photo = points @ view[:, :3].T + view[:, 3]
     mesh = MeshView(
-        in_photo[None, list(SEEN), :2].astype(np.float32), np.zeros((1, 52), np.float32), np.ones(1, np.float32)
+        in_photo[None, list(OBSERVED_POINTS), :2].astype(np.float32),
+        np.zeros((1, 52), np.float32),
+        np.ones(1, np.float32),
     )
     return blind, mesh
 
@@ -92,7 +94,7 @@ def test_mesh_that_cannot_be_trusted_is_left_out(head, mapping, spoil):
         mesh.points[:] += 60
     seen = observed(head, mapping, neutral, view)
     first = fit_observations(mapping, head, seen)
-    assert not mesh_hints(head, first, mesh, 0.4)[1].any()
+    assert not mesh_constraints(head, first, mesh, 0.4)[1].any()
     np.testing.assert_array_equal(fit_observations(mapping, head, seen, mesh=mesh).expression, first.expression)
 
 
@@ -115,7 +117,7 @@ def test_hints_without_precision_only_move_the_prior(head, mapping):
     _, mesh = see(head, neutral, pose())
     targets = observed(head, mapping, neutral, pose()).reshape(1, -1, 3)
     first = fit(mapping.own, targets, mapping.weights, head.identity_std)
-    hints, _ = mesh_hints(head, first, mesh, 0.4)
+    hints, _ = mesh_constraints(head, first, mesh, 0.4)
     hints.precision[:] = 0
     hints.expression_std[:] = 0.4
     again = fit(mapping.own, targets, mapping.weights, head.identity_std, hints=hints)

@@ -2,15 +2,15 @@ import numpy as np
 
 from ddfa.data.pseudo_labels.mesh_points import (
     DIFFERENCES,
+    HEAD_POINTS,
+    HEAD_POINTS_MIRRORED,
     MESH_OF,
     MESH_POINTS,
-    OWN_MIRRORED,
-    OWN_POINTS,
-    SEEN,
-    both_views,
-    differences_seen,
-    own_differences,
-    seen_points,
+    OBSERVED_POINTS,
+    flip_averaged,
+    head_differences,
+    observed_differences,
+    observed_points,
 )
 
 MIRROR = np.array([-1.0, 1.0, 1.0])
@@ -24,7 +24,7 @@ def mirrored_rows():
 
 
 def test_both_sides_are_observed_alike():
-    assert {int(OWN_MIRRORED[point]) for point in SEEN} == set(SEEN)
+    assert {int(HEAD_POINTS_MIRRORED[point]) for point in OBSERVED_POINTS} == set(OBSERVED_POINTS)
     rows = mirrored_rows()
     assert sorted(rows) == list(range(len(DIFFERENCES)))
     for row, other in zip(DIFFERENCES, rows, strict=True):
@@ -35,26 +35,26 @@ def test_both_sides_are_observed_alike():
 
 def test_no_mesh_point_serves_both_sides():
     for point, mesh in MESH_OF.items():
-        other = MESH_OF[int(OWN_MIRRORED[point])]
-        assert (set(mesh) == set(other)) if OWN_MIRRORED[point] == point else not set(mesh) & set(other)
+        other = MESH_OF[int(HEAD_POINTS_MIRRORED[point])]
+        assert (set(mesh) == set(other)) if HEAD_POINTS_MIRRORED[point] == point else not set(mesh) & set(other)
 
 
 def test_differences_of_the_head_are_symmetric(head):
-    mean = own_differences(head).mean
+    mean = head_differences(head).mean
     np.testing.assert_allclose(mean[mirrored_rows()], mean * MIRROR, atol=1e-2)
 
 
 def test_head_and_mesh_take_the_same_differences(head):
-    own = own_differences(head)
-    points = np.zeros((1, OWN_POINTS, 2))
+    own = head_differences(head)
+    points = np.zeros((1, HEAD_POINTS, 2))
     points[0, :68] = head.landmark_points.mean[:, :2]
     points[0, 68:] = [head.mean[head.regions[f"iris_{side}"]].mean(axis=0)[:2] for side in ("right", "left")]
-    np.testing.assert_allclose(differences_seen(points[:, list(SEEN)])[0], own.mean[:, :2], atol=1e-3)
+    np.testing.assert_allclose(observed_differences(points[:, list(OBSERVED_POINTS)])[0], own.mean[:, :2], atol=1e-3)
 
 
 def test_differences_do_not_change_with_place():
     mesh = np.random.default_rng(0).normal(0, 50, (2, MESH_POINTS, 2))
-    here, there = (differences_seen(seen_points(mesh + shift)) for shift in (0, [30.0, -12.0]))
+    here, there = (observed_differences(observed_points(mesh + shift)) for shift in (0, [30.0, -12.0]))
     np.testing.assert_allclose(here, there, atol=1e-9)
 
 
@@ -62,7 +62,9 @@ def test_mirror_images_cancel_what_is_off_to_one_side():
     mesh = np.zeros((1, MESH_POINTS, 2))
     mesh[0, 33], mesh[0, 263] = [-30, 0], [30, 0]  # outer corners of the right and the left eye
     off = np.array([1.0, 0.0])
-    plain = seen_points(mesh + off)
-    mirrored = seen_points((mesh + off) * [-1, 1])  # the mirror image is off the same way; mapped back, the other way
-    both = both_views(plain, mirrored)[0]
-    np.testing.assert_allclose(both[[SEEN.index(36), SEEN.index(45)]], [[-30, 0], [30, 0]])
+    plain = observed_points(mesh + off)
+    mirrored = observed_points(
+        (mesh + off) * [-1, 1]
+    )  # the mirror image is off the same way; mapped back, the other way
+    both = flip_averaged(plain, mirrored)[0]
+    np.testing.assert_allclose(both[[OBSERVED_POINTS.index(36), OBSERVED_POINTS.index(45)]], [[-30, 0], [30, 0]])

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ddfa.data.pseudo_labels.mesh_points import SEEN
+from ddfa.data.pseudo_labels.mesh_points import OBSERVED_POINTS
 from ddfa.data.pseudo_labels.mesh_teacher import MeshTeacher, crop_affine
 from ddfa.data.registration.landmark_placement import MIRRORED
 from ddfa.detect import default_detector
@@ -45,10 +45,10 @@ def test_crop_makes_the_eyes_level_and_holds_the_face(head):
 def test_mesh_lies_on_the_face(teacher, portrait):
     photo, landmarks = portrait
     view = teacher.observe([photo], landmarks[None])
-    assert view.points.shape == (1, len(SEEN), 2) and view.scores.shape == (1, 52)
+    assert view.points.shape == (1, len(OBSERVED_POINTS), 2) and view.scores.shape == (1, 52)
     assert view.presence[0] > 0.9
     eyes = [36, 39, 42, 45]
-    distance = np.linalg.norm(view.points[0, [SEEN.index(k) for k in eyes]] - landmarks[eyes], axis=1)
+    distance = np.linalg.norm(view.points[0, [OBSERVED_POINTS.index(k) for k in eyes]] - landmarks[eyes], axis=1)
     assert distance.max() < 0.3 * np.linalg.norm(landmarks[36] - landmarks[45])
 
 
@@ -65,7 +65,7 @@ def test_mirror_image_gives_the_mirrored_view(teacher, portrait, head):
     plain = teacher.observe([photo], landmarks[None])
     mirrored = teacher.observe([photo[:, ::-1]], (landmarks * [-1, 1] + [last, 0])[None, MIRRORED])
     np.testing.assert_allclose(mirrored.scores[:, head.expression_mirror], plain.scores, atol=0.05)
-    left, right = SEEN.index(42), SEEN.index(39)
+    left, right = OBSERVED_POINTS.index(42), OBSERVED_POINTS.index(39)
     np.testing.assert_allclose(mirrored.points[0, right], plain.points[0, left] * [-1, 1] + [last, 0], atol=0.5)
 
 

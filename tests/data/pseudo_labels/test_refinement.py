@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ddfa.data.face_profiling import pipeline
-from ddfa.data.face_profiling.pipeline import ProfileConfig, make_profiles
+from ddfa.data.face_profiling.pipeline import ProfileConfig, make_face_profiles
 from ddfa.data.pseudo_labels.pipeline import teacher_map
-from ddfa.data.pseudo_labels.refinement import SecondLook
+from ddfa.data.pseudo_labels.refinement import LabelRefiner
 from ddfa.data.sets.manifest import MANIFEST_FILE
 from ddfa.data.sets.shards import Sample
 from ddfa.errors import DataError
@@ -54,23 +54,23 @@ def test_labels_are_drawn_towards_what_teachers_see(head, mapping, sample):
     before = distance(mapping, sample, seen)
     left = {}
     for trust in (0.0, 0.5, 1.0):
-        look = SecondLook(head, mapping, [[Seer(seen)]], trust)
+        look = LabelRefiner(head, mapping, [[Seer(seen)]], trust)
         (corrected,) = look.correct([sample])
         left[trust] = distance(mapping, corrected, seen) / before
         np.testing.assert_allclose(corrected.expression, sample.expression, atol=0.1)
         assert corrected.source == sample.source and corrected.picture is sample.picture
-        assert corrected.quality > sample.quality
+        assert corrected.fit_error > sample.fit_error
     assert left[1.0] < 0.35 < left[0.5] < 0.65 and left[0.0] == pytest.approx(1, abs=0.05)
 
 
 def test_what_teachers_see_alike_stays(head, mapping, sample):
-    look = SecondLook(head, mapping, [[Seer(seen_by(mapping, sample.identity, sample.expression))]], 0.6)
+    look = LabelRefiner(head, mapping, [[Seer(seen_by(mapping, sample.identity, sample.expression))]], 0.6)
     same = look.correct([sample] * 40)  # more than are seen at once
     assert len(same) == 40
     for corrected in same[::39]:
         np.testing.assert_allclose(corrected.pose[:2], POSE[:2], atol=0.05)
         np.testing.assert_allclose(corrected.expression, sample.expression, atol=0.01)
-        assert corrected.quality == pytest.approx(0.02, abs=1e-4)
+        assert corrected.fit_error == pytest.approx(0.02, abs=1e-4)
 
 
 def test_teachers_change_labels_and_not_pictures(labelled, mapping, tmp_path, monkeypatch):
@@ -82,16 +82,16 @@ def test_teachers_change_labels_and_not_pictures(labelled, mapping, tmp_path, mo
     taught = pipeline._open_draw(config, {"open": mapping})
     for one, two in zip(*(draw(np.random.default_rng(0), 2) for draw in (plain, taught)), strict=True):
         np.testing.assert_array_equal(one.picture, two.picture)
-        assert two.quality > one.quality and not np.allclose(one.pose, two.pose, atol=1e-3)
+        assert two.fit_error > one.fit_error and not np.allclose(one.pose, two.pose, atol=1e-3)
 
 
 def test_without_teachers_the_manifest_names_no_trust(labelled, tmp_path):
     config = ProfileConfig(labelled, tmp_path / "out", count=1, worst=0.0, workers=1, picture=48)
-    make_profiles(config)
+    make_face_profiles(config)
     assert not {"teacher", "trust"} & set(json.loads((config.output / MANIFEST_FILE).read_text())["settings"])
 
 
 def test_trust_is_a_share(labelled, tmp_path):
     with pytest.raises(DataError, match=r"--trust 1\.5"):
-        make_profiles(ProfileConfig(labelled, tmp_path / "out", trust=1.5))
+        make_face_profiles(ProfileConfig(labelled, tmp_path / "out", trust=1.5))
     assert not (tmp_path / "out").exists()

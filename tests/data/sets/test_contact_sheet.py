@@ -18,8 +18,8 @@ def labels(head):
     expression = np.zeros((3, 52), np.float32)
     expression[1, head.expression_names.index("eyeBlinkLeft")] = 0.8
     expression[2, [head.expression_names.index(f"eyeBlink{side}") for side in ("Left", "Right")]] = 0.9
-    names, quality = ("a.png", "b.png", "c.png"), np.array([0.1, 0.2, 0.3], np.float32)
-    return Labels(names, pose, np.zeros((3, 80), np.float32), expression, quality, head.name)
+    names, fit_error = ("a.png", "b.png", "c.png"), np.array([0.1, 0.2, 0.3], np.float32)
+    return Labels(names, pose, np.zeros((3, 80), np.float32), expression, fit_error, head.name)
 
 
 @pytest.fixture
@@ -31,7 +31,9 @@ def folder(tmp_path, labels):
     return tmp_path
 
 
-@pytest.mark.parametrize(("by", "first"), [("quality", 2), ("eyeBlinkRight", 2), ("asymmetry", 1), ("eyeBlinkLeft", 2)])
+@pytest.mark.parametrize(
+    ("by", "first"), [("fit_error", 2), ("eyeBlinkRight", 2), ("asymmetry", 1), ("eyeBlinkLeft", 2)]
+)
 def test_extremes_come_first(head, labels, by, first):
     assert np.argmax(ranked_by(labels, head, by)) == first
 
@@ -43,7 +45,7 @@ def test_unknown_order_names_the_choices(head, labels):
 
 @pytest.mark.parametrize("mesh", [False, True])
 def test_sheet_shows_the_faces_in_order(folder, mesh):
-    sheet = contact_sheet(ShowConfig(folder, by="quality", count=2, columns=2, tile=64, mesh=mesh))
+    sheet = contact_sheet(ShowConfig(folder, by="fit_error", count=2, columns=2, tile=64, mesh=mesh))
     assert sheet.shape == (64, 128, 3)
     assert sheet[-2, 2].mean() == pytest.approx(200, abs=2) and sheet[-2, -2].mean() == pytest.approx(120, abs=2)
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ddfa.data.sets.dataset import CropStream, LabelledPhotos, expressiveness, kept_aside, photo_path, rescaled
+from ddfa.data.sets.dataset import CropStream, LabelledPhotos, expressiveness, held_out_indices, photo_path, rescaled
 from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError
 from ddfa.regress.convention import PixelConvention
@@ -53,10 +53,10 @@ def test_worst_labels_can_be_left_out(labelled, head):
 
 def test_a_photo_stays_on_its_side(labelled, head):
     names = [f"{k}.jpg" for k in range(5000)]
-    aside = kept_aside(names, 0.02)
+    aside = held_out_indices(names, 0.02)
     assert 0.015 < aside.mean() < 0.025
-    np.testing.assert_array_equal(kept_aside(names[::-1], 0.02)[::-1], aside)
-    assert kept_aside(names, 0.1)[aside].all()
+    np.testing.assert_array_equal(held_out_indices(names[::-1], 0.02)[::-1], aside)
+    assert held_out_indices(names, 0.1)[aside].all()
     training, held_out = LabelledPhotos.open(labelled, head).split(0.5)
     assert not set(training.labels.names) & set(held_out.labels.names)
     assert len(training.labels) + len(held_out.labels) == 3 == len(training.landmarks) + len(held_out.yaw_deg)

@@ -12,7 +12,7 @@ from ddfa.data.augmentation import Augmentation
 from ddfa.data.sets.dataset import CropStream, LabelledPhotos
 from ddfa.data.sets.labels import Labels
 from ddfa.data.sets.manifest import MANIFEST_FILE
-from ddfa.data.sets.original_3ddfa import ReadConfig, read_published, source_photo
+from ddfa.data.sets.original_3ddfa import ReadConfig, read_original, source_photo
 from ddfa.errors import DataError, ModelError
 from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
@@ -76,7 +76,7 @@ def crops(tmp_path, basis):
 
 def test_labels_of_the_training_set_are_what_a_v1_network_says(crops, v1):
     config, params = crops
-    read_published(config)
+    read_original(config)
     data = LabelledPhotos.open(config.output, v1)
     whole = np.tile(np.float32([0, 0, 120, 120]), (3, 1))
     faces = Faces(whole, np.ones(3), params, whole, v1, ParamLayout(40, 10), PixelConvention.V1, (120, 120))
@@ -89,7 +89,7 @@ def test_labels_of_the_training_set_are_what_a_v1_network_says(crops, v1):
 
 def test_the_manifest_names_what_was_read(crops):
     config, _ = crops
-    read_published(config)
+    read_original(config)
     manifest = json.loads((config.output / MANIFEST_FILE).read_text())
     assert (manifest["made_by"], manifest["pictures"], manifest["head"]) == ("ddfa data read", 3, "bfm-v1")
     assert manifest["settings"]["params"] == str(config.params) and "output" not in manifest["settings"]
@@ -97,7 +97,7 @@ def test_the_manifest_names_what_was_read(crops):
 
 def test_the_training_set_can_be_trained_on(crops, v1):
     config, _ = crops
-    read_published(config)
+    read_original(config)
     stream = CropStream([LabelledPhotos.open(config.output, v1)], (1,), v1, options=Augmentation(mirror=0))
     images, params = stream.batch(2, [0])
     assert images.shape == (2, 120, 120, 3) and params.shape == (2, 62)
@@ -135,7 +135,7 @@ def mats(tmp_path):
 
 def test_labels_of_mats_follow_the_formula(mats, v1, tmp_path):
     folder, stored = mats
-    labels = read_published(ReadConfig(folder, tmp_path / "out"))
+    labels = read_original(ReadConfig(folder, tmp_path / "out"))
     assert labels.names == tuple(stored) and labels.sources == ("AFW/AFW_1",) * 2
     data = LabelledPhotos.open(tmp_path / "out", v1)
     for name, landmarks, yaw in zip(labels.names, data.landmarks, data.yaw_deg, strict=True):
@@ -152,7 +152,7 @@ def test_labels_of_mats_follow_the_formula(mats, v1, tmp_path):
 def test_labels_survive_the_way_to_a_v1_parameter_vector(mats, v1, tmp_path):
     """For a RoI, P = k f R, t = ((tx - sx) k, 121 - (H + 1 - ty - sy) k): what a V1 network should say."""
     folder, stored = mats
-    labels = read_published(ReadConfig(folder, tmp_path / "out"))
+    labels = read_original(ReadConfig(folder, tmp_path / "out"))
     roi = np.float32([21, 11, 121, 111])  # pixels from 1, as the published RoIs
     k = 120 / (roi[2] - roi[0])
     *angles, tx, ty, tz, f = stored[labels.names[0]]["Pose_Para"][0].astype(float)
@@ -181,19 +181,19 @@ def test_names_of_turned_and_mirrored_pictures():
 def test_what_does_not_fit_is_refused(crops, tmp_path):
     config, _ = crops
     with pytest.raises(DataError, match="needs all of"):
-        read_published(replace(config, whitening=None))
+        read_original(replace(config, whitening=None))
     with pytest.raises(DataError, match=r"no picture in .* has a \.mat"):
-        read_published(ReadConfig(config.photos, config.output))
+        read_original(ReadConfig(config.photos, config.output))
     (config.photos / "AFW_1.jpg").unlink()
     with pytest.raises(DataError, match=r"1 pictures of the list .* AFW_1\.jpg"):
-        read_published(config)
+        read_original(config)
     config.names.write_text("AFW_0.jpg\n")
     with pytest.raises(DataError, match="1 names in the list, but 3 labels"):
-        read_published(config)
+        read_original(config)
     config.params.write_bytes(pickle.dumps(np.zeros((3, 61), np.float32)))
     with pytest.raises(DataError, match=r"no array \(N, 62\)"):
-        read_published(config)
+        read_original(config)
     config.params.write_bytes(pickle.dumps(tmp_path))
     with pytest.raises(ModelError, match="refused"):
-        read_published(config)
+        read_original(config)
     assert not config.output.exists()

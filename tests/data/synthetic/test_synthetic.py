@@ -87,7 +87,7 @@ def test_faces_are_drawn_in_the_middle_and_resumed(head, labelled, tmp_path, pho
     config = RenderConfig(tmp_path, labelled if photos else None, count=5, picture=64, worst=0.0, workers=1)
     labels = render_faces(config)
     data = LabelledPhotos.open(tmp_path, head)
-    assert (labels.quality == 0).all() and data.photos.read(labels.names[0]).shape == (64, 64, 3)
+    assert (labels.fit_error == 0).all() and data.photos.read(labels.names[0]).shape == (64, 64, 3)
     roi = roi_from_landmarks(data.landmarks)
     np.testing.assert_allclose(roi[:, 2] - roi[:, 0], 64 / 1.35, rtol=1e-4)
     np.testing.assert_allclose((roi[:, :2] + roi[:, 2:]) / 2, 31.5, atol=1e-3)

@@ -18,7 +18,7 @@ from ddfa.regress.session import Regressor  # noqa: E402
 from ddfa.regress.whitening import Whitening  # noqa: E402
 from ddfa.train.convert import pipeline  # noqa: E402
 from ddfa.train.convert.onnx_export import export_onnx  # noqa: E402
-from ddfa.train.convert.pipeline import ExportConfig, export  # noqa: E402
+from ddfa.train.convert.pipeline import ConvertConfig, convert  # noqa: E402
 from ddfa.train.networks import create  # noqa: E402
 
 SIZE = 64
@@ -67,7 +67,7 @@ def photos(root):
 @pytest.mark.parametrize("kind", ["float", "uint8"])
 @pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
 def test_variants_compute_the_same(bundle, crops, photos, tmp_path, precision, kind):
-    made, distance = export(ExportConfig(str(bundle.folder), tmp_path / "out", kind, precision, photos))
+    made, distance = convert(ConvertConfig(str(bundle.folder), tmp_path / "out", kind, precision, photos))
     assert distance <= pipeline.TOLERANCE[precision] * SIZE
     loaded = Bundle.load(tmp_path / "out")
     assert loaded.architecture.startswith(bundle.architecture) and loaded.architecture == made.architecture
@@ -77,7 +77,7 @@ def test_variants_compute_the_same(bundle, crops, photos, tmp_path, precision, k
 
 
 def test_uint8_bundles_align_like_the_original(bundle, tmp_path):
-    made, _ = export(ExportConfig(str(bundle.folder), tmp_path / "out", "uint8"))
+    made, _ = convert(ConvertConfig(str(bundle.folder), tmp_path / "out", "uint8"))
     (given,) = ort.InferenceSession(made.model_path).get_inputs()
     assert given.type == "tensor(uint8)" and given.shape == ["batch", SIZE, SIZE, 3]
     image = np.random.default_rng(1).integers(0, 256, (90, 120, 3), np.uint8)
@@ -89,16 +89,16 @@ def test_uint8_bundles_align_like_the_original(bundle, tmp_path):
 
 def test_int8_needs_photos_with_faces(bundle, photos, tmp_path):
     with pytest.raises(DataError, match="--calibration"):
-        export(ExportConfig(str(bundle.folder), tmp_path / "out", precision="int8"))
+        convert(ConvertConfig(str(bundle.folder), tmp_path / "out", precision="int8"))
     with pytest.raises(DataError, match="faces, 16 are needed"):
-        export(ExportConfig(str(bundle.folder), tmp_path / "out", precision="int8", calibration=photos))
+        convert(ConvertConfig(str(bundle.folder), tmp_path / "out", precision="int8", calibration=photos))
     assert not (tmp_path / "out").exists()
 
 
 def test_a_network_that_strays_is_not_written(bundle, crops, photos, tmp_path, monkeypatch):
     monkeypatch.setitem(pipeline.TOLERANCE, "int8", -1.0)
     with pytest.raises(ModelError, match="moves landmarks by"):
-        export(ExportConfig(str(bundle.folder), tmp_path / "out", precision="int8", calibration=photos))
+        convert(ConvertConfig(str(bundle.folder), tmp_path / "out", precision="int8", calibration=photos))
     assert not (tmp_path / "out").exists()
 
 
@@ -113,8 +113,8 @@ def test_faces_are_cut_out_of_photos(photos, tmp_path):
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 def test_mirrored_networks_give_the_mean_of_both_views(bundle, crops, photos, tmp_path, precision):
-    made, _ = export(ExportConfig(str(bundle.folder), tmp_path / "out", "uint8", precision, photos, mirrored=True))
-    assert made.architecture.startswith(f"{bundle.architecture}-mirrored")
+    made, _ = convert(ConvertConfig(str(bundle.folder), tmp_path / "out", "uint8", precision, photos, flip_tta=True))
+    assert made.architecture.startswith(f"{bundle.architecture}-flip")
     head, size = HeadModel.load(), bundle.input_size
 
     def seen(params):
@@ -143,7 +143,7 @@ def test_published_crops_cannot_be_mirrored(bundle, tmp_path):
         replace(bundle, convention=PixelConvention.V2), tmp_path / "v2", {"model.onnx": bundle.model_path}
     )
     with pytest.raises(ModelError, match="only bundles of the open head"):
-        export(ExportConfig(str(published.folder), tmp_path / "out", mirrored=True))
+        convert(ConvertConfig(str(published.folder), tmp_path / "out", flip_tta=True))
 
 
 def test_networks_beside_each_other_give_their_mean(crops, tmp_path):
@@ -154,14 +154,14 @@ def test_networks_beside_each_other_give_their_mean(crops, tmp_path):
         tmp_path / "moved",
         {"model.onnx": other.model_path},
     )
-    made, _ = export(ExportConfig(str(one.folder), tmp_path / "out", beside=(str(other.folder),), name="both"))
+    made, _ = convert(ConvertConfig(str(one.folder), tmp_path / "out", ensemble=(str(other.folder),), name="both"))
     assert made.name == "both" and made.architecture == "mobilenet_v1_025.open+repnet_xs.open"
     expected = (Regressor(one).params_from_crops(crops) + Regressor(other).params_from_crops(crops)) / 2
     seen = Regressor(made).params_from_crops(crops)
     np.testing.assert_allclose(one.whitening.whiten(seen), one.whitening.whiten(expected), atol=1e-4)
-    mirrored, _ = export(ExportConfig(str(one.folder), tmp_path / "m", beside=(str(other.folder),), mirrored=True))
+    mirrored, _ = convert(ConvertConfig(str(one.folder), tmp_path / "m", ensemble=(str(other.folder),), flip_tta=True))
     alone = [
-        export(ExportConfig(str(each.folder), tmp_path / f"m{k}", mirrored=True))[0]
+        convert(ConvertConfig(str(each.folder), tmp_path / f"m{k}", flip_tta=True))[0]
         for k, each in enumerate((one, other))
     ]
     halves = [one.whitening.whiten(Regressor(each).params_from_crops(crops)) for each in (mirrored, *alone)]
@@ -171,4 +171,4 @@ def test_networks_beside_each_other_give_their_mean(crops, tmp_path):
 def test_networks_of_other_crops_cannot_be_averaged(bundle, tmp_path):
     other = write_bundle(replace(bundle, input_size=120), tmp_path / "other", {"model.onnx": bundle.model_path})
     with pytest.raises(ModelError, match="differ in input_size"):
-        export(ExportConfig(str(bundle.folder), tmp_path / "out", beside=(str(other.folder),)))
+        convert(ConvertConfig(str(bundle.folder), tmp_path / "out", ensemble=(str(other.folder),)))

@@ -103,7 +103,7 @@ def test_pictures_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     (tmp_path / "shot3.png").write_bytes(b"no picture")
     (tmp_path / "notes.txt").touch()
     for source in (tmp_path, tmp_path / "shot*.png"):
-        video = open_video(source, rate=10)
+        video = open_video(source, fps=10)
         frames = list(video)
         assert [number_of(frame.image) for frame in frames] == [0, 2, 10]
         assert [frame.index for frame in frames] == [0, 1, 2] and video.skipped == 1
@@ -121,7 +121,7 @@ def test_bad_pictures(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="make them equal"):
         list(open_video(tmp_path))
     with pytest.raises(VideoError, match="frames per second"):
-        open_video(tmp_path, rate=0)
+        open_video(tmp_path, fps=0)
 
 
 class StubCapture:

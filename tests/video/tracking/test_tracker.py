@@ -10,10 +10,10 @@ from ddfa.detect import Detections
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.images import read_image
 from ddfa.video.io.source import Frame
-from ddfa.video.tracking.identity import Exchange, Settled
+from ddfa.video.tracking.identity import IdentityCompensation, IdentityMean
 from ddfa.video.tracking.motion import motion_of, moved
-from ddfa.video.tracking.shot_boundary import CutDetector
-from ddfa.video.tracking.smoother import Steady
+from ddfa.video.tracking.shot_boundary import ShotBoundaryDetector
+from ddfa.video.tracking.smoother import TrackSmoother
 from ddfa.video.tracking.tracker import FaceTracker
 
 from ...conftest import make_head
@@ -35,7 +35,7 @@ def test_motion_and_back(face) -> None:
 
 def test_identity_settles_and_outliers_hardly_count() -> None:
     rng = np.random.default_rng(0)
-    truth, settled = rng.normal(size=20), Settled()
+    truth, settled = rng.normal(size=20), IdentityMean()
     for k in range(200):
         settled.add(truth + rng.normal(0, 0.3, 20) + (8 if k % 20 == 19 else 0))
     assert np.abs(settled.identity - truth).mean() < 0.15
@@ -48,7 +48,7 @@ def test_exchange_keeps_the_face_in_its_place(face) -> None:
     head = replace(head, identity_basis=bases.astype(np.float32))
     identity = np.array([0.5, -0.4, 0, 0, 0], np.float32)
     seen = moved(replace(face, head=head), motion_of(face), identity)
-    motion = Exchange(head, face.layout)(motion_of(seen), identity)
+    motion = IdentityCompensation(head, face.layout)(motion_of(seen), identity)
     left = np.abs(moved(seen, motion, np.zeros(5)).landmarks68 - seen.landmarks68).mean()
     lost = np.abs(moved(seen, motion_of(seen), np.zeros(5)).landmarks68 - seen.landmarks68).mean()
     assert left < 0.15 * lost
@@ -60,7 +60,7 @@ def test_a_still_face_is_three_times_calmer(face, ahead: int) -> None:
     noise = rng.normal(0, 1, (80, face.params.shape[1])) * np.where(np.arange(face.params.shape[1]) < 12, 1e-3, 0.1)
     noise[:, [3, 7]] = rng.normal(0, 0.3, (80, 2))
     raw = [replace(face, params=face.params + row.astype(np.float32)) for row in noise]
-    steady = Steady(Exchange(face.head, face.layout), ahead)
+    steady = TrackSmoother(IdentityCompensation(face.head, face.layout), ahead)
     given = [steady.add(k / 25, one) for k, one in enumerate(raw)]
     smooth = [one for one in given if one is not None] + steady.finish()
     assert len(smooth) == len(raw)
@@ -73,7 +73,7 @@ def test_a_still_face_is_three_times_calmer(face, ahead: int) -> None:
 
 @pytest.mark.parametrize("ahead", [0, 3])
 def test_lag_is_under_a_frame(face, ahead: int) -> None:
-    steady = Steady(Exchange(face.head, face.layout), ahead)
+    steady = TrackSmoother(IdentityCompensation(face.head, face.layout), ahead)
     motion, yaws = motion_of(face), [-60 + 2.4 * k for k in range(50)]  # 60 degrees/s at 25 frames/s
     faces = [moved(face, replace(motion, rotation=matrix_from_euler([y, 0, 0])), face.identity[0]) for y in yaws]
     given = [steady.add(k / 25, one) for k, one in enumerate(faces)]
@@ -85,7 +85,7 @@ def test_lag_is_under_a_frame(face, ahead: int) -> None:
 def test_cuts() -> None:
     rng = np.random.default_rng(0)
     first, second = (np.kron(rng.integers(0, 255, (9, 16, 3)), np.ones((20, 20, 1))).astype(np.uint8) for _ in range(2))
-    is_cut = CutDetector()
+    is_cut = ShotBoundaryDetector()
     shots = [first, np.roll(first, 4, 1), np.roll(first, 8, 1), np.roll(first, 8, 1) // 2, second, second]
     assert [is_cut(shot) for shot in shots] == [False, False, False, False, True, False]
 

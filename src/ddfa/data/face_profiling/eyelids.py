@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfa.arrays import Bools, Float32, Float64, Floats, Int32, UInt8
-from ddfa.data.face_profiling.rotation import drawn_triangles, facing
+from ddfa.data.face_profiling.rotation import facing, textured_triangles
 from ddfa.head.model import HeadModel
 from ddfa.raster.rasterize import Raster, interpolate, rasterize
 from ddfa.raster.sampling import sample
@@ -62,7 +62,7 @@ class _Eye(NamedTuple):
         return float(heights[:2].mean()), float(heights[2:].mean())
 
 
-class Lids:
+class EyelidSynthesizer:
     """Draws photographed faces with their eyes closed, half closed, winking or wide open.
 
     Args:
@@ -216,7 +216,7 @@ def _eye(head: HeadModel, side: str, upper: list[int], lower: list[int]) -> _Eye
     blink = head.expression_basis[head.expression_names.index(f"eyeBlink{side}")]
     down = np.clip(-blink[:, 1], 0, None)
     lid = np.asarray(np.where(head.regions["skin"], down / down.max(), 0), np.float32)
-    triangles = drawn_triangles(head)
+    triangles = textured_triangles(head)
     return _Eye(
         side=side,
         upper=upper,

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, Floats, Int32, UInt8
-from ddfa.data.face_profiling.rotation import background_anchors, drawn_triangles, facing
+from ddfa.data.face_profiling.rotation import background_anchors, facing, textured_triangles
 from ddfa.head.model import HeadModel
 from ddfa.raster.rasterize import interpolate, rasterize, shade, vertex_normals
 from ddfa.raster.sampling import sample
@@ -22,7 +22,7 @@ _LIT_MM, _DARK_MM = 12.0, 50.0
 _INNER_LIPS = [61, 62, 63], [67, 66, 65]
 
 
-class Mouths:
+class MouthSynthesizer:
     """Draws photographed faces with their mouths open, closed, pursed or drawn aside.
 
     Args:
@@ -31,7 +31,7 @@ class Mouths:
 
     def __init__(self, head: HeadModel) -> None:
         self._head = head
-        self._triangles = drawn_triangles(head)
+        self._triangles = textured_triangles(head)
         self._inside = np.any([head.regions[name] for name in _INSIDE], axis=0)
         bright = shade(vertex_normals(head.mean, head.triangles), ambient=0.6)[:, None]
         self._colour = np.zeros((head.vertices, 3), np.float32)

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, Float64, Floats, UInt8
-from ddfa.data.face_profiling.eyelids import Lids
-from ddfa.data.face_profiling.mouths import Mouths
-from ddfa.data.face_profiling.rotation import content, corner, drawn_triangles, fill_frame, profile, turn
+from ddfa.data.face_profiling.eyelids import EyelidSynthesizer
+from ddfa.data.face_profiling.mouths import MouthSynthesizer
+from ddfa.data.face_profiling.rotation import content, corner, fill_frame, rotate_face, textured_triangles, turn
 from ddfa.data.pseudo_labels.pipeline import TeacherMap, joined, open_teachers, teacher_maps
-from ddfa.data.pseudo_labels.refinement import VIEWS, SecondLook
+from ddfa.data.pseudo_labels.refinement import VIEWS, LabelRefiner
 from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.data.sets.labels import Labels, image_euler
 from ddfa.data.sets.shards import Draw, PictureSet, Sample, make_pictures
@@ -49,7 +49,7 @@ class ProfileConfig:
         other_backdrop: share of turned heads with a corner of another photo behind them instead of their own.
         picture: side of the pictures in px.
         margin: side of the picture over the side of the face's RoI.
-        worst: share of the labels with the worst quality to leave out.
+        worst: share of the labels with the largest fit error to leave out.
         teacher: bundles of networks; each label is drawn towards what these see in the turned picture itself.
         trust: how far, from 0 (not at all) to 1 (to where the teachers see the face).
         workers: processes; 0 means one per core.
@@ -75,7 +75,7 @@ class ProfileConfig:
     seed: int = 0
 
 
-def make_profiles(config: ProfileConfig) -> Labels:
+def make_face_profiles(config: ProfileConfig) -> Labels:
     """Turn faces of a labelled data set; writes a new data set.
 
     Args:
@@ -102,7 +102,7 @@ def make_profiles(config: ProfileConfig) -> Labels:
     return make_pictures(made, partial(_open_draw, config, maps), config.workers)
 
 
-class Profiler:
+class FaceRotator:
     """Draws turned faces from one data set.
 
     Args:
@@ -113,8 +113,8 @@ class Profiler:
 
     def __init__(self, data: LabelledPhotos, head: HeadModel, config: ProfileConfig) -> None:
         self._data, self._head, self._config = data, head, config
-        self._triangles = drawn_triangles(head)
-        self._lids, self._mouths = Lids(head), Mouths(head)
+        self._triangles = textured_triangles(head)
+        self._lids, self._mouths = EyelidSynthesizer(head), MouthSynthesizer(head)
         self._of_eyes = np.array([name.startswith("eye") for name in head.expression_names])
         weights = 1 + np.abs(data.yaw_deg) / _TURNED_DEG
         self._odds = np.cumsum(weights / weights.sum())[:-1]
@@ -139,7 +139,7 @@ class Profiler:
             aim: yaw and pitch in degrees after the turn.
             expression: (E,) with other lids or another mouth than the photo's; None leaves them.
             backdrop: (S, S, 3) uint8, what stands behind the head; None for the photo without its head.
-            mix: see `Lids.draw`.
+            mix: see `EyelidSynthesizer.draw`.
         """
         labels = self._data.labels
         identity, own = labels.identity[index], labels.expression[index]
@@ -149,9 +149,9 @@ class Profiler:
             photo, shape = self._changed(photo, pose, identity, own, shape, expression, mix)
         seen = own if expression is None else expression
         transform = self._turned(pose, aim, identity, seen)
-        picture = profile(photo, _placed(shape, pose), self._triangles, transform, backdrop)
+        picture = rotate_face(photo, _placed(shape, pose), self._triangles, transform, backdrop)
         source = (labels.sources or labels.names)[index]
-        return Sample(picture, _after(transform, pose), identity, seen, float(labels.quality[index]), source)
+        return Sample(picture, _after(transform, pose), identity, seen, float(labels.fit_error[index]), source)
 
     def _changed(
         self,
@@ -279,9 +279,9 @@ def _placed(points: Float32, pose: Float64) -> Float32:
 
 def _open_draw(config: ProfileConfig, maps: dict[str, TeacherMap]) -> Draw:
     head = HeadModel.load()
-    profiler = Profiler(LabelledPhotos.open(config.data, head, config.worst), head, config)
+    profiler = FaceRotator(LabelledPhotos.open(config.data, head, config.worst), head, config)
     if not maps:
         return profiler.draw
     teachers = list(open_teachers(config.teacher, maps, VIEWS).values())
-    look = SecondLook(head, joined(list(maps.values())), teachers, config.trust)
+    look = LabelRefiner(head, joined(list(maps.values())), teachers, config.trust)
     return lambda rng, count: look.correct(list(profiler.draw(rng, count)))

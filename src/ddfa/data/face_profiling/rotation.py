@@ -31,7 +31,7 @@ _DRAWN_OUT_BLUR = 3.0
 _TEXTURED = ("skin", "eye_left", "eye_right", "teeth", "tongue", "mouth_inner")
 
 
-def profile(
+def rotate_face(
     photo: UInt8,
     vertices: Floats,
     triangles: Int32,
@@ -102,7 +102,7 @@ def _smooth_edges(picture: UInt8, raster: Raster) -> UInt8:
     return np.where(jump[..., None], cv2.GaussianBlur(picture, (3, 3), 0), picture)
 
 
-def drawn_triangles(head: HeadModel) -> Int32:
+def textured_triangles(head: HeadModel) -> Int32:
     """The triangles (T, 3) that carry texture: skin, eyes and mouth of the open head, everything of others."""
     drawn = [head.regions[name] for name in _TEXTURED if name in head.regions]
     if not drawn:

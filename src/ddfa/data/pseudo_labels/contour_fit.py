@@ -9,7 +9,7 @@ import numpy as np
 
 from ddfa.arrays import Bools, Float32, Float64, Floats
 from ddfa.data.pseudo_labels.fit import Fit
-from ddfa.data.pseudo_labels.occluding_contour import FaceOutline, Outline, far_jaw
+from ddfa.data.pseudo_labels.occluding_contour import ContourFinder, OccludingContour, far_jaw
 from ddfa.geometry.pose import nearest_rotation, small_motions
 
 # Expected error of the annotations; less than it is, for what the teachers see of the jaw counts as well.
@@ -21,7 +21,7 @@ _ROUNDS = 6
 _TURNED = (0.2, 0.35)
 
 
-def refine(outline: FaceOutline, first: Fit, jaw: Floats, curvature: Floats) -> Fit:
+def refine(outline: ContourFinder, first: Fit, jaw: Floats, curvature: Floats) -> Fit:
     """Draw the outlines of turned heads to human jaw points.
 
     Args:
@@ -47,7 +47,7 @@ def _sine(pose: Floats) -> Floats:
 
 
 def _refined(
-    outline: FaceOutline, pose: Floats, coefficients: Floats, jaw: Floats, curvature: Float64
+    outline: ContourFinder, pose: Floats, coefficients: Floats, jaw: Floats, curvature: Float64
 ) -> tuple[Float64, Float64]:
     """Pose (3, 4) and coefficients (I + E,) of one head whose outline is drawn to jaw points (17, 2)."""
     low, high = _TURNED
@@ -75,7 +75,7 @@ def _refined(
     return _moved(pose, step[count:]), coefficients + step[:count]
 
 
-def _rows(outline: FaceOutline, found: Outline, shape: Float32, directions: Floats) -> Float64:
+def _rows(outline: ContourFinder, found: OccludingContour, shape: Float32, directions: Floats) -> Float64:
     """How far (j, I + E + 7) outline points go along directions (j, 3) of head space per unit of each parameter."""
     bases = np.einsum("mjec,je->jmc", outline.points.bases[:, found.ends], found.weights)
     motions = small_motions(np.einsum("jec,je->jc", shape[found.ends], found.weights))

@@ -31,7 +31,7 @@ class FitOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class Hints:
+class FitConstraints:
     """What else is known about the heads, besides the points.
 
     Attributes:
@@ -50,12 +50,12 @@ class Hints:
     expression_std: Floats
 
     @staticmethod
-    def prior(points: LinearPoints, expression: Floats, expression_std: Floats) -> "Hints":
+    def prior(points: LinearPoints, expression: Floats, expression_std: Floats) -> "FitConstraints":
         """No differences, only a prior of the expression, for a head of which `points` are any points."""
         none = LinearPoints(points.mean[:0], points.bases[:, :0], points.identities)
-        return Hints(none, np.zeros((len(expression), 0, 2)), np.zeros(0), expression, expression_std)
+        return FitConstraints(none, np.zeros((len(expression), 0, 2)), np.zeros(0), expression, expression_std)
 
-    def select(self, where: Bools) -> "Hints":
+    def select(self, where: Bools) -> "FitConstraints":
         """The hints for the heads at `where` (n,)."""
         return replace(self, targets=self.targets[where], expression=self.expression[where])
 
@@ -94,7 +94,7 @@ def fit(
     weights: Floats,
     identity_std: Floats,
     options: FitOptions | None = None,
-    hints: Hints | None = None,
+    hints: FitConstraints | None = None,
 ) -> Fit:
     """Find pose, identity and expression that bring the head's points to their targets.
 
@@ -169,7 +169,7 @@ def _decode(points: LinearPoints, coefficients: Float64) -> Float64:
     return shape
 
 
-def _differences_to_head(pose: Float64, hints: Hints, coefficients: Float64) -> Float64:
+def _differences_to_head(pose: Float64, hints: FitConstraints, coefficients: Float64) -> Float64:
     """Hinted differences (n, D, 3) in head space; their depth is that of the present fit."""
     linear = pose[..., :3]
     camera = np.einsum("nij,nkj->nki", linear, _decode(hints.differences, coefficients), optimize=True)
@@ -177,7 +177,7 @@ def _differences_to_head(pose: Float64, hints: Hints, coefficients: Float64) -> 
     return to_head(np.concatenate([linear, np.zeros((len(pose), 3, 1))], axis=2), camera)
 
 
-def _without_motion(points: LinearPoints, share: Float64, hints: Hints | None) -> tuple[Float64, Float64]:
+def _without_motion(points: LinearPoints, share: Float64, hints: FitConstraints | None) -> tuple[Float64, Float64]:
     """The bases of points (I + E, K * 3) less the small motions of the mean head that they contain.
 
     Also the bases of the hinted differences (I + E, D * 3), less the same motions.
@@ -193,7 +193,11 @@ def _without_motion(points: LinearPoints, share: Float64, hints: Hints | None) -
 
 
 def curvature(
-    points: LinearPoints, weights: Floats, identity_std: Floats, options: FitOptions, hints: Hints | None = None
+    points: LinearPoints,
+    weights: Floats,
+    identity_std: Floats,
+    options: FitOptions,
+    hints: FitConstraints | None = None,
 ) -> Float64:
     """The Hessian (I + E + 7, I + E + 7) of what `fit` minimises, in head units.
 
@@ -212,7 +216,7 @@ def curvature(
     return result
 
 
-def _prior(points: LinearPoints, identity_std: Floats, options: FitOptions, hints: Hints | None) -> Float64:
+def _prior(points: LinearPoints, identity_std: Floats, options: FitOptions, hints: FitConstraints | None) -> Float64:
     """Precision (I + E,) of the coefficients before anything is seen."""
     expressions = len(points.bases) - points.identities
     std = np.full(expressions, options.expression_std) if hints is None else np.asarray(hints.expression_std)
@@ -232,7 +236,7 @@ class _Coefficients:
         share: Float64,
         identity_std: Float64,
         options: FitOptions,
-        hints: Hints | None,
+        hints: FitConstraints | None,
     ) -> None:
         trust = options.independent_points / options.noise_mm**2
         # Coefficients are judged by what no small motion of the head explains; otherwise pose and coefficients

@@ -13,8 +13,8 @@ import numpy as np
 
 from ddfa.arrays import Float32, Float64, Floats
 from ddfa.data.pseudo_labels.contour_fit import refine
-from ddfa.data.pseudo_labels.fit import Fit, FitOptions, Hints, curvature, fit, to_head
-from ddfa.data.pseudo_labels.occluding_contour import FaceOutline
+from ddfa.data.pseudo_labels.fit import Fit, FitConstraints, FitOptions, curvature, fit, to_head
+from ddfa.data.pseudo_labels.occluding_contour import ContourFinder
 from ddfa.data.sets.pts import parse_pts
 from ddfa.errors import DataError
 from ddfa.head.linear import LinearPoints
@@ -83,7 +83,7 @@ def fit_annotated(
     first: Fit,
     human: Floats,
     options: FitOptions,
-    hints: Hints | None = None,
+    hints: FitConstraints | None = None,
 ) -> Fit:
     """Fit heads to what teachers saw and to human annotations.
 
@@ -117,7 +117,7 @@ def fit_annotated(
         aims = np.concatenate([targets, _aims(head, found, human)], axis=1)
         found = fit(both, aims, shares, head.identity_std, more, hints)
     known = curvature(both, shares, head.identity_std, more, hints)
-    found = refine(FaceOutline(head), found, human[:, :_JAW], known)
+    found = refine(ContourFinder(head), found, human[:, :_JAW], known)
     residual = to_head(found.pose, targets) - points.decode(found.identity, found.expression)
     return replace(found, residual=residual.astype(np.float32))
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from ddfa.arrays import Bools, Float64, Floats
-from ddfa.data.pseudo_labels.fit import Fit, Hints
-from ddfa.data.pseudo_labels.mesh_points import DIFFERENCES, SEEN, differences_seen, own_differences
+from ddfa.data.pseudo_labels.fit import Fit, FitConstraints
+from ddfa.data.pseudo_labels.mesh_points import DIFFERENCES, OBSERVED_POINTS, head_differences, observed_differences
 from ddfa.data.pseudo_labels.mesh_teacher import MeshView
 from ddfa.head.model import HeadModel
 
@@ -48,7 +48,7 @@ def expression_prior(names: tuple[str, ...], scores: Floats, std: float) -> tupl
     return mean, deviation
 
 
-def mesh_hints(head: HeadModel, first: Fit, mesh: MeshView, std: float) -> tuple[Hints, Bools]:
+def mesh_constraints(head: HeadModel, first: Fit, mesh: MeshView, std: float) -> tuple[FitConstraints, Bools]:
     """What the mesh adds to fits, and for which of them.
 
     Args:
@@ -64,16 +64,16 @@ def mesh_hints(head: HeadModel, first: Fit, mesh: MeshView, std: float) -> tuple
     gain = np.array([row.gain for row in DIFFERENCES])[:, None]
     shift = np.array([[*row.shift, 0.0] for row in DIFFERENCES])
     linear = first.pose[trusted, :2, :3]
-    targets = differences_seen(mesh.points[trusted]) * gain + np.einsum("nij,dj->ndi", linear, shift)
+    targets = observed_differences(mesh.points[trusted]) * gain + np.einsum("nij,dj->ndi", linear, shift)
     precision = np.array([row.noise**-2.0 for row in DIFFERENCES])
     mean, deviation = expression_prior(head.expression_names, mesh.scores[trusted], std)
-    return Hints(own_differences(head), targets, precision, mean, deviation), trusted
+    return FitConstraints(head_differences(head), targets, precision, mean, deviation), trusted
 
 
 def _trusted(head: HeadModel, first: Fit, mesh: MeshView) -> Bools:
     """Photos (n,) that show the mesh teacher a face, where the fit sees it, with both eyes."""
-    compared = [number for number, point in enumerate(SEEN) if point in _RIGID]
-    rigid = head.decode_landmarks(first.identity, first.expression)[:, [SEEN[number] for number in compared]]
+    compared = [number for number, point in enumerate(OBSERVED_POINTS) if point in _RIGID]
+    rigid = head.decode_landmarks(first.identity, first.expression)[:, [OBSERVED_POINTS[number] for number in compared]]
     fitted = np.einsum("nij,nkj->nki", first.pose[:, :2, :3], rigid) + first.pose[:, None, :2, 3]
     size = np.linalg.norm(first.pose[:, 0, :3], axis=1)
     distance = np.linalg.norm(mesh.points[:, compared] - fitted, axis=-1).mean(axis=1) / size

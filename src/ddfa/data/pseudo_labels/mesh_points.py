@@ -18,8 +18,8 @@ from ddfa.head.model import HeadModel
 # Beyond the 68 landmarks: the centres of the subject's right and left iris.
 IRIS_RIGHT, IRIS_LEFT = 68, 69
 MESH_POINTS = 478
-OWN_POINTS = 70
-OWN_MIRRORED = np.r_[MIRRORED, IRIS_LEFT, IRIS_RIGHT]
+HEAD_POINTS = 70
+HEAD_POINTS_MIRRORED = np.r_[MIRRORED, IRIS_LEFT, IRIS_RIGHT]
 
 # Mesh points that mirror each other; the subject's right first.
 _PAIRS = (
@@ -41,10 +41,10 @@ _RIGHT: dict[int, tuple[int, ...]] = {
     60: (78,), 61: (81, 82), 62: (13,), 66: (14,), 67: (178, 87),
     IRIS_RIGHT: (468, 469, 470, 471, 472),
 }  # fmt: skip
-MESH_OF = {**{int(OWN_MIRRORED[k]): tuple(_MIRROR[m] for m in mesh) for k, mesh in _RIGHT.items()}, **_RIGHT}
-SEEN = tuple(sorted(MESH_OF))
-_NUMBER = {point: number for number, point in enumerate(SEEN)}
-_SEEN_MIRRORED = np.array([_NUMBER[int(OWN_MIRRORED[point])] for point in SEEN])
+MESH_OF = {**{int(HEAD_POINTS_MIRRORED[k]): tuple(_MIRROR[m] for m in mesh) for k, mesh in _RIGHT.items()}, **_RIGHT}
+OBSERVED_POINTS = tuple(sorted(MESH_OF))
+_NUMBER = {point: number for number, point in enumerate(OBSERVED_POINTS)}
+_SEEN_MIRRORED = np.array([_NUMBER[int(HEAD_POINTS_MIRRORED[point])] for point in OBSERVED_POINTS])
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Difference:
 
     def mirrored(self) -> "Difference":
         """The same on the other side of the face."""
-        plus, minus = (tuple(int(OWN_MIRRORED[k]) for k in side) for side in (self.plus, self.minus))
+        plus, minus = (tuple(int(HEAD_POINTS_MIRRORED[k]) for k in side) for side in (self.plus, self.minus))
         return Difference(plus, minus, self.noise, (-self.shift[0], self.shift[1]), self.gain)
 
 
@@ -99,22 +99,22 @@ DIFFERENCES = _HALF + tuple(half.mirrored() for half in _HALF if half.mirrored()
 LIDS_AND_LIPS = (37, 38, 40, 41, 43, 44, 46, 47, 61, 62, 63, 65, 66, 67)
 
 
-def seen_points(mesh: Floats) -> Float64:
-    """The points `SEEN` (n, P, 2), made of mesh points (n, 478, 2)."""
-    return np.stack([np.mean(mesh[:, list(MESH_OF[point])], axis=1) for point in SEEN], axis=1)
+def observed_points(mesh: Floats) -> Float64:
+    """The points `OBSERVED_POINTS` (n, P, 2), made of mesh points (n, 478, 2)."""
+    return np.stack([np.mean(mesh[:, list(MESH_OF[point])], axis=1) for point in OBSERVED_POINTS], axis=1)
 
 
-def both_views(plain: Floats, mirrored: Floats) -> Float64:
-    """Mean of `seen_points` of photos and of their mirror images, the latter mapped back into the photos."""
+def flip_averaged(plain: Floats, mirrored: Floats) -> Float64:
+    """Mean of `observed_points` of photos and of their mirror images, the latter mapped back into the photos."""
     return np.asarray((plain + mirrored[:, _SEEN_MIRRORED]) / 2, np.float64)
 
 
-def differences_seen(points: Floats) -> Float64:
-    """The differences (n, D, 2) of `DIFFERENCES` between `SEEN` points (n, P, 2), image px."""
-    return np.asarray(np.einsum("dp,npc->ndc", _mixing()[:, list(SEEN)], points, optimize=True))
+def observed_differences(points: Floats) -> Float64:
+    """The differences (n, D, 2) of `DIFFERENCES` between `OBSERVED_POINTS` points (n, P, 2), image px."""
+    return np.asarray(np.einsum("dp,npc->ndc", _mixing()[:, list(OBSERVED_POINTS)], points, optimize=True))
 
 
-def own_differences(head: HeadModel) -> LinearPoints:
+def head_differences(head: HeadModel) -> LinearPoints:
     """The differences of `DIFFERENCES` on a head.
 
     Raises:
@@ -137,7 +137,7 @@ def own_differences(head: HeadModel) -> LinearPoints:
 
 def _mixing() -> Float64:
     """(D, 70) what each difference takes from our points."""
-    mixing = np.zeros((len(DIFFERENCES), OWN_POINTS))
+    mixing = np.zeros((len(DIFFERENCES), HEAD_POINTS))
     for number, difference in enumerate(DIFFERENCES):
         mixing[number, list(difference.plus)] += 1 / len(difference.plus)
         mixing[number, list(difference.minus)] -= 1 / len(difference.minus)

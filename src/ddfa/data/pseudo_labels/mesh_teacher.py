@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, Float64, Floats, Int32, UInt8
-from ddfa.data.pseudo_labels.mesh_points import MESH_POINTS, both_views, seen_points
+from ddfa.data.pseudo_labels.mesh_points import MESH_POINTS, flip_averaged, observed_points
 from ddfa.data.registration.landmark_placement import MIRRORED
 from ddfa.errors import DataError
 
@@ -43,7 +43,7 @@ class MeshView:
     """The face mesh in n photos.
 
     Attributes:
-        points: (n, P, 2) float32, the points `mesh_points.SEEN`, image px.
+        points: (n, P, 2) float32, the points `mesh_points.OBSERVED_POINTS`, image px.
         scores: (n, 52) float32 in [0, 1], expressions in Apple's order; `tongueOut`, which is not scored, is 0.
         presence: (n,) float32, probability that there is a face.
     """
@@ -85,7 +85,7 @@ class MeshTeacher:
             last = photo.shape[1] - 1
             plain, scores, presence = self._view(photo, points)
             flipped, flipped_scores, flipped_presence = self._view(photo[:, ::-1], _flip(points, last)[MIRRORED])
-            both = both_views(seen_points(plain[None]), seen_points(_flip(flipped, last)[None]))
+            both = flip_averaged(observed_points(plain[None]), observed_points(_flip(flipped, last)[None]))
             mean = np.asarray((scores + flipped_scores[self._expression_mirror]) / 2, np.float32)
             views.append(MeshView(both.astype(np.float32), mean[None], np.minimum(presence, flipped_presence)[None]))
         return MeshView.joined(views)

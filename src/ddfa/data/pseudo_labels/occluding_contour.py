@@ -21,7 +21,7 @@ _OUTERMOST = 0.97  # of the way to the furthest vertex in a sector
 
 
 @dataclass(frozen=True, eq=False)
-class Outline:
+class OccludingContour:
     """m points of a head's outline, each on an edge of the mesh.
 
     Attributes:
@@ -36,13 +36,13 @@ class Outline:
     places: Float64
     normals: Float64
 
-    def nearest(self, points: Floats) -> "Outline":
+    def nearest(self, points: Floats) -> "OccludingContour":
         """The outline points nearest to (j, 2) points in the image, j of them."""
         which = np.linalg.norm(self.places - points[:, None], axis=-1).argmin(axis=1)
-        return Outline(self.ends[which], self.weights[which], self.places[which], self.normals[which])
+        return OccludingContour(self.ends[which], self.weights[which], self.places[which], self.normals[which])
 
 
-class FaceOutline:
+class ContourFinder:
     """Finds the outline of fitted heads.
 
     Args:
@@ -66,7 +66,7 @@ class FaceOutline:
         pairs = np.sort(self._triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
         self._edges = np.unique(pairs, axis=0)
 
-    def find(self, shape: Float32, pose: Floats) -> Outline:
+    def find(self, shape: Float32, pose: Floats) -> OccludingContour:
         """The outline of one face on the side that is turned away.
 
         Args:
@@ -84,7 +84,7 @@ class FaceOutline:
         outward /= np.linalg.norm(outward, axis=1, keepdims=True)
         far = -np.sign(pose[2, 0])  # the side of the head, by x, that the viewer sees less of
         kept = (far * self._side[edges] > 0).all(axis=1) & _outermost(places, seen, pose)
-        return Outline(edges[kept].astype(np.int32), weights[kept], places[kept], outward[kept])
+        return OccludingContour(edges[kept].astype(np.int32), weights[kept], places[kept], outward[kept])
 
 
 def _outermost(places: Floats, seen: Floats, pose: Floats) -> Bools:

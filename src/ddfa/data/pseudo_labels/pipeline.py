@@ -15,7 +15,7 @@ from ddfa.align import FaceAligner
 from ddfa.arrays import Bools, Float32, Floats, Int32, UInt8
 from ddfa.data.pseudo_labels.fit import Fit, FitOptions, fit
 from ddfa.data.pseudo_labels.human_landmarks import fit_annotated, read_landmarks
-from ddfa.data.pseudo_labels.mesh_constraints import mesh_hints
+from ddfa.data.pseudo_labels.mesh_constraints import mesh_constraints
 from ddfa.data.pseudo_labels.mesh_points import LIDS_AND_LIPS
 from ddfa.data.pseudo_labels.mesh_teacher import MeshTeacher, MeshView
 from ddfa.data.pseudo_labels.teacher import DEFAULT_VIEWS, Teacher, View
@@ -282,7 +282,7 @@ def fit_observations(
     trusted, hints = np.zeros(len(seen), bool), None
     weights = np.where(mapping.lids_and_lips, 0, mapping.weights)
     if mesh is not None:
-        hints, trusted = mesh_hints(head, found, mesh, options.expression_std)
+        hints, trusted = mesh_constraints(head, found, mesh, options.expression_std)
     if hints is not None and trusted.any():
         second = fit(mapping.own, targets[trusted], weights, head.identity_std, options, hints)
         found = found.replaced(trusted, second)
@@ -331,7 +331,7 @@ def _rejects(folder: Path, number: int) -> Path:
 
 def _join(parts: list[Labels]) -> Labels:
     names = tuple(name for part in parts for name in part.names)
-    arrays = [np.concatenate([getattr(p, f) for p in parts]) for f in ("pose", "identity", "expression", "quality")]
+    arrays = [np.concatenate([getattr(p, f) for p in parts]) for f in ("pose", "identity", "expression", "fit_error")]
     return Labels(names, arrays[0], arrays[1], arrays[2], arrays[3], parts[0].head)
 
 
@@ -423,13 +423,13 @@ def _label_chunk(number: int, names: tuple[str, ...]) -> None:
     mesh = MeshView.joined(meshes) if meshes else None
     human = np.stack([worker.human[name] for name in kept]) if worker.human and kept else None
     found = fit_observations(worker.mapping, worker.head, seen, mesh=mesh, human=human)
-    quality = np.hypot(spread, fit_error(found, worker.mapping))
-    labels = Labels(kept, found.pose, found.identity, found.expression, quality, worker.head.name)
-    good = quality <= worker.config.max_error
+    error = np.hypot(spread, fit_error(found, worker.mapping))
+    labels = Labels(kept, found.pose, found.identity, found.expression, error, worker.head.name)
+    good = error <= worker.config.max_error
     reason = "views, teachers and fit differ by {:.0f} % of the face's size"
     rejected |= {
         name: reason.format(100 * error)
-        for name, error in zip(kept, quality, strict=True)
+        for name, error in zip(kept, error, strict=True)
         if error > worker.config.max_error
     }
     parts = worker.config.output / PARTS

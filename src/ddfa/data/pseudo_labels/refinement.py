@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ddfa.arrays import Float32, Float64, Floats
-from ddfa.data.pseudo_labels.fit import Hints, fit
+from ddfa.data.pseudo_labels.fit import FitConstraints, fit
 from ddfa.data.pseudo_labels.pipeline import TeacherMap, observe
 from ddfa.data.pseudo_labels.teacher import Teacher, View
 from ddfa.data.sets.photos import decode
@@ -26,7 +26,7 @@ _BATCH = 32  # pictures seen at once
 
 
 @dataclass(frozen=True, eq=False)
-class SecondLook:
+class LabelRefiner:
     """Teachers that look at made pictures.
 
     Attributes:
@@ -45,7 +45,7 @@ class SecondLook:
         """The same pictures with labels between those given and what the teachers see.
 
         Points on the lids and the inner edges of the lips do not count, and the expression hardly moves. How far the
-        teachers are from the given label adds to its `quality`.
+        teachers are from the given label adds to its `fit_error`.
         """
         pose, identity, expression = (
             np.stack([getattr(sample, name) for sample in samples]) for name in ("pose", "identity", "expression")
@@ -55,7 +55,7 @@ class SecondLook:
         given = _level(_placed(self.mapping.own.decode(identity, expression), pose).reshape(seen.shape))
         targets = (given + self.trust * (seen - given)).reshape(len(samples), -1, 3)
         weights = np.where(self.mapping.lids_and_lips, 0, self.mapping.weights)
-        hints = Hints.prior(self.mapping.own, expression, np.full(expression.shape[1], _EXPRESSION_STD))
+        hints = FitConstraints.prior(self.mapping.own, expression, np.full(expression.shape[1], _EXPRESSION_STD))
         found = fit(self.mapping.own, targets, weights, self.head.identity_std, hints=hints)
         size = np.sqrt(np.prod(np.ptp(landmarks[..., :2], axis=1), axis=-1))
         apart = np.linalg.norm((seen - given)[..., :2], axis=-1).mean(axis=(1, 2)) / size
@@ -64,7 +64,7 @@ class SecondLook:
                 pose=found.pose[k],
                 identity=found.identity[k],
                 expression=found.expression[k],
-                quality=float(np.hypot(sample.quality, apart[k])),
+                fit_error=float(np.hypot(sample.fit_error, apart[k])),
             )
             for k, sample in enumerate(samples)
         ]

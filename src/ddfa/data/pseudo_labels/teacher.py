@@ -13,7 +13,7 @@ from ddfa.regress.session import Regressor
 
 # Against the human annotation of 300-W (a training set), the published V2 mb1 puts eyes, nose and mouth half a crop
 # pixel too high; in x its mirrored views cancel what it is off.
-_PUBLISHED_Y_SHIFT = 0.5
+_ORIGINAL_Y_SHIFT = 0.5
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Teacher:
         roi = np.tile([corner, corner, corner + size, corner + size], (len(params), 1))
         crop = bundle.convention.to_image(camera, roi, size).astype(np.float64)
         if bundle.convention.published:
-            crop[..., 1] += _PUBLISHED_Y_SHIFT
+            crop[..., 1] += _ORIGINAL_Y_SHIFT
         crop[..., 2] -= crop[..., 2].mean(axis=1, keepdims=True)
         return crop
 

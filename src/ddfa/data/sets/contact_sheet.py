@@ -16,7 +16,7 @@ from ddfa.errors import DataError
 from ddfa.geometry.roi import crop_matrix, roi_from_landmarks
 from ddfa.head.model import HeadModel
 
-_ORDERS = ("random", "yaw", "pitch", "quality", "asymmetry")
+_ORDERS = ("random", "yaw", "pitch", "fit_error", "asymmetry")
 _MARGIN = 1.15  # side of a tile over the side of the face's RoI
 _MESH = 0.4  # opacity
 
@@ -29,7 +29,7 @@ class ShowConfig:
         data: the data set folder.
         output: the picture to write.
         by: which faces: random ones, or those with the largest |yaw|, |pitch|, disagreement of teachers and fit
-            (quality), difference between the left and the right side's expression (asymmetry), or coefficient of an
+            (fit_error), difference between the left and the right side's expression (asymmetry), or coefficient of an
             expression, such as eyeBlinkLeft.
         count: how many.
         columns: faces in a row.
@@ -77,7 +77,7 @@ def ranked_by(labels: Labels, head: HeadModel, by: str, seed: int = 0) -> Float6
     Args:
         labels: n labels.
         head: the head model they speak of.
-        by: "random", "yaw", "pitch" (degrees, either way), "quality", "asymmetry" or the name of an expression.
+        by: "random", "yaw", "pitch" (degrees, either way), "fit_error", "asymmetry" or the name of an expression.
         seed: of the random order.
 
     Raises:
@@ -87,8 +87,8 @@ def ranked_by(labels: Labels, head: HeadModel, by: str, seed: int = 0) -> Float6
         return labels.expression[:, head.expression_names.index(by)].astype(np.float64)
     if by == "random":
         return np.random.default_rng(seed).random(len(labels))
-    if by == "quality":
-        return labels.quality.astype(np.float64)
+    if by == "fit_error":
+        return labels.fit_error.astype(np.float64)
     if by == "asymmetry":
         if head.expression_mirror is None:
             raise DataError(f"head '{head.name}' has no mirror map: --by asymmetry needs the open head")

@@ -48,7 +48,7 @@ class LabelledPhotos:
         Args:
             folder: holds `labels.npz` and either `photos.tar` or `photos.txt`, one line: where the photos are.
             head: the head model the labels speak of.
-            worst: share of the labels with the worst quality to leave out.
+            worst: share of the labels with the largest fit error to leave out.
 
         Raises:
             DataError: a file is missing or damaged, or the labels belong to another head model.
@@ -57,7 +57,7 @@ class LabelledPhotos:
         if labels.head != head.name:
             raise DataError(f"{folder} is labelled with head '{labels.head}', not '{head.name}': label it again")
         if worst > 0:
-            labels = labels.select(labels.quality <= np.quantile(labels.quality, 1 - worst))
+            labels = labels.select(labels.fit_error <= np.quantile(labels.fit_error, 1 - worst))
         yaw = image_euler(labels.pose)[:, 0]
         return LabelledPhotos(Photos(photo_path(folder)), labels, labels.landmarks(head), yaw)
 
@@ -67,11 +67,11 @@ class LabelledPhotos:
 
     def split(self, share: float) -> tuple["LabelledPhotos", "LabelledPhotos"]:
         """What to train on, and about `share` of the photos kept aside: always the same ones, turned faces included."""
-        aside = kept_aside(self.labels.sources or self.labels.names, share)
+        aside = held_out_indices(self.labels.sources or self.labels.names, share)
         return self.select(~aside), self.select(aside)
 
 
-def kept_aside(names: Sequence[str], share: float) -> NDArray[np.bool_]:
+def held_out_indices(names: Sequence[str], share: float) -> NDArray[np.bool_]:
     """Which photos (n,) are kept for validation, by a hash of their names: no other photo changes a photo's side."""
     digests = [hashlib.blake2b(name.encode(), digest_size=4).digest() for name in names]
     return np.array([int.from_bytes(digest) < share * 2**32 for digest in digests], np.bool_)

@@ -26,7 +26,7 @@ class Labels:
         pose: (n, 3, 4) float32, head space to image space (x right, y down, z towards the viewer, px).
         identity: (n, I) float32.
         expression: (n, E) float32.
-        quality: (n,) float32, disagreement of the fit with its teacher: mean error over the face as a share of its
+        fit_error: (n,) float32, disagreement of the fit with its teacher: mean error over the face as a share of its
             size; lower is better.
         head: name of the head model.
         sources: the photos that turned faces come from; empty where the photos are the originals.
@@ -39,7 +39,7 @@ class Labels:
     pose: Float32
     identity: Float32
     expression: Float32
-    quality: Float32
+    fit_error: Float32
     head: str
     sources: tuple[str, ...] = ()
 
@@ -47,7 +47,7 @@ class Labels:
         n = len(self.names)
         if len(self.sources) not in (0, n):
             raise DataError(f"labels of {n} photos name {len(self.sources)} sources")
-        shapes = (self.pose.shape, self.quality.shape, self.identity.shape[:1], self.expression.shape[:1])
+        shapes = (self.pose.shape, self.fit_error.shape, self.identity.shape[:1], self.expression.shape[:1])
         if shapes != ((n, 3, 4), (n,), (n,), (n,)):
             raise DataError(f"labels of {n} photos have arrays of other lengths: {shapes}")
 
@@ -61,7 +61,7 @@ class Labels:
             for values in (self.names, self.sources)
         )
         pose, identity, expression = self.pose[index], self.identity[index], self.expression[index]
-        return Labels(names, pose, identity, expression, self.quality[index], self.head, sources)
+        return Labels(names, pose, identity, expression, self.fit_error[index], self.head, sources)
 
     def landmarks(self, head: HeadModel) -> Float32:
         """The 68 landmarks in image space, (n, 68, 3) float32."""
@@ -84,7 +84,7 @@ class Labels:
             pose=self.pose,
             identity=self.identity,
             expression=self.expression,
-            quality=self.quality,
+            quality=self.fit_error,
             head=self.head,
             sources=np.asarray(self.sources, np.str_),
         )

@@ -58,7 +58,7 @@ class ReadConfig:
     head: Literal["bfm-v1", "bfm-v2"] = "bfm-v1"
 
 
-def read_published(config: ReadConfig) -> Labels:
+def read_original(config: ReadConfig) -> Labels:
     """Read published labels and write them as a data set folder.
 
     Args:
@@ -153,7 +153,7 @@ def source_photo(name: str) -> str:
 
 
 def _labels(names: Sequence[str], pose: Float32, identity: Float32, expression: Float32, head: str) -> Labels:
-    """Labels without a measure of their own quality: none is better than another."""
+    """Labels whose fit error is unknown: no label is better than another."""
     return Labels(tuple(names), pose, identity, expression, np.zeros(len(names), np.float32), head)
 
 

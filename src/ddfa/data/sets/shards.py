@@ -32,7 +32,7 @@ class Sample(NamedTuple):
         pose: (3, 4), head space to image space.
         identity: (I,) coefficients.
         expression: (E,) coefficients.
-        quality: disagreement of the head with its teacher, 0 where it is known exactly.
+        fit_error: disagreement of the head with its teacher, 0 where it is known exactly.
         source: name of the photo that shows this face; "" if none does.
     """
 
@@ -40,7 +40,7 @@ class Sample(NamedTuple):
     pose: Floats
     identity: Floats
     expression: Floats
-    quality: float
+    fit_error: float
     source: str
 
 
@@ -123,7 +123,7 @@ def _make_part(job: tuple[Path, int, int, int]) -> None:
         pose=np.asarray([sample.pose for sample in samples], np.float32),
         identity=np.asarray([sample.identity for sample in samples], np.float32),
         expression=np.asarray([sample.expression for sample in samples], np.float32),
-        quality=np.asarray([sample.quality for sample in samples], np.float32),
+        quality=np.asarray([sample.fit_error for sample in samples], np.float32),
         sources=np.asarray([sample.source for sample in samples], np.str_),
     )
     os.replace(temporary, path)
@@ -155,4 +155,5 @@ def _join(made: PictureSet, parts: list[Path]) -> Labels:
         raise OutputError(f"cannot write {made.output / PHOTO_FILE} ({error.strerror}): choose another") from error
     joined = {name: np.concatenate(collected) for name, collected in arrays.items()}
     sources = tuple(source or name for source, name in zip(joined.pop("sources").tolist(), names, strict=True))
-    return Labels(names=tuple(names), head=made.head, sources=sources, **joined)
+    fit_error = joined.pop("quality")
+    return Labels(names=tuple(names), head=made.head, sources=sources, fit_error=fit_error, **joined)

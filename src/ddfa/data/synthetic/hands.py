@@ -16,7 +16,7 @@ from ddfa.arrays import Float32, Float64, Floats, Int32
 from ddfa.data.synthetic.backdrops import random_colour
 from ddfa.data.synthetic.lighting import random_light
 from ddfa.data.synthetic.noise import smooth_noise
-from ddfa.data.synthetic.occluders import Cover
+from ddfa.data.synthetic.occluders import Occluder
 from ddfa.raster.lighting import shading
 from ddfa.raster.rasterize import interpolate, rasterize, vertex_normals
 
@@ -80,7 +80,7 @@ class Hand(NamedTuple):
         return np.asarray(np.einsum("vij,vj->vi", blended[..., :3], self.vertices) + blended[..., 3], np.float32)
 
 
-def hand_before(size: int, face: tuple[float, float, float], skin: Floats, rng: np.random.Generator) -> Cover:
+def hand_occluder(size: int, face: tuple[float, float, float], skin: Floats, rng: np.random.Generator) -> Occluder:
     """A hand before a face.
 
     Args:
@@ -115,7 +115,7 @@ def hand_before(size: int, face: tuple[float, float, float], skin: Floats, rng: 
     colours *= 1 + rng.uniform(0, 0.03) * smooth_noise(rng, _FINE * size, (50.0, 50.0))
     fine = np.dstack([colours, raster.mask.astype(np.float32)])
     small = cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA)
-    return Cover(
+    return Occluder(
         np.asarray(small[..., :3] / np.maximum(small[..., 3:], 1e-3), np.float32), np.asarray(small[..., 3], np.float32)
     )
 

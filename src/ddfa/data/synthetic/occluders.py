@@ -10,7 +10,7 @@ from ddfa.data.synthetic.backdrops import random_colour
 from ddfa.raster.blending import blend
 
 
-class Cover(NamedTuple):
+class Occluder(NamedTuple):
     """Something before a picture.
 
     Attributes:
@@ -22,7 +22,7 @@ class Cover(NamedTuple):
     opacity: Float32
 
 
-def lay_over(picture: Float32, cover: Cover, rng: np.random.Generator) -> Float32:
+def composite(picture: Float32, cover: Occluder, rng: np.random.Generator) -> Float32:
     """Lay something over a picture, with the shadow that it casts.
 
     Args:
@@ -38,7 +38,7 @@ def lay_over(picture: Float32, cover: Cover, rng: np.random.Generator) -> Float3
     return blend(np.asarray(under, np.float32), cover.colours, cover.opacity)
 
 
-def thing_before(size: int, rng: np.random.Generator) -> Cover:
+def object_occluder(size: int, rng: np.random.Generator) -> Occluder:
     """Something held before the middle of a picture: a cup, a microphone, a phone.
 
     Args:
@@ -55,7 +55,7 @@ def thing_before(size: int, rng: np.random.Generator) -> Cover:
     brightness = (1 + light[0] * slope_x + light[1] * slope_y) / np.sqrt(1 + slope_x**2 + slope_y**2)
     lit = random_colour(rng) * (0.35 + 0.65 * np.clip(brightness, 0.1, 1.4))[..., None]
     soft = np.asarray(cv2.GaussianBlur((height > 0).astype(np.float32), (0, 0), 0.8), np.float32)
-    return Cover(np.clip(lit, 0, 1).astype(np.float32), soft)
+    return Occluder(np.clip(lit, 0, 1).astype(np.float32), soft)
 
 
 def _capsule(size: int, start: Floats, end: Floats, width: float) -> Float32:

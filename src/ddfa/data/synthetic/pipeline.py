@@ -17,9 +17,9 @@ from ddfa.data.sets.shards import Draw, PictureSet, Sample, make_pictures
 from ddfa.data.synthetic.accessories import Shoulders, glasses
 from ddfa.data.synthetic.backdrops import random_backdrop
 from ddfa.data.synthetic.faces import Face, Wardrobe
-from ddfa.data.synthetic.hands import hand_before
+from ddfa.data.synthetic.hands import hand_occluder
 from ddfa.data.synthetic.lighting import random_light
-from ddfa.data.synthetic.occluders import Cover, lay_over, thing_before
+from ddfa.data.synthetic.occluders import Occluder, composite, object_occluder
 from ddfa.data.synthetic.people import People, random_angles
 from ddfa.data.synthetic.photo_skin import content
 from ddfa.data.synthetic.scene import Painter, Scene
@@ -49,7 +49,7 @@ class RenderConfig:
         glasses: share of the pictures with glasses.
         picture: side of the pictures in px.
         margin: side of the picture over the side of the face's RoI.
-        worst: share of the labels with the worst quality to leave out.
+        worst: share of the labels with the largest fit error to leave out.
         workers: processes; 0 means one per core.
         seed: of all that is random.
     """
@@ -74,7 +74,7 @@ def render_faces(config: RenderConfig) -> Labels:
         config: what and how.
 
     Returns:
-        The labels of the pictures: pose, identity and expression as drawn, quality 0; `sources` names the photos
+        The labels of the pictures: pose, identity and expression as drawn, fit error 0; `sources` names the photos
         that lent the skins.
 
     Raises:
@@ -147,19 +147,19 @@ class FaceRenderer:
             Scene(raised, face.texture, extras, pose, light, main, float(rng.uniform(0, 1)), ground)
         )
         if rng.random() < self._config.hands:
-            picture = lay_over(picture, self._cover(landmarks @ pose[:, :3].T + pose[:, 3], face.skin, rng), rng)
+            picture = composite(picture, self._cover(landmarks @ pose[:, :3].T + pose[:, 3], face.skin, rng), rng)
         if np.ptp(face.skin) < _GREY:  # a grey photo lent the skin
             picture = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
         source = "" if own is None or self._data is None else self._source(own)
         return Sample(_photographed(picture, rng), pose, identity, expression, 0.0, source)
 
-    def _cover(self, landmarks: Floats, skin: Float32, rng: np.random.Generator) -> Cover:
+    def _cover(self, landmarks: Floats, skin: Float32, rng: np.random.Generator) -> Occluder:
         """A hand or a thing before landmarks (68, 3) of the picture."""
         size = self._config.picture
         if rng.random() < 0.4:
-            return thing_before(size, rng)
+            return object_occluder(size, rng)
         x, y, _ = landmarks.mean(axis=0)
-        return hand_before(size, (float(x), float(y), _FACE_SHARE * size / self._config.margin), skin, rng)
+        return hand_occluder(size, (float(x), float(y), _FACE_SHARE * size / self._config.margin), skin, rng)
 
     def _pose(self, landmarks: Float32, angles: tuple[float, float, float]) -> Float64:
         """The pose (3, 4) that puts the RoI of the turned landmarks in the middle of the picture."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from ddfa.arrays import Bools, Float32, UInt8
 from ddfa.replace.appearance.colour import brightness
-from ddfa.replace.temporal import Memory
+from ddfa.replace.temporal import TemporalState
 
 # Sides in px of the box blurs whose differences are the bands that are compared, the finest first.
 _BOXES: Final = (3, 5, 9)
@@ -21,7 +21,7 @@ _LITTLE: Final = 0.02  # change that nobody sees
 _SEED: Final = 7
 
 
-def match_grain(drawn: Float32, picture: UInt8, where: Bools, memory: Memory) -> Float32:
+def match_noise(drawn: Float32, picture: UInt8, where: Bools, memory: TemporalState) -> Float32:
     """Soften a drawn face that is sharper than its picture, and add grain where the picture has more.
 
     Only brightness is changed, which is what eyes see details by.

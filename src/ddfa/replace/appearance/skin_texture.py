@@ -8,7 +8,7 @@ import numpy as np
 
 from ddfa.arrays import Float32, UInt8
 from ddfa.raster.blending import fill_holes, smoothstep
-from ddfa.replace.target import View
+from ddfa.replace.target import TargetFace
 from ddfa.texture.atlas import Atlas
 
 _FACING: Final = (0.25, 0.65)  # cosine to the viewer between which a place goes from unseen to seen
@@ -20,7 +20,7 @@ _FADE_MM: Final = 6.0  # so far within what is known the new face is faded in: s
 _EDGE: Final = 0.012  # of the face's height: so near to what hides it a place counts as hidden
 
 
-def unwrap_skin(view: View, atlas: Atlas, mouth_open: bool = False) -> tuple[Float32, Float32]:
+def unwrap_skin(view: TargetFace, atlas: Atlas, mouth_open: bool = False) -> tuple[Float32, Float32]:
     """Lay what a picture shows of a face out on the atlas.
 
     Args:
@@ -33,8 +33,8 @@ def unwrap_skin(view: View, atlas: Atlas, mouth_open: bool = False) -> tuple[Flo
     """
     surface = view.surface
     values = np.zeros((surface.head.vertices, 5), np.float32)
-    values[surface.vertices] = np.column_stack([view.shape, view.normals[:, 2], view.unhidden])
-    x, y, z, facing, unhidden = (np.ascontiguousarray(field) for field in np.moveaxis(atlas.spread(values), -1, 0))
+    values[surface.vertices] = np.column_stack([view.shape, view.normals[:, 2], view.unoccluded])
+    x, y, z, facing, unoccluded = (np.ascontiguousarray(field) for field in np.moveaxis(atlas.spread(values), -1, 0))
     colours = cv2.remap(view.picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     reach = max(1, round(_EDGE * view.size))
     depth = np.where(view.raster.mask, view.raster.depth, np.float32(-1e6))
@@ -44,7 +44,7 @@ def unwrap_skin(view: View, atlas: Atlas, mouth_open: bool = False) -> tuple[Flo
     if mouth_open:
         seen = seen * smoothstep(atlas.mouth_mm, *_LIPS_MM)
     soft = cv2.GaussianBlur(seen.astype(np.float32), (0, 0), _SOFT * atlas.size) * (seen > 0)
-    return np.asarray(colours, np.float32), np.asarray(soft * unhidden, np.float32)
+    return np.asarray(colours, np.float32), np.asarray(soft * unoccluded, np.float32)
 
 
 def whole_skin(photos: Sequence[tuple[Float32, Float32]], atlas: Atlas) -> tuple[UInt8, Float32]:

@@ -16,7 +16,7 @@ _SURE: Final = (0.35, 0.65)  # of the network
 _LEAST: Final = 0.004  # of the face; smaller spots are moles, or highlights
 
 
-def find_occluders(target: UInt8, expected: Float32, face: Float32, guarded: Float32, likely: Float32) -> Float32:
+def occlusion_matte(target: UInt8, expected: Float32, face: Float32, guarded: Float32, likely: Float32) -> Float32:
     """How surely something else than the face is seen.
 
     Args:

@@ -33,7 +33,7 @@ def network_input(picture: UInt8, codes: Float32) -> Float32:
     return np.ascontiguousarray(np.dstack([colours, codes]).transpose(2, 0, 1), np.float32)
 
 
-def find_covering(picture: UInt8, codes: Float32) -> Float32:
+def predict_occlusion(picture: UInt8, codes: Float32) -> Float32:
     """How likely places of a picture show something before the face.
 
     Args:

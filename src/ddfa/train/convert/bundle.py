@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ddfa.head.model import HeadModel
-from ddfa.head.readers import published_files
+from ddfa.head.readers import original_files
 from ddfa.regress.bundle import MODEL_FILE, OPEN_HEAD, Bundle, write_bundle
 from ddfa.regress.convention import PixelConvention
 from ddfa.regress.layout import ParamLayout
@@ -36,10 +36,10 @@ def package(run: Run, folder: Path, training_data: str = "") -> Bundle:
     Raises:
         OutputError: the folder cannot be written.
     """
-    return package_network(run.average_network, run.whitening, run.config, run.head, folder, training_data)
+    return write_network_bundle(run.average_network, run.whitening, run.config, run.head, folder, training_data)
 
 
-def package_network(
+def write_network_bundle(
     network: Network, whitening: Whitening, config: TrainConfig, head: HeadModel, folder: Path, training_data: str = ""
 ) -> Bundle:
     """Write a network as a bundle.
@@ -84,7 +84,7 @@ def head_files(head: Path | None) -> tuple[str, dict[str, Path]]:
     """
     if head is None:
         return OPEN_HEAD, {}
-    files = {f"{_HEAD}/{name}": path for name, path in published_files(head).items()}
+    files = {f"{_HEAD}/{name}": path for name, path in original_files(head).items()}
     return _HEAD if head.is_dir() else f"{_HEAD}/{head.name}", files
 
 

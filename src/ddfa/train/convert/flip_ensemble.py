@@ -18,7 +18,7 @@ _POSE_SIGNS = np.array([1, -1, -1, -1, -1, 1, 1, 1, -1, 1, 1, 1])  # of x' = -x 
 _T_X = 3
 
 
-def average_mirror(bundle: Bundle, target: Path, network_path: Path | None = None) -> None:
+def average_with_flip(bundle: Bundle, target: Path, network_path: Path | None = None) -> None:
     """Write a bundle's network such that it gives the mean of what it sees in a crop and in its mirror image.
 
     Args:
@@ -29,7 +29,7 @@ def average_mirror(bundle: Bundle, target: Path, network_path: Path | None = Non
     Raises:
         ModelError: the head has no mirror maps, or the bundle speaks of published crops or takes bytes.
     """
-    source, gain, shift = unmirroring(bundle)
+    source, gain, shift = flip_map(bundle)
     network = onnx.load(network_path or bundle.model_path)
     graph = network.graph
     (given,), (result,) = graph.input, graph.output
@@ -68,7 +68,7 @@ def average_mirror(bundle: Bundle, target: Path, network_path: Path | None = Non
     onnx.save(network, target)
 
 
-def unmirroring(bundle: Bundle) -> tuple[NDArray[np.int64], Float32, Float32]:
+def flip_map(bundle: Bundle) -> tuple[NDArray[np.int64], Float32, Float32]:
     """What a crop shows, from what its mirror image shows: w[i] = gain[i] * seen[source[i]] + shift[i], both whitened.
 
     Args:

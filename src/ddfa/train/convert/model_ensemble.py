@@ -12,7 +12,7 @@ from ddfa.errors import ModelError
 from ddfa.regress.bundle import Bundle
 
 
-def average_networks(bundles: Sequence[Bundle], target: Path) -> None:
+def average_models(bundles: Sequence[Bundle], target: Path) -> None:
     """Write one network that gives the mean of the parameters several bundles' networks give, whitened as the first's.
 
     Args:

@@ -1,4 +1,4 @@
-"""`ddfa export`: another form of a bundle's network, measured against the one it comes from."""
+"""`ddfa models convert`: another form of a bundle's network, measured against the one it comes from."""
 
 import tempfile
 from dataclasses import dataclass, replace
@@ -17,9 +17,9 @@ from ddfa.regress.bundle import MODEL_FILE, Bundle, write_bundle
 from ddfa.regress.crop import cut_crops
 from ddfa.regress.registry import find_bundle
 from ddfa.regress.session import Regressor, network_inputs
-from ddfa.train.convert.flip_ensemble import average_mirror
-from ddfa.train.convert.model_ensemble import average_networks
-from ddfa.train.convert.quantize import Precision, convert, take_crops
+from ddfa.train.convert.flip_ensemble import average_with_flip
+from ddfa.train.convert.model_ensemble import average_models
+from ddfa.train.convert.quantize import Precision, accept_uint8_crops, quantize
 
 # How far landmarks may move, mean over all crops, as a share of the crop's side.
 TOLERANCE: Final[dict[Precision, float]] = {"float32": 1e-5, "float16": 1e-3, "int8": 5e-3}
@@ -27,7 +27,7 @@ _FEWEST, _MOST = 16, 256  # photos with a face to calibrate on
 
 
 @dataclass(frozen=True)
-class ExportConfig:
+class ConvertConfig:
     """Which form of which network.
 
     Attributes:
@@ -36,10 +36,10 @@ class ExportConfig:
         input: "float" takes normalised images (n, 3, S, S), "uint8" crops (n, S, S, 3) as they are, RGB.
         precision: arithmetic of the network.
         calibration: folder or tar of photos with faces; int8 needs them, the others are only measured on them.
-        mirrored: give the mean of what the network sees in the crop and in its mirror image: more accurate, at twice
-            the cost.
-        beside: names or folders of other bundles whose networks see the same crop; the new network gives the mean. Of
-            networks of different architectures it is more accurate than each.
+        flip_tta: test-time flip: average the predictions for the crop and for its mirror image. More accurate, at
+            twice the cost.
+        ensemble: names or folders of other bundles; the new network averages the predictions of all. For networks of
+            different architectures it is more accurate than each.
         name: of the new bundle; that of the first by default.
     """
 
@@ -48,12 +48,12 @@ class ExportConfig:
     input: Literal["float", "uint8"] = "float"
     precision: Precision = "float32"
     calibration: Path | None = None
-    mirrored: bool = False
-    beside: tuple[str, ...] = ()
+    flip_tta: bool = False
+    ensemble: tuple[str, ...] = ()
     name: str = ""
 
 
-def export(config: ExportConfig) -> tuple[Bundle, float]:
+def convert(config: ConvertConfig) -> tuple[Bundle, float]:
     """Write a bundle whose network computes the same in another form.
 
     Args:
@@ -69,25 +69,25 @@ def export(config: ExportConfig) -> tuple[Bundle, float]:
         OutputError: the folder cannot be written.
     """
     source = find_bundle(config.bundle)
-    others = [find_bundle(name) for name in config.beside]
+    others = [find_bundle(name) for name in config.ensemble]
     calibration, unseen = _crops(config, source)
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / MODEL_FILE
         original = source.model_path
         if others:
-            original = Path(folder) / "beside.onnx"
-            average_networks([source, *others], original)
-        if config.mirrored:
-            plain, original = original, Path(folder) / "mirrored.onnx"
-            average_mirror(source, original, plain)
+            original = Path(folder) / "ensemble.onnx"
+            average_models([source, *others], original)
+        if config.flip_tta:
+            plain, original = original, Path(folder) / "flip.onnx"
+            average_with_flip(source, original, plain)
         inputs = network_inputs(calibration, source.channel_order)
-        convert(original, model, config.precision, inputs)
+        quantize(original, model, config.precision, inputs)
         kinds = "+".join(dict.fromkeys(bundle.architecture for bundle in (source, *others)))
         changed = replace(source, architecture=_described(kinds, config), name=config.name or source.name)
-        if config.precision != "float32" or config.mirrored or others:
+        if config.precision != "float32" or config.flip_tta or others:
             changed = replace(changed, accuracy={})  # those are the original's figures
         if config.input == "uint8":
-            take_crops(model, source.input_size, source.channel_order)
+            accept_uint8_crops(model, source.input_size, source.channel_order)
             changed = replace(changed, channel_order="RGB")
         distance = _distance(source, original, changed, model, unseen)
         limit = TOLERANCE[config.precision] * source.input_size
@@ -100,12 +100,12 @@ def export(config: ExportConfig) -> tuple[Bundle, float]:
         return write_bundle(changed, config.output, files | {MODEL_FILE: model}), distance
 
 
-def _described(architecture: str, config: ExportConfig) -> str:
+def _described(architecture: str, config: ConvertConfig) -> str:
     marks = [mark for mark, plain in ((config.precision, "float32"), (config.input, "float")) if mark != plain]
-    return "-".join([architecture, *(["mirrored"] if config.mirrored else []), *marks])
+    return "-".join([architecture, *(["flip"] if config.flip_tta else []), *marks])
 
 
-def _crops(config: ExportConfig, bundle: Bundle) -> tuple[UInt8, UInt8]:
+def _crops(config: ConvertConfig, bundle: Bundle) -> tuple[UInt8, UInt8]:
     """Crops (n, S, S, 3) to calibrate on, and others to measure on."""
     if config.calibration is None:
         if config.precision == "int8":

@@ -17,7 +17,7 @@ _BATCH = 32
 _KEPT_CONVOLUTIONS = 5  # the first ones stay float32, as does the head: little of the time, most of the error
 
 
-def convert(source: Path, target: Path, precision: Precision, calibration: Float32 | None = None) -> None:
+def quantize(source: Path, target: Path, precision: Precision, calibration: Float32 | None = None) -> None:
     """Write a network with another arithmetic; its input and output stay float32.
 
     Args:
@@ -40,7 +40,7 @@ def convert(source: Path, target: Path, precision: Precision, calibration: Float
     onnx.save(network, target)
 
 
-def take_crops(path: Path, size: int, channel_order: ChannelOrder) -> None:
+def accept_uint8_crops(path: Path, size: int, channel_order: ChannelOrder) -> None:
     """Let a network take crops (n, S, S, 3) uint8 RGB: normalisation, channel order and layout move into the graph.
 
     Args:

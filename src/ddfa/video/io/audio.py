@@ -22,7 +22,7 @@ _ENCODERS: Final = {"webm": "libopus"}
 _MICROSECONDS: Final = 1_000_000
 
 
-class Sound:
+class AudioCopy:
     """The first sound stream of a file on its way into another, copied where the container allows it.
 
     Args:

@@ -10,7 +10,7 @@ from ddfa.video.io.writer import VideoWriter
 __all__ = ["Frame", "FrameSource", "VideoWriter", "open_video"]
 
 
-def open_video(source: str | Path | int, rate: float | None = None) -> FrameSource:
+def open_video(source: str | Path | int, fps: float | None = None) -> FrameSource:
     """Open whatever shows frames.
 
         for frame in open_video("clip.mp4"):
@@ -18,7 +18,7 @@ def open_video(source: str | Path | int, rate: float | None = None) -> FrameSour
 
     Args:
         source: a video file, a folder of pictures, a pattern like `shots/*.png`, or the number of a camera.
-        rate: frames per second of pictures, 25 by default; files and cameras know their own.
+        fps: frames per second of an image sequence, 25 by default; files and cameras know their own.
 
     Returns:
         The source; iterating it yields its frames.
@@ -26,17 +26,17 @@ def open_video(source: str | Path | int, rate: float | None = None) -> FrameSour
     Raises:
         VideoError: there is nothing to read there, or the rate makes no sense.
     """
-    if rate is not None and not 0 < rate <= 1000:
-        raise VideoError(f"{rate} frames per second cannot be: give a number above 0 and up to 1000")
+    if fps is not None and not 0 < fps <= 1000:
+        raise VideoError(f"{fps} frames per second cannot be: give a number above 0 and up to 1000")
     if isinstance(source, int) or str(source).isdecimal():
         from ddfa.video.io.camera import Camera
 
         return Camera(int(str(source)))
     path = Path(source)
     if path.is_dir() or (any(sign in str(path) for sign in "*?[") and not path.exists()):
-        from ddfa.video.io.sequence import Pictures
+        from ddfa.video.io.sequence import ImageSequence
 
-        return Pictures(path, Fraction(25 if rate is None else rate).limit_denominator(1001))
+        return ImageSequence(path, Fraction(25 if fps is None else fps).limit_denominator(1001))
     from ddfa.video.io.reader import VideoFile
 
     return VideoFile(path)

@@ -14,7 +14,7 @@ from ddfa.video.io.source import Frame, FrameSource
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 
 
-class Pictures(FrameSource):
+class ImageSequence(FrameSource):
     """The pictures of a folder or a pattern in the order of the numbers in their names (2 before 10).
 
     Pictures that cannot be read are skipped and counted.

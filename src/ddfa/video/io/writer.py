@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 
 from ddfa.arrays import UInt8
 from ddfa.errors import OutputError, reason
-from ddfa.video.io.audio import Sound
+from ddfa.video.io.audio import AudioCopy
 from ddfa.video.io.threads import Worker
 
 
@@ -89,7 +89,7 @@ class VideoWriter:
         try:
             self._container = _create(self._temporary, form, dict(metadata or {}))
             self._stream = _add_video(self._container, form, size, Fraction(rate))
-            self._sound = None if sound is None else Sound(sound, self._container, form.container)
+            self._sound = None if sound is None else AudioCopy(sound, self._container, form.container)
             self._container.start_encoding()
         except (av.FFmpegError, OSError, ValueError) as error:
             self._discard()

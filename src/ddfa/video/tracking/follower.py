@@ -20,7 +20,7 @@ from ddfa.faces import Faces
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.video.io.source import Frame
 from ddfa.video.tracking.motion import boxes_around
-from ddfa.video.tracking.shot_boundary import CutDetector
+from ddfa.video.tracking.shot_boundary import ShotBoundaryDetector
 
 _IDLE: Final = 5  # frames between looks at the whole frame while there is no face
 _CHECK: Final = 10  # frames between checks of a track
@@ -35,7 +35,7 @@ _CHECK_SCORE: Final = 0.3  # of the detector; profiles that are followed score l
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class TrackedDetection:
     """A face in one frame, as regressed.
 
     Attributes:
@@ -78,14 +78,14 @@ class Follower:
     def __init__(self, aligner: FaceAligner, detect_every: int = 30, check: Detector | None = None) -> None:
         self._aligner, self._every = aligner, max(1, detect_every)
         self._check = check or YuNet(score_threshold=_CHECK_SCORE)
-        self._is_cut = CutDetector()
+        self._is_cut = ShotBoundaryDetector()
         self._tracks: list[_Track] = []
         self._lost: list[_Track] = []
         self._since = self._every  # frames since the whole frame was searched
         self._count = 0
         self.cuts = self.detections = 0
 
-    def __call__(self, frame: Frame) -> list[Sight]:
+    def __call__(self, frame: Frame) -> list[TrackedDetection]:
         """Take the next frame.
 
         Returns:
@@ -104,7 +104,7 @@ class Follower:
         self._lost = [track for track in self._lost if frame.time - track.time <= _MEMORY]
         return sights
 
-    def _go_on(self, frame: Frame) -> list[Sight]:
+    def _go_on(self, frame: Frame) -> list[TrackedDetection]:
         """Regress every track where it should be by now; tracks that fail move to the lost ones."""
         size = (frame.image.shape[1], frame.image.shape[0])
         expected = [track.landmarks[:, :2] + track.velocity for track in self._tracks]
@@ -125,7 +125,7 @@ class Follower:
             if confirmed is None or (box_overlap(older, track.box) > _TWINS).any():
                 failed.append(track)
             else:
-                sights.append(Sight(track.id, confirmed))
+                sights.append(TrackedDetection(track.id, confirmed))
         self._lose(failed)
         return sights
 
@@ -166,7 +166,7 @@ class Follower:
         best = int(np.argmax(overlaps))
         return Detections(boxes[best : best + 1], found.scores[best : best + 1])
 
-    def _search(self, frame: Frame) -> list[Sight]:
+    def _search(self, frame: Frame) -> list[TrackedDetection]:
         """Look for faces in the whole frame; those that are not followed yet get a track, or their old one back."""
         self._since = 0
         self.detections += 1
@@ -186,7 +186,7 @@ class Follower:
             track.landmarks, track.velocity = landmarks, np.zeros(2, np.float32)
             track.score, track.time, track.misses, track.unchecked = score, frame.time, 0, 0
             self._tracks.append(track)
-            sights.append(Sight(track.id, _scored(face, score)))
+            sights.append(TrackedDetection(track.id, _scored(face, score)))
         return sights
 
     def _remembered(self, landmarks: Float32) -> _Track | None:

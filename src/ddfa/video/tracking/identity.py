@@ -1,7 +1,7 @@
 """The identity of a person does not change from frame to frame: it settles on what most frames say.
 
 When the identity of a frame is replaced by the settled one, pose and expression take over what they can of the
-difference (`Exchange`), so that the face stays where the frame shows it.
+difference (`IdentityCompensation`), so that the face stays where the frame shows it.
 """
 
 from dataclasses import replace
@@ -22,7 +22,7 @@ _RIDGE: Final = 0.05  # what an expression costs, over the mean square of what o
 _POSE: Final = 7  # turns, shifts and growth, as of `small_motions`
 
 
-class Settled:
+class IdentityMean:
     """A running mean of identity coefficients that outliers hardly move.
 
     Attributes:
@@ -57,7 +57,7 @@ class Settled:
         return self.identity
 
 
-class Exchange:
+class IdentityCompensation:
     """Turns a difference in identity into the expression and pose that come closest on the 68 landmarks.
 
     Args:

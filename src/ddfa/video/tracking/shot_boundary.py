@@ -14,7 +14,7 @@ _LEAST_RATIO: Final = 4.0  # over the usual change, so that a shaken camera does
 _MEMORY: Final = 0.9  # share of the past in the usual change
 
 
-class CutDetector:
+class ShotBoundaryDetector:
     """Tells from the pictures alone when the shot changes.
 
     Two neighbouring frames are compared as thumbnails by their correlation, which a flash or a fade leaves high.

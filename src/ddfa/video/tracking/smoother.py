@@ -8,7 +8,7 @@ import numpy as np
 from ddfa.arrays import Float64
 from ddfa.faces import Faces
 from ddfa.video.tracking.filters import OneEuro, RotationFilter, ValueFilter, line_weights, weighted_rotation
-from ddfa.video.tracking.identity import Exchange, Settled
+from ddfa.video.tracking.identity import IdentityCompensation, IdentityMean
 from ddfa.video.tracking.motion import Motion, motion_of, moved
 
 # Chosen on a news clip and with `ddfa bench jitter --moved` (docs/video.md).
@@ -25,7 +25,7 @@ class _Seen(NamedTuple):
     motion: Motion
 
 
-class Steady:
+class TrackSmoother:
     """Smooths one track.
 
     Args:
@@ -34,9 +34,9 @@ class Steady:
             so many frames to both sides is used.
     """
 
-    def __init__(self, exchange: Exchange, look_ahead: int = 0) -> None:
+    def __init__(self, exchange: IdentityCompensation, look_ahead: int = 0) -> None:
         self._exchange, self._ahead = exchange, look_ahead
-        self._settled = Settled()
+        self._settled = IdentityMean()
         self._window: deque[_Seen] = deque(maxlen=2 * look_ahead + 1)
         self._next = 0  # frames given out so far
         self._count = 0

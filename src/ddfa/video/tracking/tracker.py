@@ -8,9 +8,9 @@ from ddfa.align import FaceAligner
 from ddfa.detect import Detector
 from ddfa.faces import Faces
 from ddfa.video.io.source import Frame
-from ddfa.video.tracking.follower import Follower, Sight
-from ddfa.video.tracking.identity import Exchange
-from ddfa.video.tracking.smoother import Steady
+from ddfa.video.tracking.follower import Follower, TrackedDetection
+from ddfa.video.tracking.identity import IdentityCompensation
+from ddfa.video.tracking.smoother import TrackSmoother
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +56,8 @@ class FaceTracker:
     ) -> None:
         self.follower = Follower(aligner, detect_every, check)
         self._aligner, self._smooth, self._ahead = aligner, smooth, look_ahead if smooth else 0
-        self._steady: dict[int, Steady] = {}
-        self._exchange: Exchange | None = None
+        self._steady: dict[int, TrackSmoother] = {}
+        self._exchange: IdentityCompensation | None = None
 
     def __call__(self, frame: Frame) -> list[TrackedFace]:
         """Take the next frame; smoothing looks back only.
@@ -104,10 +104,10 @@ class FaceTracker:
         while waiting:
             yield waiting.popleft().done()
 
-    def _steady_of(self, sight: Sight, look_ahead: int) -> Steady:
+    def _steady_of(self, sight: TrackedDetection, look_ahead: int) -> TrackSmoother:
         if self._exchange is None:
-            self._exchange = Exchange(self._aligner.head, sight.face.layout)
-        return self._steady.get(sight.id) or Steady(self._exchange, look_ahead)
+            self._exchange = IdentityCompensation(self._aligner.head, sight.face.layout)
+        return self._steady.get(sight.id) or TrackSmoother(self._exchange, look_ahead)
 
 
 @dataclass(eq=False)

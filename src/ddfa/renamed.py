@@ -1,0 +1,64 @@
+"""Names that have changed: the old ones keep working for one version, with a line that tells the new one."""
+
+from collections.abc import Mapping
+from typing import Final
+
+COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
+    ("export",): ("models", "convert"),
+    ("train-covering",): ("train-occlusion",),
+}
+OPTIONS: Final[Mapping[tuple[str, ...], Mapping[str, str]]] = {
+    ("models", "convert"): {"mirrored": "flip-tta", "beside": "ensemble"},
+    ("train",): {
+        "rate": "lr",
+        "decay": "weight-decay",
+        "clip": "grad-clip",
+        "average": "ema",
+        "batch": "batch-size",
+    },
+    ("train-occlusion",): {"rate": "lr", "batch": "batch-size"},
+    ("video",): {"rate": "fps"},
+}
+MODELS: Final[Mapping[str, str]] = {"large": "default-flip"}
+
+
+def current_command(words: list[str]) -> tuple[list[str], list[str]]:
+    """Replace the old name of a command at the start of a command line.
+
+    Args:
+        words: the command line after `ddfa`.
+
+    Returns:
+        The words with today's name, and a note for each name that was replaced.
+    """
+    for old, new in COMMANDS.items():
+        if tuple(words[: len(old)]) == old:
+            return [*new, *words[len(old) :]], [_note(" ".join(old), " ".join(new))]
+    return words, []
+
+
+def current_options(command: tuple[str, ...], words: list[str]) -> tuple[list[str], list[str]]:
+    """Replace old names of a command's options.
+
+    Args:
+        command: today's name of the command.
+        words: the words after it.
+
+    Returns:
+        The words with today's names, and a note for each name that was replaced.
+    """
+    renamed = OPTIONS.get(command, {})
+    current, notes = [], []
+    for word in words:
+        name, equals, value = word.partition("=")
+        option = name.removeprefix("--no-") if name.startswith("--no-") else name.removeprefix("--")
+        if name.startswith("--") and option in renamed:
+            new = name[: len(name) - len(option)] + renamed[option]
+            notes.append(_note(name, new))
+            word = f"{new}{equals}{value}"
+        current.append(word)
+    return current, notes
+
+
+def _note(old: str, new: str) -> str:
+    return f"'{old}' is now '{new}'; the old name will stop working in the next version"
