@@ -14,6 +14,7 @@ from rich.table import Table
 
 from ddfa import FaceAligner, read_image
 from ddfa.arrays import UInt8
+from ddfa.images import SyntheticImage
 from ddfa.replace.replacer import Replacer
 from ddfa.replace.source import source_from_photos
 from ddfa.replace.target import TargetFace
@@ -56,7 +57,7 @@ def _stages(replacer: Replacer, aligner: FaceAligner, frames) -> dict[str, float
         start = time.perf_counter()
         faces = tracker(frame)
         tracked = time.perf_counter()
-        image = frame.image.copy()
+        image = SyntheticImage(frame.image)
         for face in faces[:1]:
             replacer.draw(image, face.faces, memory)
         done = time.perf_counter()
@@ -67,7 +68,7 @@ def _stages(replacer: Replacer, aligner: FaceAligner, frames) -> dict[str, float
         spent.append((tracked - start, done - tracked, looked - done, done - start))
     track, draw, look, whole = 1000 * np.median(spent[_WARM:], axis=0)
     work, start = VideoReplacer(replacer, FaceTracker(aligner)), time.perf_counter()
-    drawn = [image for image, _ in work.frames(frames)]
+    drawn = [image.unmarked_pixels for image, _ in work.frames(frames)]
     return {
         "track": track,
         "replace": draw,

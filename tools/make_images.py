@@ -20,6 +20,7 @@ from ddfa.draw.landmarks import draw_landmarks
 from ddfa.draw.overlay import draw_overlay
 from ddfa.files import make_folder
 from ddfa.geometry.pose import matrix_from_euler
+from ddfa.provenance import SyntheticImage, write_synthetic
 from ddfa.raster.maps import FaceMaps
 from ddfa.raster.paf import pose_adaptive_feature
 from ddfa.raster.rasterize import interpolate, rasterize
@@ -67,9 +68,10 @@ def main() -> int:
     rows = [texture_row(photo, aligner(photo, refine=True)[0]) for photo in photos]
     write_image(folder / "texture.jpg", np.vstack(rows))
     print(folder / "texture.jpg")
-    write_image(folder / "replaced.jpg", np.vstack([replaced_row(aligner, *names) for names in REPLACED]))
+    replaced = np.vstack([replaced_row(aligner, *names) for names in REPLACED])
+    write_synthetic(folder / "replaced.jpg", SyntheticImage(replaced))
     print(folder / "replaced.jpg")
-    write_image(folder / "hands.jpg", hands_row(aligner, *REPLACED[1]))
+    write_synthetic(folder / "hands.jpg", SyntheticImage(hands_row(aligner, *REPLACED[1])))
     print(folder / "hands.jpg")
     return 0
 
@@ -132,7 +134,7 @@ def replaced_row(aligner: FaceAligner, source_name: str, target_name: str) -> UI
         sample = profiler.picture(0, (yaw, pitch), None, wall)
         points = target.head.decode_landmarks(sample.identity[None], sample.expression[None])
         face = aligner(sample.picture, landmarks=points @ sample.pose[:, :3].T + sample.pose[:, 3])
-        tiles += [sample.picture, replacer(sample.picture, face)]
+        tiles += [sample.picture, replacer(sample.picture, face).unmarked_pixels]
     return np.hstack([cv2.resize(tile, (TEXTURE_SIDE,) * 2, interpolation=cv2.INTER_AREA) for tile in tiles])
 
 
@@ -148,7 +150,7 @@ def hands_row(aligner: FaceAligner, source_name: str, target_name: str) -> UInt8
         hand = hand_occluder(min(photo.shape[:2]), ((x0 + x1) / 2, (y0 + y1) / 2, 0.85 * (y1 - y0)), HAND_SKIN, rng)
         shown = np.clip(255 * composite(photo.astype(np.float32) / 255, hand, rng), 0, 255).astype(np.uint8)
         seen = aligner(shown, landmarks=face.landmarks68)  # of the bare face, as one that follows it knows them
-        for picture in (shown, replacer(shown, seen)):
+        for picture in (shown, replacer(shown, seen).unmarked_pixels):
             cut = picture[max(round(y0), 0) : round(y1) + 30, max(round(x0) - 15, 0) : round(x1) + 15]
             tiles.append(cv2.resize(cut, (TEXTURE_SIDE,) * 2, interpolation=cv2.INTER_AREA))
     return np.hstack(tiles)

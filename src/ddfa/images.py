@@ -41,6 +41,7 @@ _REDUCED: Final = {
 }
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of the segment that tells the size
 _JPEG_EXIF: Final = 0xE1
+_REFUSED: Final = "a synthetic image is written with its provenance: use ddfa.provenance.write_synthetic"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,37 @@ class ReducedImage:
     image: UInt8
     factor: int
     size: tuple[int, int]
+
+
+class SyntheticImage:
+    """An image in which a face is replaced or animated; it is written only with its provenance.
+
+    `write_image`, `encode_image` and `VideoWriter` refuse it: write it with `ddfa.provenance.write_synthetic`,
+    `encode_synthetic` or `ddfa.provenance.video.SyntheticVideoWriter`. NumPy does not convert it to an array either.
+
+    Args:
+        image: (H, W, 3) uint8 RGB to start from; it is copied.
+
+    Attributes:
+        unmarked_pixels: (H, W, 3) uint8 RGB, for display and further processing. Whoever writes them to a file by
+            other means has to mark them as synthetic.
+    """
+
+    def __init__(self, image: UInt8) -> None:
+        self.unmarked_pixels = image.copy()
+
+    def __array__(self, *_: object, **__: object) -> UInt8:
+        raise OutputError(_REFUSED)
+
+
+def refuse_synthetic(image: object) -> None:
+    """Refuse an image that must not be written without its provenance.
+
+    Raises:
+        OutputError: it is a `SyntheticImage`.
+    """
+    if isinstance(image, SyntheticImage):
+        raise OutputError(_REFUSED)
 
 
 def read_image(path: str | Path) -> UInt8:
@@ -140,7 +172,7 @@ def write_image(path: str | Path, image: UInt8) -> None:
 
     Raises:
         ImageError: if the array is not such a picture.
-        OutputError: if the format is unknown or the file cannot be written.
+        OutputError: if the format is unknown, the file cannot be written or the image is a `SyntheticImage`.
     """
     path = Path(path)
     write_atomically(path, encode_image(path, image))
@@ -148,6 +180,7 @@ def write_image(path: str | Path, image: UInt8) -> None:
 
 def encode_image(path: Path, image: UInt8) -> bytes:
     """The bytes that `write_image` writes; arguments and errors are the same."""
+    refuse_synthetic(image)
     if image.dtype != np.uint8 or image.size == 0 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
         raise ImageError(f"a picture is uint8 (H, W, 3) or (H, W), not {image.dtype} {image.shape}: convert it")
     pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image

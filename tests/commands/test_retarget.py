@@ -8,6 +8,7 @@ import pytest
 from ddfa import FaceAligner, read_image
 from ddfa.cli import main
 from ddfa.errors import ImageError, ModelError
+from ddfa.images import SyntheticImage
 from ddfa.replace.retarget import PLAIN, TexturedHead
 
 
@@ -34,8 +35,9 @@ def test_the_texture_is_drawn_on_the_face_only(root: Path) -> None:
     photo = read_image(root / "samples" / "astronaut.jpg")
     aligner = FaceAligner(threads=1)
     face = aligner(photo)[0]
-    image = photo.copy()
-    TexturedHead(aligner.head, np.full((64, 64, 3), (9, 200, 77), np.uint8)).draw(image, face)
+    synthetic = SyntheticImage(photo)
+    TexturedHead(aligner.head, np.full((64, 64, 3), (9, 200, 77), np.uint8)).draw(synthetic, face)
+    image = synthetic.unmarked_pixels
     x, y = face.landmarks68[0, 30, :2].astype(int)
     assert tuple(image[y, x]) == (9, 200, 77)
     assert np.array_equal(image[300:], photo[300:])

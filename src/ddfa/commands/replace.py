@@ -2,23 +2,19 @@
 
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from ddfa.align import FaceAligner
-from ddfa.arrays import UInt8
 from ddfa.commands.counting import counted
 from ddfa.errors import DDFAError, ImageError, OutputError
 from ddfa.exit_codes import NOTHING_FOUND, OK
 from ddfa.faces import Faces
-from ddfa.files import write_atomically
-from ddfa.images import PICTURE_SUFFIXES, encode_image, read_image
+from ddfa.images import PICTURE_SUFFIXES, read_image
+from ddfa.provenance import check_image_path, write_synthetic
 from ddfa.provenance.c2pa import C2paSigner
-from ddfa.provenance.watermark import draw_watermark
-from ddfa.provenance.xmp import VIDEO_TAGS, check_suffix, with_provenance
 from ddfa.replace.replacer import Replacer, Shape
 from ddfa.replace.source import Source, source_from_photos
 
@@ -61,7 +57,7 @@ def replace(
     picture = Path(target).suffix.lower() in PICTURE_SUFFIXES
     if not picture:
         return _replace_video(sources, target, out, shape, chosen, source_face, label, signer, model, threads)
-    check_suffix(out)
+    check_image_path(out)
     image = read_image(target)
     aligner = FaceAligner(model, threads=threads)
     source = load_source(aligner, [Path(name) for name in sources], source_face)
@@ -70,8 +66,7 @@ def replace(
     faces = choose(aligner(image, refine=True), chosen, target)
     if faces is None:
         return NOTHING_FOUND
-    result = Replacer(source, shape)(image, faces)
-    save_picture(out, result, label, signer)
+    write_synthetic(out, Replacer(source, shape)(image, faces), label=label, signer=signer)
     print(f"{target}: {counted(len(faces), 'face')} replaced -> {out}")
     return OK
 
@@ -88,8 +83,9 @@ def _replace_video(
     model: str | None,
     threads: int | None,
 ) -> int:
+    from ddfa.provenance.video import SyntheticVideoWriter
     from ddfa.replace.video import LIMIT, VideoReplacer
-    from ddfa.video.io.frames import VideoWriter, open_video
+    from ddfa.video.io.frames import open_video
     from ddfa.video.tracking.tracker import FaceTracker
 
     frames = open_video(target)
@@ -98,23 +94,16 @@ def _replace_video(
     if source is None:
         return NOTHING_FOUND
     work = VideoReplacer(Replacer(source, shape, LIMIT), FaceTracker(aligner), chosen)
-    seal = None if signer is None else partial(_sign_file, signer, out.suffix)
-    with VideoWriter(out, frames.size, frames.rate, sound=frames.sound, metadata=VIDEO_TAGS, seal=seal) as writer:
+    with SyntheticVideoWriter(out, frames.size, frames.rate, sound=frames.sound, label=label, signer=signer) as writer:
         writer.keep = False  # until a face is replaced
         for image, moment in work.frames(frames):
             writer.keep = work.replaced > 0
-            if label:
-                draw_watermark(image)
             writer.write(image, moment)
     if not work.replaced:
         print(f"ddfa: {target} shows no face: choose another file", file=sys.stderr)
         return NOTHING_FOUND
     print(f"{target}: faces replaced in {work.replaced} of {writer.written} frames -> {out}")
     return OK
-
-
-def _sign_file(signer: C2paSigner, suffix: str, path: Path) -> None:
-    write_atomically(path, signer.sign(path.read_bytes(), suffix))
 
 
 def load_source(aligner: FaceAligner, photos: Sequence[Path], index: int) -> Source | None:
@@ -168,14 +157,6 @@ def checked_output(output: Path | None, inputs: Sequence[str]) -> Path:
     if not output.absolute().parent.is_dir():
         raise OutputError(f"the folder {output.parent} does not exist: create it, or choose another")
     return output
-
-
-def save_picture(path: Path, image: UInt8, label: bool, signer: C2paSigner | None) -> None:
-    """Write a synthetic picture, which says so."""
-    if label:
-        draw_watermark(image)
-    content = with_provenance(encode_image(path, image))
-    write_atomically(path, signer.sign(content, path.suffix) if signer else content)
 
 
 def _checked(files: Sequence[str]) -> Sequence[str]:

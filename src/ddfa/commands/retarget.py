@@ -11,9 +11,7 @@ from ddfa.align import FaceAligner
 from ddfa.commands.replace import checked_output, choose
 from ddfa.errors import ImageError
 from ddfa.exit_codes import NOTHING_FOUND, OK
-from ddfa.images import read_image
-from ddfa.provenance.watermark import draw_watermark
-from ddfa.provenance.xmp import VIDEO_TAGS
+from ddfa.images import SyntheticImage, read_image
 from ddfa.replace.retarget import PLAIN, TexturedHead
 from ddfa.texture.unwrap import unwrap_texture
 
@@ -45,7 +43,8 @@ def retarget(
     Returns:
         The exit code.
     """
-    from ddfa.video.io.frames import VideoWriter, open_video
+    from ddfa.provenance.video import SyntheticVideoWriter
+    from ddfa.video.io.frames import open_video
     from ddfa.video.tracking.tracker import FaceTracker
 
     if len(files) != 2:
@@ -60,18 +59,16 @@ def retarget(
             return NOTHING_FOUND
         avatar = TexturedHead(aligner.head, unwrap_texture(image, face).image, face.identity[0])
     frames, tracker, moved = open_video(files[1]), FaceTracker(aligner), 0
-    with VideoWriter(out, frames.size, frames.rate, sound=frames.sound, metadata=VIDEO_TAGS) as writer:
+    with SyntheticVideoWriter(out, frames.size, frames.rate, sound=frames.sound, label=label) as writer:
         writer.keep = False  # until the head moves
         for frame in frames:
-            picture = frame.image.copy() if over else np.full_like(frame.image, PLAIN)
+            synthetic = SyntheticImage(frame.image if over else np.full_like(frame.image, PLAIN))
             faces = [seen.faces for seen in tracker(frame) if seen.id == 0]
             for driver in faces:
-                avatar.draw(picture, driver)
+                avatar.draw(synthetic, driver)
             moved += bool(faces)
             writer.keep = moved > 0
-            if label:
-                draw_watermark(picture)
-            writer.write(picture, frame.time)
+            writer.write(synthetic, frame.time)
     if not moved:
         print(f"ddfa: {files[1]} shows no face: choose another video", file=sys.stderr)
         return NOTHING_FOUND

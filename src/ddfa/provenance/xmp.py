@@ -1,11 +1,10 @@
-"""What a synthetic picture says about itself: XMP with the IPTC digital source type, written into JPEG and PNG.
+"""XMP metadata of synthetic images: the IPTC digital source type, embedded in JPEG and PNG files.
 
-The vocabulary: https://cv.iptc.org/newscodes/digitalsourcetype/. XMP in files: Adobe's "XMP Specification Part 3".
+Vocabulary: https://cv.iptc.org/newscodes/digitalsourcetype/. Embedding: Adobe's "XMP Specification Part 3".
 """
 
 import struct
 import zlib
-from pathlib import Path
 from typing import Final
 
 from ddfa import __version__
@@ -17,14 +16,14 @@ STATEMENT: Final = "Synthetic: software replaced or animated a face in this pict
 
 VIDEO_TAGS: Final = {"comment": f"{STATEMENT} DigitalSourceType: {DIGITAL_SOURCE_TYPE}", "encoder": TOOL}
 
-PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
+IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
 _JPEG_NAMESPACE: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _PNG_KEYWORD: Final = b"XML:com.adobe.xmp"
 _PNG_START: Final = b"\x89PNG\r\n\x1a\n"
 
 
 def xmp_packet() -> bytes:
-    """The XMP packet that says what the picture is, UTF-8."""
+    """The XMP packet that marks an image as synthetic, UTF-8."""
     return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -42,16 +41,16 @@ def xmp_packet() -> bytes:
 
 
 def with_provenance(content: bytes) -> bytes:
-    """Add the packet to a picture file without one.
+    """Embed the packet in an image file that has none.
 
     Args:
-        content: all bytes of a JPEG or PNG file.
+        content: bytes of a JPEG or PNG file.
 
     Returns:
-        The same file with an APP1 segment or an iTXt chunk more; its pixels are untouched.
+        Bytes of the same file with an additional APP1 segment or iTXt chunk; the pixels are unchanged.
 
     Raises:
-        OutputError: neither JPEG nor PNG.
+        OutputError: the file is neither JPEG nor PNG.
     """
     if content.startswith(b"\xff\xd8"):
         return _in_jpeg(content)
@@ -60,28 +59,18 @@ def with_provenance(content: bytes) -> bytes:
     raise OutputError("provenance can be written into JPEG and PNG only: name the output .jpg or .png")
 
 
-def check_suffix(path: Path) -> None:
-    """Refuse an output that could not carry its provenance.
-
-    Raises:
-        OutputError: its suffix names neither JPEG nor PNG.
-    """
-    if path.suffix.lower() not in PICTURE_SUFFIXES:
-        raise OutputError(f"cannot write {path}: a synthetic picture says so in the file, name it .jpg or .png")
-
-
 def _in_jpeg(content: bytes) -> bytes:
     payload = _JPEG_NAMESPACE + xmp_packet()
     segment = b"\xff\xe1" + struct.pack(">H", len(payload) + 2) + payload
-    place = 2
-    if content[2:4] == b"\xff\xe0":  # JFIF wants to be first
-        place += 2 + struct.unpack_from(">H", content, 4)[0]
-    return content[:place] + segment + content[place:]
+    position = 2
+    if content[2:4] == b"\xff\xe0":  # the JFIF segment must come first
+        position += 2 + struct.unpack_from(">H", content, 4)[0]
+    return content[:position] + segment + content[position:]
 
 
 def _in_png(content: bytes) -> bytes:
-    data = _PNG_KEYWORD + b"\0" * 5 + xmp_packet()  # not compressed, no language, no translated keyword
+    data = _PNG_KEYWORD + b"\0" * 5 + xmp_packet()  # uncompressed, no language tag, no translated keyword
     chunk = b"iTXt" + data
     framed = struct.pack(">I", len(data)) + chunk + struct.pack(">I", zlib.crc32(chunk))
-    place = len(_PNG_START) + 25  # behind the header, which comes first
-    return content[:place] + framed + content[place:]
+    position = len(_PNG_START) + 25  # after IHDR, which must come first
+    return content[:position] + framed + content[position:]

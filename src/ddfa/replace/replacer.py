@@ -7,6 +7,7 @@ import numpy as np
 
 from ddfa.arrays import Float32, UInt8
 from ddfa.faces import Faces
+from ddfa.images import SyntheticImage
 from ddfa.raster.blending import smoothstep
 from ddfa.raster.rasterize import Raster, interpolate, rasterize
 from ddfa.replace.appearance.colour import ToneBasis, brightness, log_colours, strongest
@@ -40,30 +41,30 @@ class Replacer:
         self._places = atlas_places(self.surface.uv, source.texture.shape[0])
         self._opacity = self.surface.opacity * source.known
 
-    def __call__(self, image: UInt8, faces: Faces) -> UInt8:
+    def __call__(self, image: UInt8, faces: Faces) -> SyntheticImage:
         """Replace all the given faces.
 
         Args:
-            image: (H, W, 3) uint8 RGB.
+            image: (H, W, 3) uint8 RGB; it is not changed.
             faces: those of its faces to replace.
 
         Returns:
-            A new image; pixels outside the new faces are unchanged.
+            A new image, to be written by `ddfa.provenance`; pixels outside the new faces are unchanged.
         """
-        result = image.copy()
+        result = SyntheticImage(image)
         for face in faces:
             self.draw(result, face)
         return result
 
-    def draw(self, image: UInt8, face: Faces, memory: TemporalState | None = None) -> None:
+    def draw(self, synthetic: SyntheticImage, face: Faces, memory: TemporalState | None = None) -> None:
         """Replace one face in place.
 
         Args:
-            image: (H, W, 3) uint8 RGB.
+            synthetic: the image to draw into.
             face: one face of it.
-            memory: of the same face in the frames before, for a video.
+            memory: state of the same face over the previous frames, for a video.
         """
-        surface, source = self.surface, self.source
+        image, surface, source = synthetic.unmarked_pixels, self.surface, self.source
         view = TargetFace.of(surface, self.tone, image, face, self.limit, memory)
         trust = surface.plain * view.clear * (0.02 + source.known)
         fitted = self.tone.fit(view.basis, view.colours - source.colours, trust)

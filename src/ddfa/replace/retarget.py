@@ -9,6 +9,7 @@ from ddfa.arrays import Float32, UInt8
 from ddfa.errors import ImageError, ModelError
 from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
+from ddfa.images import SyntheticImage
 from ddfa.raster.rasterize import interpolate, rasterize
 from ddfa.replace.roi_canvas import RoiCanvas
 from ddfa.texture.atlas import atlas_places
@@ -40,13 +41,14 @@ class TexturedHead:
         self._uv_triangles = head.uv_triangles
         self._places = atlas_places(head.uv, texture.shape[0])
 
-    def draw(self, image: UInt8, face: Faces) -> None:
-        """Draw the head where a face is, with its pose and expression, in place.
+    def draw(self, synthetic: SyntheticImage, face: Faces) -> None:
+        """Draw the head at the position of a face, with its pose and expression, in place.
 
         Args:
-            image: (H, W, 3) uint8 RGB.
+            synthetic: the image to draw into.
             face: one face of it.
         """
+        image = synthetic.unmarked_pixels
         vertices = self._vertices(face)
         canvas = RoiCanvas.around(vertices, max(image.shape[:2]))
         height, width = canvas.size

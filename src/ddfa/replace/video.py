@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from ddfa.arrays import UInt8
+from ddfa.images import SyntheticImage
 from ddfa.replace.replacer import Replacer
 from ddfa.replace.temporal import TemporalState
 from ddfa.video.io.frames import Frame
@@ -30,20 +30,20 @@ class VideoReplacer:
         self._memories: dict[int, TemporalState] = {}
         self.replaced = 0
 
-    def __call__(self, frame: Frame) -> UInt8:
+    def __call__(self, frame: Frame) -> SyntheticImage:
         """The frame with its faces replaced, a new image."""
         return self._replaced(frame, self._tracker(frame))
 
-    def _replaced(self, frame: Frame, tracked: list[TrackedFace]) -> UInt8:
+    def _replaced(self, frame: Frame, tracked: list[TrackedFace]) -> SyntheticImage:
         seen = [face for face in tracked if self._chosen in (None, face.id)]
         self._memories = {face.id: self._memories.get(face.id, TemporalState()) for face in seen}
-        result = frame.image.copy()
+        result = SyntheticImage(frame.image)
         for face in seen:
             self._replacer.draw(result, face.faces, self._memories[face.id])
         self.replaced += bool(seen)
         return result
 
-    def frames(self, source: Iterable[Frame]) -> Iterator[tuple[UInt8, float]]:
+    def frames(self, source: Iterable[Frame]) -> Iterator[tuple[SyntheticImage, float]]:
         """All frames of a source and their times in seconds; the next one is followed while one is drawn."""
         for frame, tracked in prefetched(((frame, self._tracker(frame)) for frame in source), depth=1):
             yield self._replaced(frame, tracked), frame.time

@@ -1,19 +1,14 @@
 """`POST /v1/replace`: one person's face on another's photo; only where whoever runs the service allows it."""
 
-from pathlib import Path
-from typing import Final, get_args
+from typing import get_args
 
 from ddfa.faces import Faces
-from ddfa.images import encode_image
-from ddfa.provenance.watermark import draw_watermark
-from ddfa.provenance.xmp import with_provenance
+from ddfa.provenance import encode_synthetic
 from ddfa.replace.replacer import Replacer, Shape
 from ddfa.replace.source import source_from_photos
 from ddfa.serve.engine import Engine
 from ddfa.serve.errors import ServiceError
 from ddfa.serve.image_limits import decode_checked
-
-_OUTPUT: Final = Path("synthetic.jpg")  # names the format
 
 
 def replace_face(engine: Engine, source: bytes, target: bytes, shape: str, face: str, label: bool) -> bytes:
@@ -41,9 +36,7 @@ def replace_face(engine: Engine, source: bytes, target: bytes, shape: str, face:
     lender = _chosen(engine.aligner(lent, refine=True), "0", "source")
     faces = _chosen(engine.aligner(picture, refine=True), face, "target")
     result = Replacer(source_from_photos([lent], [lender]), shape)(picture, faces)  # type: ignore[arg-type]
-    if label:
-        draw_watermark(result)
-    return with_provenance(encode_image(_OUTPUT, result))
+    return encode_synthetic(result, ".jpg", label=label)
 
 
 def _chosen(faces: Faces, face: str, name: str) -> Faces:

@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 
 from ddfa.arrays import UInt8
 from ddfa.errors import OutputError, reason
+from ddfa.images import refuse_synthetic
 from ddfa.video.io.audio import AudioCopy
 from ddfa.video.io.threads import Worker
 
@@ -106,6 +107,7 @@ class VideoWriter:
         Raises:
             OutputError: a frame of another size, or the file cannot be written.
         """
+        refuse_synthetic(image)
         if image.shape != (self.size[1], self.size[0], 3) or image.dtype != np.uint8:
             raise OutputError(f"a frame of {self.path} is RGB uint8 {self.size}, not {image.dtype} {image.shape}")
         self._last = max(round(time / _CLOCK), self._last + 1)
