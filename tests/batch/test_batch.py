@@ -210,7 +210,7 @@ def test_decoded_files_are_those_of_align(photos: Path, tmp_path: Path, capsys) 
     one = photos / "astronaut.jpg"
     assert main(["batch", str(one), "-o", str(tmp_path / "table"), "--workers", "1"]) == 0
     assert "1 photo, 1 face, 0 failed" in capsys.readouterr().out
-    words = ["decode", str(tmp_path / "table"), "-o", str(tmp_path / "decoded"), "--save", "json,obj,overlay"]
+    words = ["decode", str(tmp_path / "table"), "-o", str(tmp_path / "decoded"), "--save", "json,obj,crop,overlay"]
     assert main(words) == 0
     assert main(["align", str(one), "-o", str(tmp_path / "aligned"), "--save", "json"]) == 0
     ours, theirs = (
@@ -220,7 +220,7 @@ def test_decoded_files_are_those_of_align(photos: Path, tmp_path: Path, capsys) 
     assert ours.keys() == theirs.keys() and ours["model"] == theirs["model"]
     np.testing.assert_allclose(ours["landmarks68"], theirs["landmarks68"], atol=1e-2)
     assert {path.name for path in (tmp_path / "decoded").iterdir()} == {
-        "000000_0.json", "000000_0.obj", "000000_overlay.jpg",
+        "000000_0.json", "000000_0.obj", "000000_0_crop.png", "000000_overlay.jpg",
     }  # fmt: skip
     assert main([*words, "--source", "nobody"]) == 1
     assert main(["decode", str(one), "-o", str(tmp_path / "x")]) == 2

@@ -12,7 +12,7 @@ import pytest
 
 from ddfa import exit_codes
 from ddfa.cli import main
-from ddfa.commands.align import _output_names
+from ddfa.export.face_files import output_names
 from ddfa.images import read_image, write_image
 
 ALL_KINDS = "ply,obj,mat,txt,json,overlay,crop"
@@ -202,7 +202,7 @@ def test_photos_of_one_name_do_not_overwrite_each_other(run, files, samples: Pat
 
 def test_output_names_are_unique_whatever_the_photos_are_called() -> None:
     photos = [Path(name) for name in ("a/x.jpg", "b/x.jpg", "x-2.jpg", "c/x.jpg", "X.png", "x.y.jpg")]
-    assert _output_names(photos) == ["x", "x-3", "x-2", "x-4", "X-5", "x.y"]
+    assert output_names(photos) == ["x", "x-3", "x-2", "x-4", "X-5", "x.y"]
 
 
 def test_boxes_from_files(run, samples: Path, tmp_path: Path) -> None:

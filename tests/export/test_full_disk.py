@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ddfa.export.face_files import FACE_KINDS
+from ddfa.export.kinds import FACE_KINDS
 
 WRITE = """
 import resource, signal, sys
@@ -14,7 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 import numpy as np
 from ddfa.errors import OutputError
-from ddfa.export.face_files import FACE_KINDS, FaceFiles
+from ddfa.export.face_files import FaceFiles
+from ddfa.export.kinds import FACE_KINDS
 from ddfa.head.model import HeadModel
 from ddfa.regress.bundle import Bundle
 sys.path.insert(0, sys.argv[1])

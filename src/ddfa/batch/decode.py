@@ -1,6 +1,6 @@
 """Rows of a table back to faces."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,13 @@ import pyarrow.parquet as pq
 
 from ddfa.arrays import Float32
 from ddfa.batch.schema import model_of
-from ddfa.errors import DataError, reason
+from ddfa.batch.sources import find_photo, read_photo
+from ddfa.errors import DataError, DDFAError, reason
+from ddfa.export.face_files import FaceFiles
+from ddfa.export.kinds import KINDS
 from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
+from ddfa.images import decode_image
 from ddfa.regress.bundle import MODEL_FILE, Bundle
 from ddfa.regress.registry import find_bundle
 
@@ -49,6 +53,30 @@ def photos_with_faces(table: Path, model: str | None = None) -> Iterator[tuple[s
             raise DataError(f"{file} was made with other weights than '{bundle.name}' has: give theirs with --model")
         for rows in _by_photo(opened):
             yield rows[0]["source"], _faces(rows, bundle, head), bundle
+
+
+def write_photo(stem: Path, name: str, faces: Faces, bundle: Bundle, kinds: Sequence[str]) -> list[Path]:
+    """Write files of the faces of a photo; the photo is read again only if a kind needs its pixels.
+
+    Args:
+        stem: folder and first part of the files' names.
+        name: the photo, as the table has it.
+        faces: its faces.
+        bundle: the model that aligned them.
+        kinds: of `ddfa.export.kinds.KINDS`.
+
+    Returns:
+        The files.
+
+    Raises:
+        DDFAError: the photo cannot be read or has changed, or a file cannot be written.
+    """
+    image = np.zeros((1, 1, 3), np.uint8)
+    if any(KINDS[kind].needs_image for kind in kinds):
+        image = decode_image(read_photo(find_photo(name)), name)
+        if image.shape[1::-1] != faces.image_size:
+            raise DDFAError(f"{name} has changed: its size is {image.shape[1::-1]}, not {faces.image_size}")
+    return FaceFiles(faces, bundle, image, Path(name), with_material="texture" in kinds).write_all(kinds, stem)
 
 
 def _by_photo(table: pq.ParquetFile) -> Iterator[list[dict[str, Any]]]:

@@ -4,8 +4,6 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
-from itertools import count
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,21 +12,18 @@ import tyro
 from ddfa.align import FaceAligner
 from ddfa.arrays import UInt8
 from ddfa.commands.counting import counted
-from ddfa.commands.save_kinds import parse_kinds
 from ddfa.detect.boxes import BoxFile
 from ddfa.draw.styles import OverlayStyle, parse_style
 from ddfa.errors import DDFAError, DetectorError, ImageError, OutputError
 from ddfa.exit_codes import FAILED, NOTHING_FOUND, OK
-from ddfa.export.face_files import FACE_KINDS, FaceFiles
-from ddfa.export.rasters import write_array, write_png16
+from ddfa.export.face_files import FaceFiles, output_names
+from ddfa.export.kinds import kinds_help, parse_kinds, require_modules
 from ddfa.faces import Faces
 from ddfa.files import make_folder
-from ddfa.images import read_image, write_image
+from ddfa.images import read_image
 from ddfa.sessions import Device
 
-_SCENE_KINDS = ("overlay", "sheet", "scene_depth", "scene_depth32", "scene_pncc")  # one file per photo
-_KINDS = (*FACE_KINDS, *_SCENE_KINDS)
-_PROGRESS_FROM = 5  # photos; fewer are over before a bar says anything
+_PROGRESS_FROM = 5  # photos; fewer are done before a progress bar is of use
 
 
 def align(
@@ -39,7 +34,7 @@ def align(
     detector: Annotated[str, tyro.conf.arg(metavar="NAME")] = "yunet",
     refine: bool = False,
     boxes: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    save: Annotated[str, tyro.conf.arg(metavar="KINDS")] = "ply,obj,mat,txt,json,overlay",
+    save: Annotated[str, tyro.conf.arg(metavar="KINDS", help=kinds_help())] = "ply,obj,mat,txt,json,overlay",
     style: Annotated[str, tyro.conf.arg(metavar="STYLES")] = "mesh+landmarks+pose",
     pose: Literal["photo", "neutral"] = "photo",
     expression: Literal["photo", "neutral"] = "photo",
@@ -60,10 +55,7 @@ def align(
         detector: yunet, dlib, or dlib:FILE.dat for boxes with 68 landmarks.
         refine: regress twice, the second time on the region around the first result: slower, more accurate.
         boxes: .bbox, .txt or .json file of face boxes, instead of the detector.
-        save: which files, separated by commas: ply, obj, mat, txt, json, crop; glb, usd,
-            texture, validity, frontal (open head); maps: depth, depth8, depth32,
-            normals, pncc, uvmap, regions, visibility, paf (docs/render.md); per photo: overlay, sheet,
-            scene_depth, scene_depth32, scene_pncc.
+        save: kinds of files, separated by commas; `kinds_help` lists them.
         style: what the overlay shows, joined by "+": landmarks, mesh, wireframe, pose, depth, normals, pncc, uv,
             regions.
         pose: neutral: the meshes look straight ahead.
@@ -78,11 +70,10 @@ def align(
     """
     if not photos:
         raise ImageError("no photo given: ddfa align PHOTO...")
-    kinds, overlay_style = parse_kinds(save, _KINDS), parse_style(style)
+    kinds, overlay_style = parse_kinds(save), parse_style(style)
     if not 64 <= texture_size <= 4096:
         raise OutputError(f"--texture-size {texture_size}: choose 64 to 4096 px")
-    if "usd" in kinds:
-        import_module("pxr")  # if it is missing, say so before any work
+    require_modules(kinds)
     box_file = _read_box_file(boxes, photos)
     aligner = FaceAligner(model, None if box_file else detector, threads, device)
     job = _Job(
@@ -98,7 +89,7 @@ def align(
         delight=delight,
     )
     faces, failures = 0, 0
-    for photo, name in _with_progress(list(zip(photos, _output_names(photos), strict=True))):
+    for photo, name in _with_progress(list(zip(photos, output_names(photos), strict=True))):
         try:
             faces += job.run(photo, name)
         except DDFAError as error:
@@ -159,38 +150,9 @@ class _Job:
             texture_size=self.texture_size,
             delight=self.delight,
             with_material="texture" in self.kinds,
+            style=self.style,
         )
-        written = [
-            files.write(kind, index, self.folder / f"{name}_{index}")
-            for index in range(len(faces))
-            for kind in self.kinds
-            if kind in FACE_KINDS
-        ]
-        return written + [self._write_scene(kind, name, files) for kind in self.kinds if kind in _SCENE_KINDS]
-
-    def _write_scene(self, kind: str, name: str, files: FaceFiles) -> Path:
-        """Write one picture of all faces of a photo."""
-        # Imported here: Numba takes its time.
-        from ddfa.draw.contact_sheet import draw_sheet
-        from ddfa.draw.overlay import draw_overlay
-
-        match kind:
-            case "scene_depth":
-                path = self.folder / f"{name}_depth.png"
-                write_png16(path, files.scene.depth16())
-            case "scene_depth32":
-                path = self.folder / f"{name}_depth.npy"
-                write_array(path, files.scene.depth)
-            case "scene_pncc":
-                path = self.folder / f"{name}_pncc.png"
-                write_image(path, files.scene.pncc())
-            case "sheet":
-                path = self.folder / f"{name}_sheet.jpg"
-                write_image(path, draw_sheet(files.image, files.faces))
-            case _:
-                path = self.folder / f"{name}_overlay.jpg"
-                write_image(path, draw_overlay(files.image, files.faces, self.style))
-        return path
+        return files.write_all(self.kinds, self.folder / name)
 
 
 def _read_box_file(path: Path | None, photos: Sequence[Path]) -> BoxFile | None:
@@ -202,20 +164,6 @@ def _read_box_file(path: Path | None, photos: Sequence[Path]) -> BoxFile | None:
             f"{path} holds boxes for one photo, not {len(photos)}: use a JSON file with a list per photo"
         )
     return file
-
-
-def _output_names(photos: Sequence[Path]) -> list[str]:
-    """The stem of each photo; where photos of several folders or formats share one, a number behind the later ones."""
-    names: list[str] = []
-    stems = [photo.stem.casefold() for photo in photos]  # some file systems take "A" and "a" for one
-    taken = set(stems)
-    for index, photo in enumerate(photos):
-        name = photo.stem
-        if stems[index] in stems[:index]:
-            name = next(name for n in count(2) if (name := f"{photo.stem}-{n}").casefold() not in taken)
-            taken.add(name.casefold())
-        names.append(name)
-    return names
 
 
 def _with_progress(items: Sequence[tuple[Path, str]]) -> Iterable[tuple[Path, str]]:

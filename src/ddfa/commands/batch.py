@@ -6,21 +6,14 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import tyro
 
 from ddfa.commands.counting import counted
-from ddfa.commands.save_kinds import parse_kinds
-from ddfa.errors import DDFAError, OutputError
+from ddfa.errors import OutputError
 from ddfa.exit_codes import NOTHING_FOUND, OK
 from ddfa.sessions import Device
-
-if TYPE_CHECKING:
-    from ddfa.faces import Faces
-    from ddfa.regress.bundle import Bundle
-
-_KINDS: Final = ("ply", "obj", "mat", "txt", "json", "overlay")
 
 
 def batch(
@@ -96,7 +89,7 @@ def decode(
     Args:
         table: the folder, or a file in it.
         output: where the files go, NUMBER_FACE.ply and so on; NUMBER counts the photos written.
-        save: which files, separated by commas: ply, obj, mat, txt, json; overlay, which reads the photo again.
+        save: kinds of files, separated by commas, as in `ddfa align`; those made from the photo read it again.
         source: only photos whose name contains this.
         limit: only the first so many photos; 0 means all.
         model: folder or name of the bundle the table was made with, if it is not found by its name.
@@ -104,39 +97,19 @@ def decode(
     Returns:
         Exit code 0; 1 if no row was found.
     """
-    from ddfa.batch.decode import photos_with_faces
+    from ddfa.batch.decode import photos_with_faces, write_photo
+    from ddfa.export.kinds import parse_kinds, require_modules
     from ddfa.files import make_folder
 
-    kinds = parse_kinds(save, _KINDS)
+    kinds = parse_kinds(save)
+    require_modules(kinds)
     chosen = (photo for photo in photos_with_faces(table, model) if source in photo[0])
     written = 0
     for number, (name, faces, bundle) in enumerate(islice(chosen, limit) if limit else chosen):
-        _write(make_folder(output) / f"{number:06d}", name, faces, bundle, kinds)
+        write_photo(make_folder(output) / f"{number:06d}", name, faces, bundle, kinds)
         written += 1
     print(f"{counted(written, 'photo')} -> {output}")
     return OK if written else NOTHING_FOUND
-
-
-def _write(stem: Path, name: str, faces: "Faces", bundle: "Bundle", kinds: tuple[str, ...]) -> None:
-    import numpy as np
-
-    from ddfa.batch.sources import find_photo, read_photo
-    from ddfa.export.face_files import FaceFiles
-    from ddfa.images import decode_image, write_image
-
-    # Of what is written face by face nothing looks at the photo.
-    files = FaceFiles(faces, bundle, np.zeros((1, 1, 3), np.uint8), Path(name))
-    for index in range(len(faces)):
-        for kind in kinds:
-            if kind != "overlay":
-                files.write(kind, index, stem.with_name(f"{stem.name}_{index}"))
-    if "overlay" in kinds:
-        from ddfa.draw.overlay import draw_overlay
-
-        image = decode_image(read_photo(find_photo(name)), name)
-        if image.shape[1::-1] != faces.image_size:
-            raise DDFAError(f"{name} is not the photo it was: its size is {image.shape[1::-1]}, not {faces.image_size}")
-        write_image(stem.with_name(f"{stem.name}_overlay.jpg"), draw_overlay(image, faces))
 
 
 def _watched(done: Iterator[tuple[int, int, int]], total: int) -> Iterable[tuple[int, int, int]]:

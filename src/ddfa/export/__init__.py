@@ -1,17 +1,22 @@
 """Writing results to files: meshes, points, parameters. Every file appears whole or not at all."""
 
-from ddfa.export.face_files import FACE_KINDS, FaceFiles
+from ddfa.export.face_files import FaceFiles
+from ddfa.export.kinds import FACE_KINDS, IMAGE_KINDS, KINDS, FileKind, parse_kinds
 from ddfa.export.mesh import mesh_points, sample_colours, write_mat, write_mtl, write_obj, write_ply
 from ddfa.export.record import RECORD_FORMAT, RECORD_VERSION, face_record, write_record
 from ddfa.export.text import write_landmarks, write_roi
 
 __all__ = [
     "FACE_KINDS",
+    "IMAGE_KINDS",
+    "KINDS",
     "RECORD_FORMAT",
     "RECORD_VERSION",
     "FaceFiles",
+    "FileKind",
     "face_record",
     "mesh_points",
+    "parse_kinds",
     "sample_colours",
     "write_landmarks",
     "write_mat",

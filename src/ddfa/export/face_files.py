@@ -1,25 +1,23 @@
-"""Every file of a face behind one call."""
+"""All output files of one image, by kind: the results are computed once and shared between the files."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ddfa.arrays import Float32, UInt8
-from ddfa.export.mesh import mesh_points, write_mat, write_mtl, write_obj, write_ply
-from ddfa.export.rasters import write_array, write_png16
-from ddfa.export.record import face_record, write_record
-from ddfa.export.text import write_landmarks
+from ddfa.draw.styles import DEFAULT_STYLE, OverlayStyle
+from ddfa.export.kinds import KINDS
+from ddfa.export.mesh import mesh_points
 from ddfa.faces import Faces
-from ddfa.images import write_image
-from ddfa.raster.visibility import vertex_visibility
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.crop import cut_crops
 
-if TYPE_CHECKING:  # loaded when a map is drawn: Numba takes its time
+if TYPE_CHECKING:  # imported when a map is drawn: Numba is slow to load
     from ddfa.raster.maps import FaceMaps
     from ddfa.texture.unwrap import Texture
 
@@ -37,6 +35,7 @@ class FaceFiles:
         texture_size: side of the texture in px.
         delight: take the shading out of the texture.
         with_material: an OBJ file comes with a material that shows the file of kind "texture".
+        style: what the overlay shows.
     """
 
     faces: Faces
@@ -47,14 +46,15 @@ class FaceFiles:
     texture_size: int = 1024
     delight: bool = False
     with_material: bool = False
+    style: OverlayStyle = DEFAULT_STYLE
 
     def write(self, kind: str, index: int, stem: Path) -> Path:
-        """Write one file of one face.
+        """Write one file.
 
         Args:
-            kind: one of `FACE_KINDS`.
-            index: which face, from 0.
-            stem: the path without its suffix.
+            kind: one of `ddfa.export.kinds.KINDS`.
+            index: which face, from 0; not used by kinds of which there is one file per image.
+            stem: the path without the ending of the kind.
 
         Returns:
             The file: `stem` with the ending of the kind.
@@ -63,12 +63,31 @@ class FaceFiles:
             OutputError: if it cannot be written.
             ModelError: if the head model lacks what the kind needs.
         """
-        if kind not in _WRITERS:
+        if kind not in KINDS:
             raise ValueError(f"unknown kind of file '{kind}'")
-        ending, write = _WRITERS[kind]
-        path = stem.with_name(stem.name + ending)
-        write(self, index, path)
+        path = stem.with_name(stem.name + KINDS[kind].ending)
+        KINDS[kind].write(self, index, path)
         return path
+
+    def write_all(self, kinds: Sequence[str], stem: Path) -> list[Path]:
+        """Write files of all faces: STEM_0.ply, STEM_1.ply, STEM_overlay.jpg and so on.
+
+        Args:
+            kinds: of `ddfa.export.kinds.KINDS`.
+            stem: folder and first part of the names.
+
+        Returns:
+            The files, face by face, then those of the whole image.
+
+        Raises:
+            OutputError: if one cannot be written.
+            ModelError: if the head model lacks what a kind needs.
+        """
+        per_face = [kind for kind in kinds if KINDS[kind].per == "face"]
+        per_image = [kind for kind in kinds if KINDS[kind].per == "image"]
+        stems = [stem.with_name(f"{stem.name}_{index}") for index in range(len(self.faces))]
+        written = [self.write(kind, index, stems[index]) for index in range(len(self.faces)) for kind in per_face]
+        return written + [self.write(kind, 0, stem) for kind in per_image]
 
     def maps(self, index: int) -> "FaceMaps":
         """Return the maps of one face; those of the last one are kept."""
@@ -146,54 +165,22 @@ class FaceFiles:
         return crop
 
 
-def _write_obj(files: FaceFiles, index: int, path: Path) -> None:
-    head = files.faces.head
-    material = path.stem + ".mtl" if files.with_material and head.uv is not None else None
-    if material is not None:
-        write_mtl(path.with_name(material), path.stem + _WRITERS["texture"].ending)
-    write_obj(path, files.points(index), head.triangles, head.uv, head.uv_triangles, material=material)
+def output_names(photos: Sequence[Path]) -> list[str]:
+    """Name the output files of photos, each differently.
 
+    Args:
+        photos: files, perhaps of several folders and formats.
 
-def _write_glb(files: FaceFiles, index: int, path: Path) -> None:
-    from ddfa.export.glb import write_glb
-
-    write_glb(path, files.meshes[index], files.texture(index))
-
-
-def _write_usd(files: FaceFiles, index: int, path: Path) -> None:
-    from ddfa.export.usd import write_usdz
-
-    write_usdz(path, files.meshes[index], files.texture(index))
-
-
-class _Kind(NamedTuple):
-    ending: str
-    write: "_Writer"
-
-
-_Writer: TypeAlias = Callable[[FaceFiles, int, Path], object]
-
-# Every kind of file: what its name ends in, and who writes it.
-_WRITERS: Final[dict[str, _Kind]] = {
-    "ply": _Kind(".ply", lambda f, i, path: write_ply(path, f.points(i), f.faces.head.triangles)),
-    "obj": _Kind(".obj", _write_obj),
-    "mat": _Kind(".mat", lambda f, i, path: write_mat(path, f.meshes.vertices[i])),
-    "txt": _Kind(".txt", lambda f, i, path: write_landmarks(path, f.faces.landmarks68[i])),
-    "json": _Kind(".json", lambda f, i, path: write_record(path, face_record(f.faces, i, f.bundle, f.image_path))),
-    "crop": _Kind("_crop.png", lambda f, i, path: write_image(path, f.crop(i))),
-    "glb": _Kind(".glb", _write_glb),
-    "usd": _Kind(".usdz", _write_usd),
-    "texture": _Kind("_texture.png", lambda f, i, path: write_image(path, f.texture(i).image)),
-    "frontal": _Kind("_frontal.png", lambda f, i, path: write_image(path, f.frontal(i))),
-    "validity": _Kind("_validity.png", lambda f, i, path: write_image(path, f.validity8(i))),
-    "depth": _Kind("_depth.png", lambda f, i, path: write_png16(path, f.maps(i).depth16())),
-    "depth8": _Kind("_depth8.png", lambda f, i, path: write_image(path, f.maps(i).depth8())),
-    "depth32": _Kind("_depth.npy", lambda f, i, path: write_array(path, f.maps(i).depth)),
-    "normals": _Kind("_normals.png", lambda f, i, path: write_image(path, f.maps(i).normals8())),
-    "pncc": _Kind("_pncc.png", lambda f, i, path: write_image(path, f.maps(i).pncc())),
-    "uvmap": _Kind("_uvmap.png", lambda f, i, path: write_png16(path, f.maps(i).uv16())),
-    "regions": _Kind("_regions.png", lambda f, i, path: write_image(path, f.maps(i).regions())),
-    "visibility": _Kind("_visibility.npy", lambda f, i, path: write_array(path, vertex_visibility(f.faces[i]))),
-    "paf": _Kind("_paf.png", lambda f, i, path: write_image(path, f.paf(i))),
-}
-FACE_KINDS: Final = tuple(_WRITERS)
+    Returns:
+        The stem of each photo; where an earlier photo has the same, the next number that is free follows: x, x-2.
+    """
+    names: list[str] = []
+    stems = [photo.stem.casefold() for photo in photos]  # some file systems do not distinguish "A" from "a"
+    taken = set(stems)
+    for index, photo in enumerate(photos):
+        name = photo.stem
+        if stems[index] in stems[:index]:
+            name = next(name for n in count(2) if (name := f"{photo.stem}-{n}").casefold() not in taken)
+            taken.add(name.casefold())
+        names.append(name)
+    return names

@@ -11,7 +11,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from ddfa.export.face_files import FACE_KINDS
+from ddfa.errors import OutputError
+from ddfa.export.kinds import FACE_KINDS, parse_kinds
 from ddfa.serve.errors import ServiceError, too_large
 from ddfa.serve.schemas import AlignRequest
 from ddfa.serve.settings import ServeSettings
@@ -152,13 +153,10 @@ def _parsed(model: type[AlignRequest], body: bytes) -> AlignRequest:
 
 
 def _kinds(words: Iterable[str]) -> tuple[str, ...]:
-    kinds = tuple(dict.fromkeys(word.strip().lower() for word in words if word.strip()))
-    unknown = [kind for kind in kinds if kind not in FACE_KINDS]
-    if unknown:
-        raise ServiceError(
-            422, "invalid", f"parts does not know '{unknown[0][:40]}': choose from {','.join(FACE_KINDS)}"
-        )
-    return kinds
+    try:
+        return parse_kinds(words, FACE_KINDS, option="parts", optional=True)
+    except OutputError as error:
+        raise ServiceError(422, "invalid", str(error)) from None
 
 
 def _media_type(request: Request) -> str:

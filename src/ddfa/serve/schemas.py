@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ddfa.export.face_files import FACE_KINDS
+from ddfa.export.kinds import FACE_KINDS
 
 Numbers = list[float]
 _DOT = (  # a grey pixel as PNG, as an example
