@@ -7,7 +7,7 @@ import pytest
 
 from ddfa.compat.v1_figures import draw_landmark_figure, draw_pose_boxes
 from ddfa.draw.canvas import draw_dot, draw_lines, resized, scaled, window_around
-from ddfa.draw.landmarks import LANDMARK_GROUPS, hidden_landmarks
+from ddfa.draw.landmarks import LANDMARK_GROUPS
 from ddfa.draw.overlay import OVERLAY_SIDES, draw_overlay
 from ddfa.draw.pose_box import pose_box_corners
 from ddfa.draw.styles import OVERLAY_STYLES, OverlayStyle, parse_style
@@ -15,6 +15,7 @@ from ddfa.draw.wireframe import drawn_edges, edge_lines, edge_lines_reference
 from ddfa.errors import OutputError
 from ddfa.head.model import HeadModel
 from ddfa.raster.rasterize import rasterize
+from ddfa.raster.visibility import hidden_landmarks
 
 from ..face_factory import place_faces
 

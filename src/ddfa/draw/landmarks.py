@@ -18,8 +18,6 @@ from ddfa.draw.canvas import (
     scaled,
     window_around,
 )
-from ddfa.head.model import HeadModel
-from ddfa.raster.rasterize import rasterize
 
 
 class LandmarkGroup(NamedTuple):
@@ -53,57 +51,11 @@ LANDMARK_GROUPS: Final = (
 _FINE_WIDTH: Final = 3.0  # px; thinner lines are drawn on a finer grid
 _FINEST: Final = 4
 _FAINT: Final = 0.45  # opacity of what is hidden
-_TEST_SIDE: Final = 160  # px; the length of the face in the z-buffer that tells what is hidden
-_TEST_SLACK: Final = 3.0  # px of that z-buffer by which a surface may lie before a landmark on it
 
 
 def line_width(landmarks: Float32) -> float:
     """Choose the width of lines over a face, px: as wide as the face is large."""
     return max(0.6, float(np.ptp(landmarks[:, :2], axis=0).max()) / 170)
-
-
-def hidden_landmarks(landmarks: Float32, vertices: Float32, head: HeadModel) -> Bools:
-    """Tell which landmarks the head itself hides, with a small z-buffer of it.
-
-    Args:
-        landmarks: (68, 3) px, z towards the viewer.
-        vertices: (V, 3) in the same pixels.
-        head: the model of the vertices.
-
-    Returns:
-        (68,) bool; all False for a model without triangles.
-    """
-    low, extent = landmarks.min(axis=0), float(np.ptp(landmarks[:, :2], axis=0).max())
-    if not len(head.triangles) or not np.isfinite(extent) or extent <= 0:
-        return np.zeros(len(landmarks), bool)
-    factor, margin = np.float32(_TEST_SIDE / extent), 2
-    origin = low - np.float32(margin) / factor
-    points = (landmarks - origin) * factor
-    width, height = (int(side) + 2 * margin for side in np.ceil(points[:, :2].max(axis=0)))
-    depth = rasterize((vertices - origin) * factor, head.triangles, height, width, cull=True).depth
-    return hidden_in(depth, points, _TEST_SIDE)
-
-
-def hidden_in(depth: Float32, landmarks: Float32, extent: float) -> Bools:
-    """Tell which landmarks lie behind what a z-buffer shows.
-
-    Args:
-        depth: (H, W) float32, -inf where there is nothing.
-        landmarks: (68, 3) in its pixels.
-        extent: length of the face in its pixels.
-
-    Returns:
-        (68,) bool; landmarks outside the picture are not hidden.
-    """
-    unit = max(extent / _TEST_SIDE, 1 / 3)
-    # The farthest surface around a landmark counts: beside an outline the nearest pixel may see what lies before it.
-    side = 2 * round(unit) + 1
-    farthest = cv2.erode(depth, np.ones((side, side), np.uint8))
-    columns, rows = np.rint(landmarks[:, :2]).astype(int).T
-    inside = (columns >= 0) & (columns < depth.shape[1]) & (rows >= 0) & (rows < depth.shape[0])
-    hidden = np.zeros(len(landmarks), bool)
-    hidden[inside] = farthest[rows[inside], columns[inside]] > landmarks[inside, 2] + _TEST_SLACK * unit
-    return hidden
 
 
 def draw_landmarks(canvas: UInt8, landmarks: Float32, hidden: Bools | None = None) -> None:

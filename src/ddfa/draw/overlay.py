@@ -6,13 +6,14 @@ import numpy as np
 
 from ddfa.arrays import Bools, Float32, UInt8
 from ddfa.draw.canvas import Window, resized
-from ddfa.draw.landmarks import draw_landmarks, hidden_in, hidden_landmarks, line_width
+from ddfa.draw.landmarks import draw_landmarks, line_width
 from ddfa.draw.pose_box import draw_angles, draw_axes, draw_pose_box, pose_box_corners
 from ddfa.draw.styles import DEFAULT_STYLE, OverlayStyle
 from ddfa.draw.surface import paint
 from ddfa.draw.zbuffer import Figure, TrackedDetection, covered, cut_out, figures_of, see
 from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
+from ddfa.raster.visibility import hidden_in, hidden_landmarks
 
 # A photo is drawn on at this length of its longer side: lines on a 200 px photo would hide the face, and the
 # finest line on a 20,000 px photo is not seen.

@@ -1,11 +1,18 @@
-"""Which vertices and landmarks the photo shows: inside the picture, facing the viewer, not hidden by the face."""
+"""Which vertices and landmarks are visible: inside the image, facing the viewer, not hidden by the face itself.
+
+There are two tests of landmarks, for different uses. `landmark_visibility` is the one that files and records contain:
+it counts landmarks outside the image as hidden, and works without Numba. `hidden_landmarks` is for overlays, which
+draw hidden landmarks faintly: with a z-buffer, whatever the border of the image.
+"""
 
 from typing import Final, NamedTuple
 
+import cv2
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, Floats, Int32
 from ddfa.faces import Faces
+from ddfa.head.model import HeadModel
 
 # All lengths below are px of a head enlarged to this height or width, so that the size of the photo does not matter;
 # 4 px are 3 mm of an open head.
@@ -19,6 +26,8 @@ _FOLD: Final = 8.0
 _BESIDE: Final = 2.0
 _LOOKS: Final = _BESIDE * np.array([[0, 0], *((np.cos(a), np.sin(a)) for a in np.arange(8) * np.pi / 4)])
 _NARROW: Final = 8.0  # as nearly all triangles are
+_OVERLAY_SIDE: Final = 160  # px; length of the face in the z-buffer of `hidden_landmarks`
+_OVERLAY_SLACK: Final = 3.0  # px of that z-buffer by which a surface may lie in front of a landmark on it
 
 
 class Visibility(NamedTuple):
@@ -74,6 +83,53 @@ def vertex_visibility(face: Faces) -> Bools:
     facing = vertex_normals(vertices * _Y_UP, triangles)[:, 2]
     # Within a pixel a slanted surface spans some depth.
     return np.asarray(inside & (facing > 0) & (depth[y, x] - mesh[:, 2] < 0.8 + 0.8 / np.maximum(facing, 0.2)))
+
+
+def hidden_landmarks(landmarks: Float32, vertices: Float32, head: HeadModel) -> Bools:
+    """Find the landmarks that the head itself hides, with a small z-buffer of it.
+
+    Args:
+        landmarks: (68, 3) px, z towards the viewer.
+        vertices: (V, 3) in the same pixels.
+        head: the model of the vertices.
+
+    Returns:
+        (68,) bool; all False for a model without triangles.
+    """
+    # Imported here: Numba takes time to load.
+    from ddfa.raster.rasterize import rasterize
+
+    low, extent = landmarks.min(axis=0), float(np.ptp(landmarks[:, :2], axis=0).max())
+    if not len(head.triangles) or not np.isfinite(extent) or extent <= 0:
+        return np.zeros(len(landmarks), bool)
+    factor, margin = np.float32(_OVERLAY_SIDE / extent), 2
+    origin = low - np.float32(margin) / factor
+    points = (landmarks - origin) * factor
+    width, height = (int(side) + 2 * margin for side in np.ceil(points[:, :2].max(axis=0)))
+    depth = rasterize((vertices - origin) * factor, head.triangles, height, width, cull=True).depth
+    return hidden_in(depth, points, _OVERLAY_SIDE)
+
+
+def hidden_in(depth: Float32, landmarks: Float32, extent: float) -> Bools:
+    """Find the landmarks that are behind the surface in a z-buffer.
+
+    Args:
+        depth: (H, W) float32, -inf on background.
+        landmarks: (68, 3) in its pixels.
+        extent: length of the face in its pixels.
+
+    Returns:
+        (68,) bool; landmarks outside the buffer are not hidden.
+    """
+    unit = max(extent / _OVERLAY_SIDE, 1 / 3)
+    # The farthest surface around a landmark counts: beside an outline the nearest pixel may show what is in front.
+    side = 2 * round(unit) + 1
+    farthest = cv2.erode(depth, np.ones((side, side), np.uint8))
+    columns, rows = np.rint(landmarks[:, :2]).astype(int).T
+    inside = (columns >= 0) & (columns < depth.shape[1]) & (rows >= 0) & (rows < depth.shape[0])
+    hidden = np.zeros(len(landmarks), bool)
+    hidden[inside] = farthest[rows[inside], columns[inside]] > landmarks[inside, 2] + _OVERLAY_SLACK * unit
+    return hidden
 
 
 def nearest_surface(looks: Floats, vertices: Floats, triangles: Int32) -> Floats:

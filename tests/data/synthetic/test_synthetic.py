@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.data.synthetic.people import People
-from ddfa.data.synthetic.photo_skin import unwrap
+from ddfa.data.synthetic.photo_skin import photo_skin
 from ddfa.data.synthetic.pipeline import RenderConfig, render_faces
 from ddfa.errors import DataError, ModelError
 from ddfa.geometry.roi import roi_from_landmarks
@@ -64,7 +64,7 @@ def test_a_skin_is_found_again_on_the_atlas(atlas):
     head = atlas.head
     vertices = head.mean * [0.6, -0.6, 0.6] + [80, 80, 0]
     photo = np.full((160, 160, 3), (200, 140, 110), np.uint8)
-    shown = unwrap(photo, vertices.astype(np.float32), atlas)
+    shown = photo_skin(photo, vertices.astype(np.float32), atlas)
     assert shown.share > 0.6 and shown.hair is None
     np.testing.assert_allclose(255 * shown.skin[atlas.face > 0.9] - [200, 140, 110], 0, atol=12)
 

@@ -7,7 +7,7 @@ import numpy as np
 from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.data.synthetic.hair import Scalp, Style, random_style
 from ddfa.data.synthetic.interior import Inner
-from ddfa.data.synthetic.photo_skin import unwrap
+from ddfa.data.synthetic.photo_skin import photo_skin
 from ddfa.data.synthetic.skin import paint_lashes, paint_skin, plain_skin, random_hair_colour
 from ddfa.raster.blending import blend
 from ddfa.texture.atlas import Atlas
@@ -56,7 +56,7 @@ class Wardrobe:
             vertices: (V, 3) the fitted head in image space.
             rng: source of randomness.
         """
-        shown = unwrap(photo, vertices, self._atlas)
+        shown = photo_skin(photo, vertices, self._atlas)
         if shown.share < _LEAST_SEEN:
             return None
         hair = random_hair_colour(rng) if shown.hair is None else np.clip(shown.hair, 0.02, 0.95)

@@ -1,4 +1,4 @@
-"""The skin of a photographed face on the head's atlas: all of it, lids and lips too, in the light of the photo."""
+"""The source texture of a replacement: the skin of a face, lids and lips included, in the light of its photos."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,70 +7,54 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, UInt8
-from ddfa.raster.blending import fill_holes, smoothstep
+from ddfa.raster.blending import fill_holes
 from ddfa.replace.target import TargetFace
 from ddfa.texture.atlas import Atlas
+from ddfa.texture.completion import join_images, mirror_complete
+from ddfa.texture.unwrap import REPLACEMENT, REPLACEMENT_OPEN_MOUTH, HeadView, unwrap
+from ddfa.texture.visibility import DepthBuffer
 
-_FACING: Final = (0.25, 0.65)  # cosine to the viewer between which a place goes from unseen to seen
-_SOFT: Final = 0.004  # of the atlas' side: width of seams
-_CHOICE: Final = 3  # where two photos show a place, the better one counts for more by this power
-_LIPS_MM: Final = (1.5, 4.5)  # from the line between open lips: a fit a little off shows teeth there
-_HOLE_MM: Final = 14.0  # eyes, nostrils and mouths are narrower than that: what is wider was hidden by something
-_FADE_MM: Final = 6.0  # so far within what is known the new face is faded in: seams, and shadows of hats, lie there
-_EDGE: Final = 0.012  # of the face's height: so near to what hides it a place counts as hidden
+_HOLE_MM: Final = 14.0  # eyes, nostrils and mouths are narrower: larger holes were occluded
+_FADE_MM: Final = 6.0  # the new face fades in over this distance, since seams and shadows of hats are near the border
+_EDGE: Final = 0.012  # of the face's height: within this distance of an occluding edge, a texel counts as hidden
+_KNOWN: Final = 0.25  # least weight of a texel whose colour is kept
 
 
 def unwrap_skin(view: TargetFace, atlas: Atlas, mouth_open: bool = False) -> tuple[Float32, Float32]:
-    """Lay what a picture shows of a face out on the atlas.
+    """Unwrap the skin of a face from an image.
 
     Args:
-        view: the face in its picture.
+        view: the face in its image.
         atlas: of its head.
-        mouth_open: whether teeth may be seen, so that the edge of the lips is not trusted.
+        mouth_open: whether teeth may be visible, so that the edge of the lips is not trusted.
 
     Returns:
-        (S, S, 3) float32 colours in [0, 255], and (S, S) float32 in [0, 1]: how well each place is seen.
+        (S, S, 3) float32 colours in [0, 255], and (S, S) float32 in [0, 1], how well each texel is visible.
     """
     surface = view.surface
-    values = np.zeros((surface.head.vertices, 5), np.float32)
-    values[surface.vertices] = np.column_stack([view.shape, view.normals[:, 2], view.unoccluded])
-    x, y, z, facing, unoccluded = (np.ascontiguousarray(field) for field in np.moveaxis(atlas.spread(values), -1, 0))
-    colours = cv2.remap(view.picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    values = np.zeros((surface.head.vertices, 7), np.float32)
+    values[surface.vertices] = np.column_stack([view.shape, view.normals, view.unoccluded])
     reach = max(1, round(_EDGE * view.size))
-    depth = np.where(view.raster.mask, view.raster.depth, np.float32(-1e6))
-    near = cv2.dilate(depth, np.ones((2 * reach + 1,) * 2, np.uint8))
-    front = cv2.remap(near, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=1e6)
-    seen = smoothstep(facing, *_FACING) * (front - z < 2 + 2.5 * reach / np.maximum(facing, 0.1))
-    if mouth_open:
-        seen = seen * smoothstep(atlas.mouth_mm, *_LIPS_MM)
-    soft = cv2.GaussianBlur(seen.astype(np.float32), (0, 0), _SOFT * atlas.size) * (seen > 0)
-    return np.asarray(colours, np.float32), np.asarray(soft * unoccluded, np.float32)
+    buffer = DepthBuffer(view.raster, surface.triangles, reach, slack=(2, 2.5 * reach))
+    head = HeadView(view.picture, values[:, :3], values[:, 3:6], buffer, weight=values[:, 6])
+    colours, visible, _ = unwrap(head, atlas, REPLACEMENT_OPEN_MOUTH if mouth_open else REPLACEMENT)
+    return colours, visible
 
 
 def whole_skin(photos: Sequence[tuple[Float32, Float32]], atlas: Atlas) -> tuple[UInt8, Float32]:
-    """Join what photos show of one face; what none shows comes from its other side, and what neither shows from around.
+    """Merge photos of one face; hidden skin is taken from the other side, and else from its surroundings.
 
     Args:
         photos: results of `unwrap_skin`.
         atlas: the same as theirs.
 
     Returns:
-        (S, S, 3) uint8 colours, and (S, S) float32 in [0, 1]: how much of each place is known from either side.
+        (S, S, 3) uint8 colours, and (S, S) float32 in [0, 1], how well each texel is visible on either side.
     """
-    first, reference = photos[0]
-    total, mass, best = np.zeros_like(first), np.zeros_like(reference), np.zeros_like(reference)
-    for colours, seen in photos:
-        both = (seen > 0.5) & (reference > 0.5) & (atlas.face > 0.7)
-        gain = first[both].mean(axis=0) / np.maximum(colours[both].mean(axis=0), 1) if both.any() else 1.0
-        weight = seen**_CHOICE
-        total, mass, best = total + weight[..., None] * colours * gain, mass + weight, np.maximum(best, seen)
-    joined = total / np.maximum(mass, 1e-3)[..., None]
-    other = atlas.mirrored(np.dstack([joined * best[..., None], best]))
-    ghost, ghost_seen = other[..., :3] / np.maximum(other[..., 3:], 1e-3), (1 - best) * other[..., 3]
-    known = best + ghost_seen
-    mixed = (best[..., None] * joined + ghost_seen[..., None] * ghost) / np.maximum(known, 1e-3)[..., None]
-    picture = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
-    return fill_holes(picture, known > 0.25), np.asarray(np.clip(known, 0, 1), np.float32)
+    completed = mirror_complete(*join_images(photos, atlas), atlas)
+    known = completed.weight
+    rounded = np.clip(completed.colours + 0.5, 0, 255).astype(np.uint8)
+    return fill_holes(rounded, known > _KNOWN), np.asarray(np.clip(known, 0, 1), np.float32)
 
 
 def faded(known: Float32, atlas: Atlas) -> Float32:
