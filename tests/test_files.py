@@ -1,13 +1,14 @@
 """Files are written as a whole or not at all."""
 
+import hashlib
 import os
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from ddfa.errors import DataError, OutputError
-from ddfa.files import make_folder, tar_spans, write_atomically
+from ddfa.errors import DataError, ModelError, OutputError
+from ddfa.files import PendingFile, atomic_path, make_folder, shipped_bytes, tar_spans, write_atomically
 
 
 def test_write_and_replace(tmp_path: Path) -> None:
@@ -59,6 +60,56 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
         write_atomically(target, b"new")
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_an_atomic_path_keeps_the_suffix_and_appears_at_the_end(tmp_path: Path) -> None:
+    target = tmp_path / "labels.npz"
+    with atomic_path(target) as temporary:
+        assert temporary.suffix == ".npz" and temporary.parent == tmp_path and temporary.name.startswith(".")
+        temporary.write_bytes(b"x")
+        assert not target.exists()
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, DataError])
+def test_a_failed_block_leaves_the_old_file(tmp_path: Path, error: type[BaseException]) -> None:
+    target = tmp_path / "result"
+    target.write_bytes(b"old")
+
+    def write() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_bytes(b"new")
+            raise error
+
+    with pytest.raises(error):
+        write()
+    assert target.read_bytes() == b"old" and list(tmp_path.iterdir()) == [target]
+
+
+def test_a_block_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write"), atomic_path(tmp_path / "result"):
+        pass
+
+
+def test_a_pending_file_is_committed_or_discarded(tmp_path: Path) -> None:
+    for commit in (False, True):
+        pending = PendingFile(tmp_path / "video.mp4")
+        pending.temporary.write_bytes(b"x")
+        if commit:
+            pending.commit()
+        pending.discard()
+        assert [path.name for path in tmp_path.iterdir()] == ["video.mp4"] * commit
+    assert "(full): choose another" in str(pending.failure(ValueError("full\nmore")))
+
+
+def test_shipped_files_are_checked(tmp_path: Path) -> None:
+    path = tmp_path / "weights"
+    path.write_bytes(b"w")
+    assert shipped_bytes(path, hashlib.sha256(b"w").hexdigest(), "weights", ModelError) == b"w"
+    with pytest.raises(ModelError, match="damaged"):
+        shipped_bytes(path, "0", "weights", ModelError)
+    with pytest.raises(ModelError, match="reinstall"):
+        shipped_bytes(tmp_path / "gone", "0", "weights", ModelError)
 
 
 def test_make_folder(tmp_path: Path) -> None:

@@ -53,8 +53,8 @@ def stage() -> AlignStage:
 def do_all(stage: AlignStage, inputs: list[str], folder: Path, size: int = 3) -> pa.Table:
     job = open_job(inputs, folder, StageSettings(), size)
     for shard in job.missing():
-        do_shard(stage, job.photos_of(shard), job.place(shard))
-    return pa.concat_tables([pq.read_table(job.place(shard)) for shard in range(job.shards)])
+        do_shard(stage, job.photos_of(shard), job.path(shard))
+    return pa.concat_tables([pq.read_table(job.path(shard)) for shard in range(job.shards)])
 
 
 def test_rows_hold_what_the_aligner_finds(photos: Path, stage: AlignStage, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(photos: Path, stage
     assert all(path.read_bytes() == content for path, content in done.items())
     files = sorted(parts.glob("part-*.parquet"))
     assert pa.concat_tables([pq.read_table(path) for path in files]).equals(wanted)
-    assert sorted(path.name for path in parts.iterdir() if path.suffix != ".tmp") == [
+    assert sorted(path.name for path in parts.iterdir() if not path.name.startswith(".")) == [
         "manifest.json", *(path.name for path in files),
     ]  # fmt: skip
 
@@ -196,13 +196,13 @@ def test_a_killed_worker_ends_the_run_which_goes_on_when_given_again(
     run = run_local(job, job.missing(), 2)
     next(run)
     os.kill(active_children()[0].pid, signal.SIGKILL)
-    with pytest.raises(DDFAError, match=r"a worker process died, .*: give the same command again"):
+    with pytest.raises(DDFAError, match=r"a worker process died, .*: give the same command again to resume"):
         list(run)
     before = job.shards - len(job.missing())
     assert 0 < before < job.shards and not active_children()
     assert main(["batch", str(corpus), "-o", str(job.folder), "--shard", "7", "--workers", "1"]) == 0
     assert f"({before} shard" in capsys.readouterr().out
-    done = [pq.read_table(job.place(shard)) for shard in range(job.shards)]
+    done = [pq.read_table(job.path(shard)) for shard in range(job.shards)]
     assert pa.concat_tables(done).equals(wanted)
 
 
@@ -236,7 +236,7 @@ def test_ray_does_what_is_missing(photos: Path, stage: AlignStage, tmp_path: Pat
     pytest.importorskip("ray", reason="needs the extra `ray`")
     wanted = do_all(stage, [str(photos)], tmp_path / "wanted", size=4)
     job = open_job([str(photos)], tmp_path / "out", StageSettings(), 4)
-    do_shard(stage, job.photos_of(0), job.place(0))
+    do_shard(stage, job.photos_of(0), job.path(0))
     words = ["batch", str(photos), "-o", str(tmp_path / "out"), "--engine", "ray", "--workers", "1", "--shard", "4"]
     assert main(words) == 0
     assert "3 photos, 2 faces, 1 failed (1 shard of before kept)" in capsys.readouterr().out

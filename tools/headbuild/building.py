@@ -2,12 +2,13 @@
 
 import argparse
 import io
-import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
+from ddfa.files import atomic_path
 
 from .source import MakeHuman
 
@@ -31,12 +32,13 @@ def run(description: str | None, output: Path, build: Callable[[MakeHuman], dict
 def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write a compressed npz whose bytes depend on the arrays alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with (
+        atomic_path(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
+    ):
         for name in sorted(arrays):
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, np.asanyarray(arrays[name]), allow_pickle=False)
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, buffer.getvalue())
-    os.replace(partial, path)

@@ -1,4 +1,4 @@
-"""Shards done by Ray Data, on this machine or a cluster: an actor pool, each actor with a stage of its own."""
+"""Shards done by Ray Data, on this machine or a cluster: a pool of actors, each with its own stage."""
 
 import json
 import logging
@@ -13,11 +13,11 @@ from ddfa.batch.sources import Photo
 from ddfa.batch.stage import AlignStage, StageSettings
 from ddfa.errors import DDFAError, reason
 
-_GPU_SHARE: Final = 0.25  # four actors use one GPU: decoding keeps each busy most of the time
+_GPU_SHARE: Final = 0.25  # four actors per GPU: each spends most of its time decoding on the CPU
 
 
 class ShardActor:
-    """Does shards; one of each worker of the pool.
+    """Does shards; there is one in each worker of the pool.
 
     Args:
         settings: how photos are aligned.
@@ -27,9 +27,9 @@ class ShardActor:
         self._stage = AlignStage(settings)
 
     def __call__(self, shard: dict[str, Any]) -> dict[str, Any]:
-        """Do one shard: its photos and the place of its file in, counts out."""
+        """Do one shard, given as its photos and the path of its file; returns counts."""
         photos = [Photo(*fields) for fields in json.loads(str(shard["photos"]))]
-        faces, failed = do_shard(self._stage, photos, Path(str(shard["place"])))
+        faces, failed = do_shard(self._stage, photos, Path(str(shard["path"])))
         return {"photos": len(photos), "faces": faces, "failed": failed}
 
 
@@ -38,16 +38,16 @@ def run_ray(job: Job, shards: Sequence[int], workers: int) -> Iterator[tuple[int
 
     Args:
         job: the photos and their output; on a cluster all machines must see both under the same paths.
-        shards: numbers of those to do, at least one.
+        shards: numbers of the shards to do, at least one.
         workers: actors, each with one CPU, and a share of a GPU where the settings name one.
 
     Yields:
-        Photos, faces and failed photos of each shard, as they are done.
+        Numbers of photos, faces and failed photos of each shard, as they finish.
 
     Raises:
-        DDFAError: Ray gave up; the shards done by then are kept.
+        DDFAError: Ray failed; the shards finished by then are kept.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
     import ray
 
     rows = [_shard(job, number) for number in shards]
@@ -57,7 +57,7 @@ def run_ray(job: Job, shards: Sequence[int], workers: int) -> Iterator[tuple[int
     try:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
-        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what failed is told once, below
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # the error is reported once, below
         pool = ray.data.ActorPoolStrategy(size=max(1, min(workers, len(rows))))
         blocks = ray.data.from_items(rows, override_num_blocks=len(rows))
         actor: Any = ShardActor
@@ -66,7 +66,7 @@ def run_ray(job: Job, shards: Sequence[int], workers: int) -> Iterator[tuple[int
         for row in done.iter_rows():
             yield int(row["photos"]), int(row["faces"]), int(row["failed"])
     except ray.exceptions.RayError as error:
-        raise DDFAError(f"Ray gave up ({reason(error)}): give the same command again to go on") from None
+        raise DDFAError(f"Ray failed ({reason(error)}): give the same command again to resume") from None
     finally:
         if started:
             ray.shutdown()
@@ -74,4 +74,4 @@ def run_ray(job: Job, shards: Sequence[int], workers: int) -> Iterator[tuple[int
 
 def _shard(job: Job, number: int) -> dict[str, str]:
     photos = json.dumps([astuple(photo) for photo in job.photos_of(number)])
-    return {"place": str(job.place(number).absolute()), "photos": photos}
+    return {"path": str(job.path(number).absolute()), "photos": photos}

@@ -1,12 +1,10 @@
-"""Photos in shards, each of which becomes one file whole or not at all: nothing lost, nothing twice.
+"""A corpus in shards: photos to align, each shard one Parquet file, written completely or not at all.
 
-OUTPUT/manifest.json         settings, the inputs' fingerprint, how many photos and shards
-OUTPUT/part-000000.parquet   the rows of the first shard, and so on
+OUTPUT/manifest.json         settings, fingerprint of the inputs, number of photos
+OUTPUT/part-000000.parquet   rows of the first shard, and so on
 """
 
 import hashlib
-import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,24 +16,25 @@ import pyarrow.parquet as pq
 from ddfa.batch.sources import Photo, list_photos, read_photo
 from ddfa.batch.stage import INPUT_SCHEMA, AlignStage, StageSettings
 from ddfa.errors import DataError, ImageError
-from ddfa.files import make_folder, write_atomically
+from ddfa.files import atomic_path, make_folder
+from ddfa.jobs import check_settings, missing
 from ddfa.regress.bundle import MODEL_FILE
 from ddfa.regress.registry import find_bundle
 
 MANIFEST: Final = "manifest.json"
 _FORMAT: Final = 1
-_PHOTOS_AT_ONCE: Final = 16  # decoded and aligned together: bounds the memory of a worker
+_PHOTOS_AT_ONCE: Final = 16  # decoded and aligned together; bounds the memory of a worker
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Photos to align, and where the rows go.
+    """Photos to align, and the table of their faces.
 
     Attributes:
         photos: all of them, in order.
         settings: how they are aligned.
         folder: the output.
-        size: photos of a shard.
+        size: photos per shard.
     """
 
     photos: list[Photo]
@@ -45,16 +44,16 @@ class Job:
 
     @property
     def shards(self) -> int:
-        """How many there are."""
+        """Number of shards."""
         return -(-len(self.photos) // self.size)
 
-    def place(self, shard: int) -> Path:
+    def path(self, shard: int) -> Path:
         """The file of a shard."""
         return self.folder / f"part-{shard:06d}.parquet"
 
     def missing(self) -> list[int]:
-        """The shards not done yet."""
-        return [shard for shard in range(self.shards) if not self.place(shard).is_file()]
+        """The shards that are not done yet."""
+        return missing([self.path(shard) for shard in range(self.shards)])
 
     def photos_of(self, shard: int) -> list[Photo]:
         """The photos of a shard."""
@@ -62,49 +61,35 @@ class Job:
 
 
 def open_job(inputs: Sequence[str], folder: Path, settings: StageSettings, size: int) -> Job:
-    """List the photos and begin the output, or go on with the one that is there.
+    """List the photos and begin a table, or resume the one in the folder.
 
     Raises:
-        DataError: there are no photos, or the output is that of other inputs or settings.
+        DataError: there are no photos, or the table in the folder was begun with other inputs or settings.
         OutputError: the folder cannot be written.
         ModelError: the model cannot be used.
     """
     if size < 1:
         raise DataError("--shard needs a number from 1 up")
     job = Job(list_photos(inputs), settings, folder, size)
-    manifest = _manifest(job)
-    path = make_folder(folder) / MANIFEST
-    if not path.is_file():
-        if any(folder.iterdir()):
-            raise DataError(f"{folder} holds other files: choose an empty or a new folder")
-        write_atomically(path, (json.dumps(manifest, indent=2) + "\n").encode())
-        return job
-    try:
-        before: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise DataError(f"{path} cannot be read: choose a new folder") from None
-    differing = sorted(key for key in manifest if not isinstance(before, dict) or before.get(key) != manifest[key])
-    if differing:
-        raise DataError(
-            f"{folder} was begun with other inputs or settings ({', '.join(differing)}): choose a new folder, or name "
-            "the same ones to go on"
-        )
+    manifest = make_folder(folder) / MANIFEST
+    if not manifest.is_file() and any(folder.iterdir()):
+        raise DataError(f"{folder} holds other files: choose an empty or a new folder")
+    check_settings(manifest, _manifest(job))
     return job
 
 
-def do_shard(stage: AlignStage, photos: Sequence[Photo], place: Path) -> tuple[int, int]:
+def do_shard(stage: AlignStage, photos: Sequence[Photo], path: Path) -> tuple[int, int]:
     """Align the photos of a shard and write its file.
 
     Returns:
-        How many faces were found, and how many photos failed.
+        Number of faces found, and number of photos that failed.
 
     Raises:
-        OutputError: the file cannot be written; nothing is left behind then.
+        OutputError: the file cannot be written; nothing is left behind.
     """
     table = pa.Table.from_batches([stage(batch) for batch in _batches(photos)], stage.schema)
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    write_atomically(place, buffer.getvalue())
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
     return table.num_rows - table["face"].null_count, table.num_rows - table["error"].null_count
 
 

@@ -1,10 +1,9 @@
 """`ddfa batch` and `ddfa decode`: a corpus of photos to tables of faces, and rows of them back to files."""
 
 import os
-import sys
-from collections.abc import Iterable, Iterator
 from importlib import import_module
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -54,6 +53,7 @@ def batch(
     from ddfa.batch.local_engine import run_local
     from ddfa.batch.shards import open_job
     from ddfa.batch.stage import StageSettings
+    from ddfa.jobs import with_progress
 
     if not inputs or output is None:
         raise OutputError("name photos and a folder for the table: ddfa batch INPUT... -o FOLDER")
@@ -68,7 +68,8 @@ def batch(
     before = job.shards - len(missing)
     faces = failed = photos = 0
     todo = sum(len(job.photos_of(number)) for number in missing)
-    for done in _watched(run(job, missing, workers or os.cpu_count() or 1) if missing else iter(()), todo):
+    counts = run(job, missing, workers or os.cpu_count() or 1) if missing else iter(())
+    for done in with_progress(counts, "aligning", todo, itemgetter(0)):
         photos, faces, failed = photos + done[0], faces + done[1], failed + done[2]
     kept = f" ({counted(before, 'shard')} of before kept)" if before else ""
     print(f"{counted(photos, 'photo')}, {counted(faces, 'face')}, {failed} failed{kept} -> {output}")
@@ -110,18 +111,3 @@ def decode(
         written += 1
     print(f"{counted(written, 'photo')} -> {output}")
     return OK if written else NOTHING_FOUND
-
-
-def _watched(done: Iterator[tuple[int, int, int]], total: int) -> Iterable[tuple[int, int, int]]:
-    """A bar on a terminal, counted in photos."""
-    if not sys.stderr.isatty():
-        yield from done
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("aligning", total=total)
-        for one in done:
-            progress.advance(task, one[0])
-            yield one

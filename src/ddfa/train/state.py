@@ -1,6 +1,5 @@
 """The state of a run: what a checkpoint holds, and where it comes from."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ddfa.arrays import Float32
 from ddfa.data.sets.dataset import CropStream
 from ddfa.errors import DataError
+from ddfa.files import atomic_path
 from ddfa.head.model import HeadModel
 from ddfa.regress.layout import ParamLayout
 from ddfa.regress.whitening import Whitening
@@ -129,9 +129,8 @@ def save_checkpoint(run: Run, path: Path) -> None:
 
 def write_checkpoint(content: dict[str, Any], path: Path) -> None:
     """Write tensors and plain containers, whole or not at all."""
-    temporary = path.with_suffix(".tmp")
-    torch.save(content, temporary)
-    os.replace(temporary, path)
+    with atomic_path(path) as temporary:
+        torch.save(content, temporary)
 
 
 def averaged_tensors(saved: dict[str, Any]) -> dict[str, Tensor]:

@@ -1,16 +1,15 @@
 """What was found in each frame of a video, as JSON lines or Parquet; the schema stands in docs/video.md."""
 
 import json
-import os
-import secrets
 from collections.abc import Callable
 from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
-from ddfa.errors import OutputError, reason
+from ddfa.errors import OutputError
 from ddfa.faces import BLENDSHAPES, Faces
+from ddfa.files import PendingFile
 from ddfa.video.io.source import Frame
 from ddfa.video.tracking.tracker import TrackedFace
 
@@ -52,10 +51,9 @@ class RecordWriter:
     def __init__(self, path: Path) -> None:
         if path.suffix.lower() not in _SUFFIXES:
             raise OutputError(f"cannot write {path}: use one of the suffixes {', '.join(_SUFFIXES)}")
-        self._path = path
-        self._temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+        self._file = PendingFile(path)
         make: Callable[[Path], _Sink] = _Lines if path.suffix.lower() == ".jsonl" else _Parquet
-        self._sink: _Sink = self._guarded(lambda: make(self._temporary))
+        self._sink: _Sink = self._guarded(lambda: make(self._file.temporary))
 
     def write(self, frame: Frame, tracked: TrackedFace) -> None:
         """Append a record.
@@ -68,15 +66,14 @@ class RecordWriter:
     def close(self) -> None:
         """Finish the file and give it its name."""
         self._guarded(self._sink.close)
-        self._guarded(lambda: os.replace(self._temporary, self._path))
+        self._guarded(self._file.commit)
 
     def _guarded(self, work: Callable[[], Any]) -> Any:
         try:
             return work()
         except OSError as error:  # pyarrow's errors of files are OSErrors too
-            self._temporary.unlink(missing_ok=True)
-            told = error.strerror or reason(error)
-            raise OutputError(f"cannot write {self._path} ({told}): choose another place, or make room") from None
+            self._file.discard()
+            raise self._file.failure(error) from None
 
     def __enter__(self) -> Self:
         return self
@@ -84,7 +81,7 @@ class RecordWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._temporary.exists():
+        if self._file.temporary.exists():
             self.close()
 
 

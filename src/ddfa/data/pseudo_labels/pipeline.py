@@ -22,8 +22,7 @@ from ddfa.data.pseudo_labels.teacher import DEFAULT_VIEWS, Teacher, View
 from ddfa.data.registration.correspondence import Correspondence, register
 from ddfa.data.sets.dataset import LABEL_FILE, PHOTO_LINK
 from ddfa.data.sets.labels import Labels
-from ddfa.data.sets.manifest import write_manifest
-from ddfa.data.sets.parts import PARTS, begin_parts
+from ddfa.data.sets.manifest import PARTS, begin_parts, write_manifest
 from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError, DDFAError
 from ddfa.files import write_atomically

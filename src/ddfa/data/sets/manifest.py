@@ -1,4 +1,4 @@
-"""The manifest of a data set: what it holds and how to make it again."""
+"""The settings of a data set: of its parts while it is made, and of the whole in its manifest."""
 
 import hashlib
 import json
@@ -10,9 +10,31 @@ from ddfa import __version__
 from ddfa.data.sets.dataset import LABEL_FILE
 from ddfa.data.sets.labels import FORMAT, Labels
 from ddfa.errors import DataError
-from ddfa.files import write_atomically
+from ddfa.files import make_folder, write_atomically
+from ddfa.jobs import check_settings
 
 MANIFEST_FILE = "manifest.json"
+PARTS = "parts"
+_SETTINGS = "settings.json"
+
+
+def begin_parts(output: Path, settings: Mapping[str, Any]) -> Path:
+    """Open the folder for the parts of a data set, a new one or that of a run to be resumed.
+
+    Args:
+        output: the data set folder.
+        settings: all that the parts depend on.
+
+    Returns:
+        `output / "parts"`.
+
+    Raises:
+        DataError: the folder holds parts made with other settings.
+        OutputError: it cannot be written.
+    """
+    folder = make_folder(output / PARTS)
+    check_settings(folder / _SETTINGS, {key: str(value) for key, value in sorted(settings.items())})
+    return folder
 
 
 def write_manifest(

@@ -1,24 +1,22 @@
-"""Made pictures on disk: drawn in chunks by all cores, joined to a data set; a run that was stopped goes on."""
+"""Generated images as a data set: made in chunks on all cores, then joined; an interrupted run is resumed."""
 
 import io
-import os
 import tarfile
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
-from rich.progress import track
 
 from ddfa.arrays import Floats, UInt8
 from ddfa.data.sets.dataset import LABEL_FILE, PHOTO_FILE
 from ddfa.data.sets.labels import Labels
-from ddfa.data.sets.manifest import write_manifest
-from ddfa.data.sets.parts import begin_parts
-from ddfa.errors import OutputError
+from ddfa.data.sets.manifest import begin_parts, write_manifest
+from ddfa.files import atomic_path
+from ddfa.jobs import run_missing
 
 _CHUNK = 200
 _JPEG_QUALITY = 92
@@ -46,6 +44,7 @@ class Sample(NamedTuple):
 
 # Draws so many samples, one after the other; all that is random comes from the generator.
 Draw: TypeAlias = Callable[[np.random.Generator, int], Iterable[Sample]]
+_Chunk: TypeAlias = tuple[Path, int, int, int]  # its part file, the seed, its first sample and the number of samples
 
 
 @dataclass(frozen=True)
@@ -89,44 +88,38 @@ def make_pictures(made: PictureSet, open_draw: Callable[[], Draw], workers: int 
     folder = begin_parts(made.output, {**made.settings, "count": made.count, "seed": made.seed})
     starts = range(0, made.count, _CHUNK)
     parts = [folder / f"{start:07d}.npz" for start in starts]
-    jobs = [
+    chunks: list[_Chunk] = [
         (path, made.seed, start, min(_CHUNK, made.count - start)) for path, start in zip(parts, starts, strict=True)
     ]
-    todo = [job for job in jobs if not job[0].is_file()]
-    with ProcessPoolExecutor(workers or os.cpu_count() or 1, initializer=_start, initargs=(open_draw,)) as pool:
-        for _ in track(pool.map(_make_part, todo), made.command.split()[-1], total=len(todo)):
-            pass
+    run_missing(partial(_open, open_draw), parts, chunks, workers, made.command.split()[-1])
     labels = _join(made, parts)
     labels.save(made.output / LABEL_FILE)
     write_manifest(made.output, made.command, labels, made.settings, made.seed)
     return labels
 
 
-_DRAW: list[Draw] = []
-
-
-def _start(open_draw: Callable[[], Draw]) -> None:
+def _open(open_draw: Callable[[], Draw]) -> Callable[[_Chunk], None]:
     cv2.setNumThreads(0)  # each worker is one of several processes
-    _DRAW[:] = [open_draw()]
+    return partial(_make_part, open_draw())
 
 
-def _make_part(job: tuple[Path, int, int, int]) -> None:
-    """Draw one chunk and write it: encoded pictures beside their labels."""
-    path, seed, start, count = job
-    samples = list(_DRAW[0](np.random.default_rng([seed, start]), count))
+def _make_part(draw: Draw, chunk: _Chunk) -> None:
+    """Make one chunk and write it: encoded images and their labels."""
+    path, seed, start, count = chunk
+    # The seed depends on the chunk only, so that the images do not depend on the number of workers.
+    samples = list(draw(np.random.default_rng([seed, start]), count))
     encoded = [encode(sample.picture) for sample in samples]
-    temporary = path.with_suffix(".tmp.npz")
-    np.savez(
-        temporary,
-        pictures=np.concatenate(encoded),
-        lengths=np.array([len(picture) for picture in encoded]),
-        pose=np.asarray([sample.pose for sample in samples], np.float32),
-        identity=np.asarray([sample.identity for sample in samples], np.float32),
-        expression=np.asarray([sample.expression for sample in samples], np.float32),
-        quality=np.asarray([sample.fit_error for sample in samples], np.float32),
-        sources=np.asarray([sample.source for sample in samples], np.str_),
-    )
-    os.replace(temporary, path)
+    with atomic_path(path) as temporary:
+        np.savez(
+            temporary,
+            pictures=np.concatenate(encoded),
+            lengths=np.array([len(picture) for picture in encoded]),
+            pose=np.asarray([sample.pose for sample in samples], np.float32),
+            identity=np.asarray([sample.identity for sample in samples], np.float32),
+            expression=np.asarray([sample.expression for sample in samples], np.float32),
+            quality=np.asarray([sample.fit_error for sample in samples], np.float32),
+            sources=np.asarray([sample.source for sample in samples], np.str_),
+        )
 
 
 def encode(picture: UInt8) -> UInt8:
@@ -136,23 +129,19 @@ def encode(picture: UInt8) -> UInt8:
 
 
 def _join(made: PictureSet, parts: list[Path]) -> Labels:
-    """Write the pictures of all parts to one tar; give their labels."""
-    temporary, names = made.output / f".{PHOTO_FILE}.tmp", list[str]()
+    """Write the images of all parts to one tar and return their labels."""
+    names = list[str]()
     arrays: dict[str, list[Any]] = {name: [] for name in ("pose", "identity", "expression", "quality", "sources")}
-    try:
-        with tarfile.open(temporary, "w") as archive:
-            for part in parts:
-                with np.load(part) as file:
-                    for name, collected in arrays.items():
-                        collected.append(file[name])
-                    for picture in np.split(file["pictures"], np.cumsum(file["lengths"])[:-1]):
-                        names.append(f"{len(names):07d}.jpg")
-                        entry = tarfile.TarInfo(names[-1])
-                        entry.size = len(picture)
-                        archive.addfile(entry, io.BytesIO(picture.tobytes()))
-        os.replace(temporary, made.output / PHOTO_FILE)
-    except OSError as error:
-        raise OutputError(f"cannot write {made.output / PHOTO_FILE} ({error.strerror}): choose another") from error
+    with atomic_path(made.output / PHOTO_FILE) as temporary, tarfile.open(temporary, "w") as archive:
+        for part in parts:
+            with np.load(part) as file:
+                for name, collected in arrays.items():
+                    collected.append(file[name])
+                for picture in np.split(file["pictures"], np.cumsum(file["lengths"])[:-1]):
+                    names.append(f"{len(names):07d}.jpg")
+                    entry = tarfile.TarInfo(names[-1])
+                    entry.size = len(picture)
+                    archive.addfile(entry, io.BytesIO(picture.tobytes()))
     joined = {name: np.concatenate(collected) for name, collected in arrays.items()}
     sources = tuple(source or name for source, name in zip(joined.pop("sources").tolist(), names, strict=True))
     fit_error = joined.pop("quality")

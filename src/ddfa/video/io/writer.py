@@ -1,7 +1,5 @@
 """Frames into a video file that is whole at any end: finished, interrupted or failed."""
 
-import os
-import secrets
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +15,8 @@ from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from ddfa.arrays import UInt8
-from ddfa.errors import OutputError, reason
+from ddfa.errors import OutputError
+from ddfa.files import PendingFile
 from ddfa.images import refuse_synthetic
 from ddfa.video.io.audio import AudioCopy
 from ddfa.video.io.threads import Worker
@@ -84,17 +83,17 @@ class VideoWriter:
         if self.path.suffix.lower() not in _FORMATS:
             raise OutputError(f"cannot write {path}: use one of the suffixes {', '.join(_FORMATS)}")
         form = _FORMATS[self.path.suffix.lower()]
-        self._temporary = self.path.with_name(f".{secrets.token_hex(8)}.tmp")
+        self._file = PendingFile(self.path)
         self._closed = False
         self._last, self._period = -1, max(1, round(1 / (Fraction(rate) * _CLOCK)))
         try:
-            self._container = _create(self._temporary, form, dict(metadata or {}))
+            self._container = _create(self._file.temporary, form, dict(metadata or {}))
             self._stream = _add_video(self._container, form, size, Fraction(rate))
             self._sound = None if sound is None else AudioCopy(sound, self._container, form.container)
             self._container.start_encoding()
         except (av.FFmpegError, OSError, ValueError) as error:
             self._discard()
-            raise self._failure(error) from None
+            raise self._file.failure(error) from None
         self._worker: Worker[tuple[UInt8, int]] = Worker(self._encode)
 
     def write(self, image: UInt8, time: float) -> None:
@@ -128,7 +127,7 @@ class VideoWriter:
             if self.written and self.keep and not self._closed:
                 self._finish(whole)
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise self._failure(error) from None
+            raise self._file.failure(error) from None
         finally:
             self._closed = True
             self._discard()
@@ -158,7 +157,7 @@ class VideoWriter:
                 self._sound.advance(float(ticks * _CLOCK))
             self._container.mux(self._stream.encode(frame))
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise self._failure(error) from None
+            raise self._file.failure(error) from None
 
     def _finish(self, whole: bool) -> None:
         self._container.mux(self._stream.encode(None))
@@ -167,8 +166,8 @@ class VideoWriter:
             self._sound.finish()
         self._container.close()
         if self._seal is not None:
-            self._seal(self._temporary)
-        os.replace(self._temporary, self.path)
+            self._seal(self._file.temporary)
+        self._file.commit()
 
     def _discard(self) -> None:
         """Remove the temporary file; harmless after it got its name."""
@@ -178,11 +177,7 @@ class VideoWriter:
                 container.close()
         except (av.FFmpegError, OSError, ValueError):
             pass  # only tidying up: the reason was told already
-        self._temporary.unlink(missing_ok=True)
-
-    def _failure(self, error: Exception) -> OutputError:
-        told = getattr(error, "strerror", None) or reason(error)
-        return OutputError(f"cannot write {self.path} ({told}): choose another place, or make room")
+        self._file.discard()
 
 
 def _create(path: Path, form: _Format, metadata: dict[str, str]) -> OutputContainer:
