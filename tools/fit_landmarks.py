@@ -16,13 +16,15 @@ import json
 from pathlib import Path
 
 import numpy as np
-from ddfa.data.correspondence.landmark_placement import MIRRORED, place_landmarks, refine_landmarks, rings_from
 
 from ddfa.data.pseudo_labels.fit import Fit
 from ddfa.data.pseudo_labels.mesh_teacher import MeshTeacher
-from ddfa.data.pseudo_labels.pipeline import TeacherMap, fit_observations, observe, teacher_map
+from ddfa.data.pseudo_labels.observation import observe
+from ddfa.data.pseudo_labels.observed_fit import fit_observations
 from ddfa.data.pseudo_labels.teacher import Teacher
+from ddfa.data.pseudo_labels.teacher_map import TeacherMap, teacher_map
 from ddfa.data.registration import correspondence
+from ddfa.data.registration.landmark_placement import MIRRORED, place_landmarks, refine_landmarks, rings_from
 from ddfa.data.sets.photos import Photos
 from ddfa.errors import DDFAError
 from ddfa.geometry.roi import central_square

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ddfa.arrays import Float32
 from ddfa.data.face_profiling.pipeline import ProfileConfig, make_face_profiles
-from ddfa.data.pseudo_labels.pipeline import LabelConfig
+from ddfa.data.pseudo_labels.config import LabelConfig
 from ddfa.data.pseudo_labels.pipeline import label as label_photos
 from ddfa.data.sets.contact_sheet import ShowConfig, contact_sheet
 from ddfa.data.sets.dataset import LABEL_FILE

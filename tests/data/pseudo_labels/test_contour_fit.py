@@ -3,8 +3,9 @@ import pytest
 
 from ddfa.data.pseudo_labels.contour_fit import _moved, _rows, refine
 from ddfa.data.pseudo_labels.fit import Fit, FitOptions, curvature
+from ddfa.data.pseudo_labels.observed_fit import fit_observations
 from ddfa.data.pseudo_labels.occluding_contour import ContourFinder, far_jaw
-from ddfa.data.pseudo_labels.pipeline import fit_observations, teacher_map
+from ddfa.data.pseudo_labels.teacher_map import teacher_map
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.raster.rasterize import rasterize
 

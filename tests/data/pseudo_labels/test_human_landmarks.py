@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from ddfa.data.pseudo_labels.human_landmarks import read_landmarks
-from ddfa.data.pseudo_labels.pipeline import fit_observations, teacher_map
+from ddfa.data.pseudo_labels.observed_fit import fit_observations
+from ddfa.data.pseudo_labels.teacher_map import teacher_map
 from ddfa.errors import DataError
 from ddfa.geometry.pose import matrix_from_euler
 

@@ -7,7 +7,8 @@ from ddfa.data.pseudo_labels.fit import fit
 from ddfa.data.pseudo_labels.mesh_constraints import expression_prior, mesh_constraints, yaw_degrees
 from ddfa.data.pseudo_labels.mesh_points import DIFFERENCES, OBSERVED_POINTS
 from ddfa.data.pseudo_labels.mesh_teacher import MeshView
-from ddfa.data.pseudo_labels.pipeline import fit_observations, teacher_map
+from ddfa.data.pseudo_labels.observed_fit import fit_observations
+from ddfa.data.pseudo_labels.teacher_map import teacher_map
 from ddfa.geometry.pose import matrix_from_euler
 
 FLIP_Y = np.diag([1.0, -1.0, 1.0])

@@ -4,8 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from ddfa.data.pseudo_labels import pipeline
-from ddfa.data.pseudo_labels.pipeline import LabelConfig, fit_observations, joined, label, observe, teacher_map
+from ddfa.data.pseudo_labels.config import LabelConfig
+from ddfa.data.pseudo_labels.labeller import PhotoLabeller
+from ddfa.data.pseudo_labels.observation import observe
+from ddfa.data.pseudo_labels.observed_fit import fit_observations
+from ddfa.data.pseudo_labels.pipeline import label, label_part
+from ddfa.data.pseudo_labels.teacher_map import joined, teacher_map
+from ddfa.data.sets.manifest import PARTS
+from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError
 from ddfa.geometry.pose import matrix_from_euler
 
@@ -73,27 +79,21 @@ def photos(tmp_path):
 
 
 @pytest.fixture
-def run_here(monkeypatch, head, maps):
+def run_here(head, maps):
     """`label` in this process, with teachers that need no bundle."""
 
     def run(config, seer):
-        worker = pipeline._Worker(config, pipeline.Photos(config.photos), head, maps[0], {"open": [seer]}, None, {})
-        config.output.mkdir(exist_ok=True)
-        (config.output / pipeline.PARTS).mkdir(exist_ok=True)
-        monkeypatch.setattr(pipeline, "_WORKER", [worker])
-        pipeline._label_chunk(0, worker.photos.names)
+        photos = Photos(config.photos)
+        labeller = PhotoLabeller(photos, head, maps[0], {"open": [seer]}, config.max_error, config.centred)
+        (config.output / PARTS).mkdir(parents=True)
+        label_part(labeller, (config.output / PARTS / "000000.npz", photos.names))
         return label(config)
 
     return run
 
 
-def begin(config, monkeypatch):
-    monkeypatch.setattr(pipeline, "begin_parts", lambda output, settings: output / pipeline.PARTS)
-
-
-def test_rejects_have_reasons_and_the_manifest_counts_them(photos, tmp_path, maps, run_here, monkeypatch):
+def test_rejects_have_reasons_and_the_manifest_counts_them(photos, tmp_path, maps, run_here):
     config = LabelConfig(photos, (tmp_path / "teacher",), tmp_path / "out", centred=0.7)
-    begin(config, monkeypatch)
     labels = run_here(config, Seer(seen_by(maps[0])))
     assert labels.names == ("a.png", "b.png")
     rejected = (config.output / "rejected.txt").read_text().splitlines()
@@ -102,9 +102,8 @@ def test_rejects_have_reasons_and_the_manifest_counts_them(photos, tmp_path, map
     assert (manifest["pictures"], manifest["rejected"], manifest["made_by"]) == (2, 1, "ddfa data label")
 
 
-def test_photos_on_which_teachers_disagree_are_rejected(photos, tmp_path, maps, run_here, monkeypatch):
+def test_photos_on_which_teachers_disagree_are_rejected(photos, tmp_path, maps, run_here):
     config = LabelConfig(photos, (tmp_path / "teacher",), tmp_path / "out", centred=0.7)
-    begin(config, monkeypatch)
     with pytest.raises(DataError, match=r"none of the 3 photos .* differ by 40 %"):
         run_here(config, Seer(seen_by(maps[0]), spread=0.4))
     assert not (config.output / "labels.npz").exists()

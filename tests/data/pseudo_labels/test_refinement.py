@@ -5,8 +5,8 @@ import pytest
 
 from ddfa.data.face_profiling import pipeline
 from ddfa.data.face_profiling.pipeline import ProfileConfig, make_face_profiles
-from ddfa.data.pseudo_labels.pipeline import teacher_map
 from ddfa.data.pseudo_labels.refinement import LabelRefiner
+from ddfa.data.pseudo_labels.teacher_map import teacher_map
 from ddfa.data.sets.manifest import MANIFEST_FILE
 from ddfa.data.sets.shards import Sample
 from ddfa.errors import DataError

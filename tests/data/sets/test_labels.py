@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ddfa.data.pseudo_labels.fit import FitOptions, fit, procrustes, to_head
-from ddfa.data.pseudo_labels.pipeline import neutral_offset
+from ddfa.data.pseudo_labels.teacher_map import neutral_offset
 from ddfa.data.sets.labels import Labels, label_in_crop
 from ddfa.errors import DataError
 from ddfa.geometry.pose import matrix_from_euler

@@ -12,8 +12,9 @@ from ddfa.arrays import Float32, Float64, Floats, UInt8
 from ddfa.data.face_profiling.eyelids import EyelidSynthesizer
 from ddfa.data.face_profiling.mouths import MouthSynthesizer
 from ddfa.data.face_profiling.rotation import content, corner, fill_frame, rotate_face, textured_triangles, turn
-from ddfa.data.pseudo_labels.pipeline import TeacherMap, joined, open_teachers, teacher_maps
+from ddfa.data.pseudo_labels.observation import open_teachers
 from ddfa.data.pseudo_labels.refinement import VIEWS, LabelRefiner
+from ddfa.data.pseudo_labels.teacher_map import TeacherMap, joined, teacher_maps
 from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.data.sets.labels import Labels, image_euler
 from ddfa.data.sets.shards import Draw, PictureSet, Sample, make_pictures

@@ -11,8 +11,9 @@ import numpy as np
 
 from ddfa.arrays import Float32, Float64, Floats
 from ddfa.data.pseudo_labels.fit import FitConstraints, fit
-from ddfa.data.pseudo_labels.pipeline import TeacherMap, observe
+from ddfa.data.pseudo_labels.observation import observe
 from ddfa.data.pseudo_labels.teacher import Teacher, View
+from ddfa.data.pseudo_labels.teacher_map import TeacherMap
 from ddfa.data.sets.photos import decode
 from ddfa.data.sets.shards import Sample, encode
 from ddfa.geometry.roi import roi_from_landmarks
