@@ -283,8 +283,8 @@ def _rows(published: Network, ours: Network, saved: dict[str, Any], batch: int, 
         return work
 
     rows = [
-        Row("published network, eager FP32", plain(lambda: published(full))),
-        Row("published network, CUDA graph FP16", recorded(lambda: thin(last))),
+        Row("original network, eager FP32", plain(lambda: published(full))),
+        Row("original network, CUDA graph FP16", recorded(lambda: thin(last))),
         Row("ours, eager FP32", plain(lambda: ours(full)), marks),
         Row("ours, eager FP16 channels last", plain(lambda: slim(last)), marks),
         Row("ours, CUDA graph FP16", recorded(lambda: slim(last)), marks),

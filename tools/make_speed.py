@@ -1,4 +1,4 @@
-"""Write docs/speed.md and its picture from what the benchmarks measured.
+"""Generate docs/speed.md and its chart from the output of the benchmarks.
 
 ddfa bench speed MODEL ... --runtimes onnxruntime openvino --photos samples --output runs/speed
 python benchmarks/gpu.py --json runs/gpu.json          # where there is an NVIDIA GPU
@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated, Any
 
 import tyro
@@ -17,20 +18,20 @@ import tyro
 from ddfa.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE, PICTURE = ROOT / "docs" / "speed.md", ROOT / "docs" / "images" / "speed.svg"
-PUBLISHED_US = 270.0  # per image at batch 128 on a TITAN X, as 3DDFA states it
-SHOWN = {"threads": 1, "batch": 32}  # in the picture
+PAGE, CHART = ROOT / "docs" / "speed.md", ROOT / "docs" / "images" / "speed.svg"
+ORIGINAL_US = 270.0  # per image at batch 128 on a TITAN X, as stated by its authors
+SHOWN = {"threads": 1, "batch": 32}  # in the chart
 BAR, GAP, LEFT, WIDTH = 22, 8, 250, 860
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of Markdown."""
+    """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def networks(results: list[dict[str, Any]], runtime: str) -> str:
-    """Milliseconds per face and speed-ups of the networks: a row each, a column for every number of threads and batch."""
+    """Milliseconds per face and speed-ups: a row per network, a column per number of threads and batch size."""
     own = [row for row in results if row["runtime"] == runtime]
     settings = list(dict.fromkeys((row["threads"], row["batch"]) for row in own))
     names = list(dict.fromkeys(row["model"] for row in own))
@@ -43,45 +44,54 @@ def networks(results: list[dict[str, Any]], runtime: str) -> str:
 
 
 def gpu_table(gpu: dict[str, Any]) -> str:
-    """What a GPU does with a batch in every way measured."""
+    """Times of a batch on a GPU, a row per variant."""
     base = gpu["rows"][0]["ms"]
     rows = []
     for row in gpu["rows"]:
         each = 1e3 * row["ms"] / gpu["batch"]
         moved = "" if row["px"] is None else f"{row['px']:.3f}"
         cells = (f"{row['ms']:.2f}", f"{each:.1f}", f"{1e6 / each:,.0f}", f"{base / row['ms']:.1f}")
-        rows.append([row["name"], *cells, f"{PUBLISHED_US / each:.0f}", moved])
+        rows.append([row["name"], *cells, f"{ORIGINAL_US / each:.0f}", moved])
     return table(
-        ["", "ms a batch", "µs a face", "faces/s", "over eager FP32", "over 0.27 ms", "landmarks move, px"], rows
+        [
+            "",
+            "ms per batch",
+            "µs per face",
+            "faces/s",
+            "speed-up over eager FP32",
+            "speed-up over 0.27 ms",
+            "landmark shift, px",
+        ],
+        rows,
     )
 
 
 def roofline(gpu: dict[str, Any]) -> str:
-    """How near the fastest row comes to what the device allows."""
+    """The lower bound of the device for a batch, compared with the fastest row."""
     own, fastest = gpu["roofline"]["ours"], min(row["ms"] for row in gpu["rows"])
     return (
-        f"Roofline: the device reaches {gpu['flops'] / 1e12:.0f} TFLOP/s in FP16 products and "
-        f"{gpu['bytes_per_second'] / 1e12:.2f} TB/s in a copy. A batch of {gpu['batch']} needs {own['flop'] / 1e9:.0f} "
-        f"GFLOP and, if every layer goes to memory, {own['bytes'] / 1e6:.0f} MB: at least {own['least_ms']:.3f} ms, bound "
-        f"by memory. The fastest way takes {fastest:.2f} ms."
+        f"Roofline: the device achieves {gpu['flops'] / 1e12:.0f} TFLOP/s in FP16 matrix products and "
+        f"{gpu['bytes_per_second'] / 1e12:.2f} TB/s in copies. A batch of {gpu['batch']} needs {own['flop'] / 1e9:.0f} "
+        f"GFLOP and, if every layer reads from and writes to memory, {own['bytes'] / 1e6:.0f} MB: at least "
+        f"{own['least_ms']:.3f} ms, limited by memory bandwidth. The fastest variant takes {fastest:.2f} ms."
     )
 
 
 def service_table(service: list[dict[str, Any]]) -> str:
-    """The service under load."""
+    """Throughput and latency of the service under load."""
     base = service[0]["per_second"]
     rows = [
         [
-            f"{row['callers']}{'' if row['batching'] else ', each photo by itself'}",
+            f"{row['callers']}{'' if row['batching'] else ', without batching'}",
             *(f"{value:.{digits}f}" for value, digits in (
                 (row["per_second"], 1), (row["per_second"] / base, 2), (row["p50_ms"], 0), (row["p99_ms"], 0))),
         ]
         for row in service
     ]  # fmt: skip
-    return table(["callers", "answers/s", "over one at a time", "p50 ms", "p99 ms"], rows)
+    return table(["concurrent requests", "responses/s", "relative to one at a time", "p50 ms", "p99 ms"], rows)
 
 
-def picture(results: list[dict[str, Any]]) -> str:
+def chart(results: list[dict[str, Any]]) -> str:
     """Faces per second as bars, in SVG."""
     shown = [row for row in results if all(row[name] == value for name, value in SHOWN.items())]
     most = max(1e3 / row["ms_per_face"] for row in shown)
@@ -113,46 +123,54 @@ def page(cpu: dict[str, Any], gpu: dict[str, Any] | None, service: list[dict[str
     last = models[-1]
     parts = [
         "# Speed",
-        "<!-- Written by tools/make_speed.py: change that, or measure again. -->",
-        "Everything of a table was measured in one run, in turns: read the ratios, times are those of one machine on one "
-        "day.",
+        "<!-- Generated by tools/make_speed.py: change the text there, or repeat the measurement. -->",
+        "All entries of a table are measured in one run, interleaved. Compare the ratios: absolute times apply to one machine "
+        "on one day.",
         "## CPU",
         "; ".join(f"{name} {version}" for name, version in cpu["machine"]) + f"; medians of {cpu['rounds']} rounds.",
         "![Faces per second of the networks](images/speed.svg)",
-        f"Milliseconds per face of the networks, normalisation included; in brackets how many times faster than `{last}` in "
-        "the same run. `fp16` and `int8` are `ddfa export default --precision ...`.",
+        f"Milliseconds per face of the networks, including normalisation; in brackets the speed-up over `{last}` in the same "
+        "run. `fp16` and `int8` are made by `ddfa models convert default --precision ...`.",
     ]
     for runtime in runtimes:
         parts += [f"### {runtime}", networks(results, runtime)]
     parts += [
         "### Stages",
-        "One thread, a 512 x 512 px photo of one face. *As published*: crop and `cv2.resize`, one NumPy decode per face.",
-        table(["", "ms", "over the published way"], cpu["stages"]),
+        "One thread, a 512 x 512 px photo of one face. The method of the original 3DDFA is a crop with `cv2.resize`, and "
+        "dense decoding in NumPy, one face at a time.",
+        table(["", "ms", "speed-up over original 3DDFA"], cpu["stages"]),
         f"    ddfa bench speed {' '.join(models)} --runtimes {' '.join(runtimes)} --photos samples --output runs/speed",
     ]
     if gpu is not None:
         parts += [
             "## GPU",
-            f"{gpu['device']}, PyTorch {gpu['torch']}, batches of {gpu['batch']} crops, our network `{gpu['arch']}`. The published network in eager FP32 is "
-            "3DDFA's setting; its authors state 0.27 ms per image at batch 128 on a TITAN X.",
+            f"{gpu['device']}, PyTorch {gpu['torch']}, batches of {gpu['batch']} crops, our network `{gpu['arch']}`. The "
+            "original network in eager FP32 is the setting of 3DDFA, whose authors state 0.27 ms per image at batch 128 on a "
+            "TITAN X.",
             gpu_table(gpu),
             roofline(gpu),
-            "Neither TensorRT nor ONNX Runtime's CUDA provider was installed on that machine. Photos in host memory are bound "
-            "by the copy: decode on the device, or send crops.",
+            "Neither TensorRT nor the CUDA provider of ONNX Runtime was installed on that machine. Photos in host memory are "
+            "limited by the copy: decode on the device, or transfer crops.",
             "    python benchmarks/gpu.py --json runs/gpu.json",
         ]
     if service is not None:
         parts += [
             "## Service",
-            "Two cores that the load generator shares, a 512 x 512 px photo of one face, landmarks without files; see "
+            "Two cores shared with the load generator, a 512 x 512 px photo of one face, landmarks without files; see "
             "[serve.md](serve.md).",
             service_table(service),
             "    python benchmarks/serve.py --json runs/serve.json",
         ]
     parts += [
-        "Corpus mode: [batch.md](batch.md). Rasteriser, video and replacement: `benchmarks/`, [render.md](render.md)."
+        "Batch processing: [batch.md](batch.md). Rasteriser: [render.md](render.md). Video: [video.md](video.md). Face "
+        "replacement: [replace.md](replace.md)."
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(map(wrapped, parts)) + "\n"
+
+
+def wrapped(part: str) -> str:
+    """Wrap a paragraph of prose; headings, tables, images, comments and code stay as they are."""
+    return part if part.startswith(("#", "|", "!", "<", "    ")) else fill(part, 100, break_on_hyphens=False)
 
 
 def main(
@@ -160,18 +178,18 @@ def main(
     gpu: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     service: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
-    """Write the page.
+    """Write the page and the chart.
 
     Args:
         cpu: results.json of `ddfa bench speed`.
-        gpu: of benchmarks/gpu.py.
-        service: of benchmarks/serve.py.
+        gpu: JSON output of benchmarks/gpu.py.
+        service: JSON output of benchmarks/serve.py.
     """
     content = {
         name: json.loads(path.read_text()) for name, path in (("cpu", cpu), ("gpu", gpu), ("s", service)) if path
     }
     write_atomically(PAGE, page(content["cpu"], content.get("gpu"), content.get("s")).encode())
-    write_atomically(PICTURE, picture(content["cpu"]["results"]).encode())
+    write_atomically(CHART, chart(content["cpu"]["results"]).encode())
 
 
 if __name__ == "__main__":
