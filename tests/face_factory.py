@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ddfa.faces import Faces
+from ddfa.faces import FaceModel, Faces
 from ddfa.geometry.pose import compose, matrix_from_euler
 from ddfa.head.model import HeadModel
 from ddfa.regress.convention import PixelConvention
@@ -20,4 +20,4 @@ def place_faces(head: HeadModel, euler_deg=((0.0, 0.0, 0.0),), image_size=(320, 
     params = layout.join(pose, np.zeros((n, identities)), np.zeros((n, expressions)))
     left = 0.4 + np.arange(n) * side
     roi = np.stack([left, np.full(n, 10.7), left + side, np.full(n, 10.7 + side)], axis=1).astype(np.float32)
-    return Faces(roi, np.full(n, 0.9), params, roi, head, layout, PixelConvention.OPEN, image_size)
+    return Faces(roi, np.full(n, 0.9), params, roi, FaceModel(head, layout, PixelConvention.OPEN), image_size)

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddfa.errors import ModelError
-from ddfa.faces import Faces
+from ddfa.faces import FaceModel, Faces
 from ddfa.geometry.pose import compose, matrix_from_euler
+from ddfa.head.linear import LinearPoints
 from ddfa.regress.convention import PixelConvention
 from ddfa.regress.layout import ParamLayout
 
@@ -22,7 +23,7 @@ def make_faces(head, n=3, convention=PixelConvention.OPEN, seed=0):
     corner = rng.uniform(-50, 500, (n, 2))
     roi = np.concatenate([corner, corner + rng.uniform(80, 400, (n, 1))], axis=1)
     boxes = roi.astype(np.float32)
-    return Faces(boxes, np.ones(n, np.float32), params, boxes, head, LAYOUT, convention, (640, 480)), euler
+    return Faces(boxes, np.ones(n, np.float32), params, boxes, FaceModel(head, LAYOUT, convention), (640, 480)), euler
 
 
 @given(st.integers(0, 500), st.sampled_from(PixelConvention))
@@ -81,7 +82,7 @@ def test_no_faces(toy_head):
     faces = make_faces(toy_head)[0][:0]
     assert faces.vertices.shape == (0, 80, 3) and faces.landmarks68.shape == (0, 68, 3)
     assert faces.euler_deg.shape == (0, 3) and faces.rotation.shape == (0, 3, 3)
-    v2 = replace(faces, convention=PixelConvention.V2)
+    v2 = replace(faces, model=replace(faces.model, convention=PixelConvention.V2))
     assert len(faces.without(pose=True, expression=True)) == 0
     assert v2.vertices.shape == (0, 80, 3) and v2.translation.shape == (0, 3)
 
@@ -101,3 +102,69 @@ def test_shown_in_one_line(toy_head):
     faces, _ = make_faces(toy_head)
     assert repr(faces) == "Faces(3 in an image of 640 x 480 px, head model 'toy')"
     assert repr(toy_head) == "HeadModel('toy': 80 vertices, 26 triangles, 5 identity modes, 3 expressions)"
+
+
+DERIVED = ("landmarks68", "vertices", "neutral_vertices", "rotation", "euler_deg", "scale", "translation")
+
+
+@pytest.mark.parametrize("index", [1, slice(1, 3), np.array([2, 0]), np.array([True, False, True])])
+@pytest.mark.parametrize("convention", PixelConvention)
+def test_slices_keep_what_was_computed(toy_head, monkeypatch, index, convention):
+    faces, _ = make_faces(toy_head, convention=convention)
+    expected = {name: getattr(faces, name) for name in DERIVED}
+    monkeypatch.setattr(LinearPoints, "decode", None)  # nothing may be decoded again
+    part = faces[index]
+    for name, whole in expected.items():
+        np.testing.assert_array_equal(getattr(part, name), whole[[index] if isinstance(index, int) else index])
+
+
+@pytest.mark.parametrize("convention", PixelConvention)
+def test_slices_compute_what_the_whole_computes(toy_head, convention):
+    faces, _ = make_faces(toy_head, convention=convention)
+    part = faces[1:]
+    for name in DERIVED:
+        np.testing.assert_allclose(getattr(part, name), getattr(faces, name)[1:], rtol=1e-5, atol=1e-3)
+
+
+def test_one_face_is_the_same_object_each_time(toy_head):
+    faces, _ = make_faces(toy_head)
+    assert faces[1] is faces[1] and faces[-1] is faces[2] and next(iter(faces)) is faces[0]
+    alone = faces[0]
+    assert alone[0] is alone
+    with pytest.raises(IndexError):
+        alone[1]
+
+
+def test_concat_joins_and_keeps(toy_head, monkeypatch):
+    faces, _ = make_faces(toy_head)
+    parts = [faces[:1], faces[1:]]
+    for part in parts:
+        _ = part.landmarks68
+    _ = parts[0].vertices
+    joined = Faces.concat(parts)
+    for name in ("boxes", "scores", "params", "roi"):
+        np.testing.assert_array_equal(getattr(joined, name), getattr(faces, name))
+    np.testing.assert_allclose(joined.vertices, faces.vertices, atol=1e-3)
+    expected = faces.landmarks68
+    monkeypatch.setattr(LinearPoints, "decode", None)
+    np.testing.assert_allclose(joined.landmarks68, expected, atol=1e-3)
+
+
+def test_only_faces_of_one_image_and_model_are_joined(toy_head):
+    one, other = make_faces(toy_head)[0], make_faces(toy_head)[0]
+    with pytest.raises(ModelError, match="one model"):
+        Faces.concat([one, other])
+    with pytest.raises(ModelError, match="nothing to join"):
+        Faces.concat([])
+
+
+def test_changed_faces_forget(toy_head):
+    faces, _ = make_faces(toy_head)
+    before = faces.landmarks68
+    assert np.abs(faces.without(pose=True).landmarks68 - before).max() > 1
+
+
+def test_values_are_remembered_per_result(toy_head):
+    faces, _ = make_faces(toy_head)
+    assert faces.remember("key", lambda: [1]) is faces.remember("key", lambda: [2])
+    assert faces[0].remember("key", lambda: [3]) == [3]

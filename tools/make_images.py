@@ -19,6 +19,7 @@ from ddfa.draw.contact_sheet import draw_sheet
 from ddfa.draw.landmarks import draw_landmarks
 from ddfa.draw.overlay import draw_overlay
 from ddfa.files import make_folder
+from ddfa.geometry.camera import FLIP_Y, FLIP_Y_MATRIX, project
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.provenance import SyntheticImage, write_synthetic
 from ddfa.raster.maps import FaceMaps
@@ -133,7 +134,7 @@ def replaced_row(aligner: FaceAligner, source_name: str, target_name: str) -> UI
     for yaw in (float(target.euler_deg[0, 0]), *(side * yaw for yaw in REPLACED_YAWS)):
         sample = profiler.picture(0, (yaw, pitch), None, wall)
         points = target.head.decode_landmarks(sample.identity[None], sample.expression[None])
-        face = aligner(sample.picture, landmarks=points @ sample.pose[:, :3].T + sample.pose[:, 3])
+        face = aligner(sample.picture, landmarks=project(points, sample.pose))
         tiles += [sample.picture, replacer(sample.picture, face).unmarked_pixels]
     return np.hstack([cv2.resize(tile, (TEXTURE_SIDE,) * 2, interpolation=cv2.INTER_AREA) for tile in tiles])
 
@@ -162,7 +163,7 @@ def turned_head(face: Faces, texture: Texture, yaw: float) -> UInt8:
     assert head.uv is not None and head.uv_triangles is not None
     points = head.decode(face.identity, face.expression)[0] - [0, 20, 0]  # mm: the middle of the head
     points = points @ matrix_from_euler(np.array([yaw, 0.0, 0.0])).T * (side / 300)
-    points = np.asarray(points * [1, -1, 1] + [side / 2, side / 2, 0], np.float32)
+    points = np.asarray(points * FLIP_Y + [side / 2, side / 2, 0], np.float32)
     raster = rasterize(points, head.triangles, side, side)
     places = np.asarray(head.uv * [texture.size, -texture.size] + [-0.5, texture.size - 0.5], np.float32)
     places = interpolate(raster, head.uv_triangles, places)
@@ -188,13 +189,13 @@ def profile_sequence(face: Faces) -> UInt8:
     for sample in samples:
         below.append(sample.picture.copy())
         points = face.head.decode_landmarks(sample.identity[None], sample.expression[None])[0]
-        draw_landmarks(below[-1], points @ sample.pose[:, :3].T + sample.pose[:, 3])
+        draw_landmarks(below[-1], project(points, sample.pose))
     return np.vstack([np.hstack([sample.picture for sample in samples]), np.hstack(below)])
 
 
 def labelled(face: Faces, name: str = SEQUENCE_PHOTO) -> LabelledPhotos:
     """The face as a data set of one photo."""
-    linear = face.scale[0] * np.diag([1.0, -1.0, 1.0]) @ face.rotation[0]  # image space has y down
+    linear = face.scale[0] * FLIP_Y_MATRIX @ face.rotation[0]
     pose = np.column_stack([linear, face.translation[0]])[None].astype(np.float32)
     quality = np.zeros(1, np.float32)
     labels = Labels((name,), pose, face.identity, face.blendshapes, quality, face.head.name)

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from ddfa.arrays import Bools, Float32, Floats, UInt8
 from ddfa.detect import Detections, Detector, default_detector, load_detector
 from ddfa.errors import DetectorError, ImageError
-from ddfa.faces import Faces
+from ddfa.faces import FaceModel, Faces
 from ddfa.geometry.roi import FITTED_ENLARGEMENT, ORIGINAL_ENLARGEMENT, roi_from_boxes, roi_from_landmarks
-from ddfa.head.model import HeadModel
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.registry import find_bundle
 from ddfa.regress.session import Regressor
@@ -74,7 +73,8 @@ class FaceAligner:
         self._given_detector = load_detector(detector, threads, device) if isinstance(detector, str) else detector
         self._threads, self._device = threads, device
         self._regressor = Regressor(self.bundle, threads, device=device)
-        self.head = HeadModel.load(self.bundle.head_path)
+        self.model = FaceModel.of(self.bundle)
+        self.head = self.model.head
 
     @cached_property
     def detector(self) -> Detector:
@@ -175,11 +175,8 @@ class FaceAligner:
             scores=one.found.scores,
             params=params,
             roi=one.roi,
-            head=self.head,
-            layout=self.bundle.layout,
-            convention=self.bundle.convention,
+            model=self.model,
             image_size=one.size,
-            crop_size=self.bundle.input_size,
         )
 
     def _detections(self, image: UInt8, boxes: Floats | None, landmarks: Floats | None) -> Detections:

@@ -1,8 +1,9 @@
 """The result of alignment: the faces of one image."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -11,15 +12,68 @@ from ddfa.errors import ModelError
 from ddfa.geometry.pose import WeakPerspective, compose, decompose, euler_from_matrix
 from ddfa.head.linear import LinearPoints
 from ddfa.head.model import HeadModel
+from ddfa.regress.bundle import Bundle
 from ddfa.regress.convention import PixelConvention
 from ddfa.regress.layout import ParamLayout, ParamParts
 
-BLENDSHAPES = 52
+_STORED: Final = ("boxes", "scores", "params", "roi")
+# Derived arrays, or tuples of arrays, whose first axis is the face: slices of a result keep them.
+_DERIVED: Final = (
+    "_parts", "_camera", "landmarks68", "vertices", "neutral_vertices", "rotation", "euler_deg", "scale", "translation",
+    "blendshapes",
+)  # fmt: skip
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, eq=False)
+class FaceModel:
+    """What gives parameters their meaning.
+
+    Attributes:
+        head: the head model the parameters belong to.
+        layout: which parameters are pose, identity and expression.
+        convention: how crop pixels map to image pixels.
+        crop_size: side of the network's input in px.
+    """
+
+    head: HeadModel
+    layout: ParamLayout
+    convention: PixelConvention
+    crop_size: int = 120
+
+    @staticmethod
+    def of(bundle: Bundle, head: HeadModel | None = None) -> "FaceModel":
+        """Read the face model of a bundle.
+
+        Args:
+            bundle: the bundle.
+            head: its head model where it is loaded already; None loads it.
+
+        Raises:
+            ModelError: the head model cannot be loaded.
+        """
+        head = HeadModel.load(bundle.head_path) if head is None else head
+        return FaceModel(head, bundle.layout, bundle.convention, bundle.input_size)
+
+    def decode(self, points: LinearPoints, params: Float32, roi: Floats) -> Float32:
+        """Evaluate points of the head and project them into the image.
+
+        Args:
+            points: K points of the head.
+            params: (n, P) de-whitened parameters.
+            roi: (n, 4) the crop squares, image px.
+
+        Returns:
+            (n, K, 3) float32 image px.
+        """
+        parts = self.layout.split(params)
+        decoded = points.decode(parts.identity, parts.expression)
+        return self.convention.place(decoded, parts.pose, roi, self.crop_size)
 
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """The n faces of one image; everything else is computed from these arrays on first use.
+    """The n faces of one image; everything else is computed from these arrays on first use and kept.
 
     Convention:
         Image space: x right, y down, z towards the viewer, all in pixels (weak perspective); pixel centres
@@ -27,14 +81,11 @@ class Faces:
 
     Attributes:
         boxes: (n, 4) float32, x0, y0, x1, y1 image px.
-        scores: (n,) float32, detector confidence; 1 for boxes of your own.
+        scores: (n,) float32, detector confidence; 1 for boxes given by the caller.
         params: (n, P) float32, de-whitened parameters.
         roi: (n, 4) float32, the crop square in image px.
-        head: the head model the parameters belong to.
-        layout: what the parameters are.
-        convention: how crop pixels map to image pixels.
+        model: head model, parameter layout, pixel convention and crop size.
         image_size: (width, height) in px.
-        crop_size: side of the network's input in px.
 
     Raises:
         ModelError: arrays whose shapes do not fit together.
@@ -44,11 +95,8 @@ class Faces:
     scores: Float32
     params: Float32
     roi: Float32
-    head: HeadModel
-    layout: ParamLayout
-    convention: PixelConvention
+    model: FaceModel
     image_size: tuple[int, int]
-    crop_size: int = 120
 
     def __post_init__(self) -> None:
         n = len(self.params)
@@ -67,16 +115,103 @@ class Faces:
         return len(self.params)
 
     def __getitem__(self, index: "int | slice | np.typing.NDArray[np.intp] | np.typing.NDArray[np.bool_]") -> "Faces":
-        """Select faces by number, slice, indices or mask; one number gives a result with one face."""
+        """Select faces by number, slice, indices or mask; one number gives a result with one face.
+
+        What has been computed already is kept. The same number gives the same object each time, so that whatever is
+        computed from it later is computed once as well.
+        """
         if isinstance(index, int | np.integer):
             if not -len(self) <= index < len(self):
                 raise IndexError(f"face {index} of {len(self)}")
-            index = np.array([index])
-        chosen = {name: getattr(self, name)[index] for name in ("boxes", "scores", "params", "roi")}
-        return replace(self, **chosen)
+            if len(self) == 1:
+                return self
+            number = int(index) % len(self)
+            rows = slice(number, number + 1)
+            if number not in self._views:
+                self._views[number] = self._select(rows)
+            view = self._views[number]
+            for name in self.__dict__.keys() & set(_DERIVED) - view.__dict__.keys():  # computed since the last time
+                view.__dict__[name] = _taken(self.__dict__[name], rows)
+            return view
+        return self._select(index)
+
+    def _select(self, index: "slice | np.typing.NDArray[np.intp] | np.typing.NDArray[np.bool_]") -> "Faces":
+        stored: dict[str, Any] = {name: getattr(self, name)[index] for name in _STORED}
+        chosen = replace(self, **stored)
+        derived = self.__dict__.keys() & set(_DERIVED)
+        chosen.__dict__.update({name: _taken(self.__dict__[name], index) for name in derived})
+        return chosen
 
     def __iter__(self) -> Iterator["Faces"]:
         return (self[i] for i in range(len(self)))
+
+    @staticmethod
+    def concat(parts: "Sequence[Faces]") -> "Faces":
+        """Join results of one image, for instance of several detectors.
+
+        Args:
+            parts: at least one result, all of one model and image size.
+
+        Returns:
+            The faces of all parts, in order; what all of them had computed is kept.
+
+        Raises:
+            ModelError: there are no parts, or their models or image sizes differ.
+        """
+        if not parts:
+            raise ModelError("faces: nothing to join")
+        first = parts[0]
+        if any(part.model is not first.model or part.image_size != first.image_size for part in parts):
+            raise ModelError("faces: only results of one model and one image can be joined")
+        stored: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _STORED}
+        joined = replace(first, **stored)
+        for name in _DERIVED:
+            if all(name in part.__dict__ for part in parts):
+                joined.__dict__[name] = _joined([part.__dict__[name] for part in parts])
+        return joined
+
+    def remember(self, key: str, compute: Callable[[], _Value]) -> _Value:
+        """Return a value that other modules derive from these faces, computed on first use.
+
+        Args:
+            key: its name, unique among all callers.
+            compute: computes it.
+
+        Returns:
+            The value.
+        """
+        if key not in self._remembered:
+            self._remembered[key] = compute()
+        value: _Value = self._remembered[key]
+        return value
+
+    @cached_property
+    def _views(self) -> "dict[int, Faces]":
+        return {}
+
+    @cached_property
+    def _remembered(self) -> dict[str, Any]:
+        return {}
+
+    @property
+    def head(self) -> HeadModel:
+        """The head model."""
+        return self.model.head
+
+    @property
+    def layout(self) -> ParamLayout:
+        """The layout of `params`."""
+        return self.model.layout
+
+    @property
+    def convention(self) -> PixelConvention:
+        """The pixel convention of the network's crop."""
+        return self.model.convention
+
+    @property
+    def crop_size(self) -> int:
+        """The side of the network's crop in px."""
+        return self.model.crop_size
 
     def without(self, *, pose: bool = False, expression: bool = False) -> "Faces":
         """Take what is of the moment out of the faces: how they are turned, what they express, or both.
@@ -122,12 +257,17 @@ class Faces:
     @cached_property
     def landmarks68(self) -> Float32:
         """(n, 68, 3) float32 landmarks in iBUG-68 order, image px."""
-        return self._project(self.head.landmark_points)
+        return self.model.decode(self.head.landmark_points, self.params, self.roi)
 
     @cached_property
     def vertices(self) -> Float32:
         """(n, V, 3) float32 vertices of the head model, image px."""
-        return self._project(self.head.points)
+        return self.model.decode(self.head.points, self.params, self.roi)
+
+    @cached_property
+    def neutral_vertices(self) -> Float32:
+        """(n, V, 3) float32 vertices in head space and head units, with the face's identity and no expression."""
+        return self.head.decode(self.identity, np.zeros((len(self), 0)))
 
     @cached_property
     def rotation(self) -> Float32:
@@ -158,15 +298,17 @@ class Faces:
         Raises:
             ModelError: the head model has no ARKit face units.
         """
-        if len(self.head.expression_names) != BLENDSHAPES:
-            raise ModelError(
-                f"head model '{self.head.name}' has no ARKit blendshapes: use a bundle for the open head, "
-                "or read `expression` for its own modes"
-            )
+        self.head.require_arkit("blendshapes")
         return np.clip(self.expression, 0.0, 1.0)
 
-    def _project(self, points: LinearPoints) -> Float32:
-        """Decode points and carry them through the camera into the image."""
-        parts = self._parts
-        decoded = points.decode(parts.identity, parts.expression)
-        return self.convention.place(decoded, parts.pose, self.roi, self.crop_size)
+
+def _taken(value: Any, index: Any) -> Any:
+    """Rows of an array, or of each array of a named tuple."""
+    return type(value)(*(field[index] for field in value)) if isinstance(value, tuple) else value[index]
+
+
+def _joined(values: list[Any]) -> Any:
+    """Arrays, or named tuples of arrays, one after the other."""
+    if isinstance(values[0], tuple):
+        return type(values[0])(*(np.concatenate(fields) for fields in zip(*values, strict=True)))
+    return np.concatenate(values)

@@ -48,7 +48,7 @@ def test_mistakes(root: Path, tmp_path: Path, toy_head, capsys) -> None:
     assert "PHOTO VIDEO" in capsys.readouterr().err
     from dataclasses import replace
 
-    with pytest.raises(ModelError, match="no texture map"):
+    with pytest.raises(ModelError, match="no texture coordinates"):
         TexturedHead(replace(toy_head, uv=None, uv_triangles=None), np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(ImageError, match="square"):
         TexturedHead(toy_head, np.zeros((8, 9, 3), np.uint8))

@@ -113,7 +113,7 @@ def test_several_photos_of_one_person_make_one_source(case: Case) -> None:
 def test_a_head_without_texture_map_is_refused(toy_head) -> None:
     from dataclasses import replace
 
-    with pytest.raises(ModelError, match="open head only"):
+    with pytest.raises(ModelError, match="use a bundle for the open head"):
         FaceSurface(replace(toy_head, uv=None, uv_triangles=None))
 
 

@@ -39,7 +39,7 @@ def trained(config):
 def test_a_run_leaves_a_network_that_computes_what_it_learnt(trained, config):
     assert 0 <= trained <= 1
     assert sorted(path.name for path in config.output.iterdir()) == [
-        "checkpoint.pt", "config.yaml", NETWORK, "log.csv",
+        "checkpoint.pt", "config.yaml", "log.csv", NETWORK,
     ]  # fmt: skip
     saved = torch.load(config.output / "checkpoint.pt", weights_only=True)
     network = OcclusionNet()

@@ -13,8 +13,7 @@ from ddfa.batch.sources import find_photo, read_photo
 from ddfa.errors import DataError, DDFAError, reason
 from ddfa.export.face_files import FaceFiles
 from ddfa.export.kinds import KINDS
-from ddfa.faces import Faces
-from ddfa.head.model import HeadModel
+from ddfa.faces import FaceModel, Faces
 from ddfa.images import decode_image
 from ddfa.regress.bundle import MODEL_FILE, Bundle
 from ddfa.regress.registry import find_bundle
@@ -39,20 +38,20 @@ def photos_with_faces(table: Path, model: str | None = None) -> Iterator[tuple[s
     files = sorted(table.glob("part-*.parquet")) if table.is_dir() else [table]
     if not files:
         raise DataError(f"{table} holds no part-*.parquet: name an output folder of `ddfa batch`")
-    bundle, head = None, None
+    bundle, face_model = None, None
     for file in files:
         try:
             opened = pq.ParquetFile(file)
         except Exception as error:  # of the file system or the format
             raise DataError(f"cannot read {file} as a Parquet table ({reason(error)}): check it") from None
         name, sha256 = model_of(opened.schema_arrow, str(file))
-        if bundle is None or head is None:
+        if bundle is None or face_model is None:
             bundle = find_bundle(model or name)
-            head = HeadModel.load(bundle.head_path)
+            face_model = FaceModel.of(bundle)
         if bundle.files[MODEL_FILE] != sha256:
             raise DataError(f"{file} was made with other weights than '{bundle.name}' has: give theirs with --model")
         for rows in _by_photo(opened):
-            yield rows[0]["source"], _faces(rows, bundle, head), bundle
+            yield rows[0]["source"], _faces(rows, face_model), bundle
 
 
 def write_photo(stem: Path, name: str, faces: Faces, bundle: Bundle, kinds: Sequence[str]) -> list[Path]:
@@ -94,7 +93,7 @@ def _by_photo(table: pq.ParquetFile) -> Iterator[list[dict[str, Any]]]:
         yield gathered
 
 
-def _faces(rows: list[dict[str, Any]], bundle: Bundle, head: HeadModel) -> Faces:
+def _faces(rows: list[dict[str, Any]], model: FaceModel) -> Faces:
     def column(name: str) -> Float32:
         return np.array([row[name] for row in rows], np.float32)
 
@@ -103,9 +102,6 @@ def _faces(rows: list[dict[str, Any]], bundle: Bundle, head: HeadModel) -> Faces
         scores=column("score"),
         params=column("params"),
         roi=column("roi"),
-        head=head,
-        layout=bundle.layout,
-        convention=bundle.convention,
+        model=model,
         image_size=(rows[0]["width"], rows[0]["height"]),
-        crop_size=bundle.input_size,
     )

@@ -19,6 +19,7 @@ from ddfa.data.augmentation import Augmentation, degrade
 from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.data.synthetic.hands import hand_occluder
 from ddfa.data.synthetic.occluders import Occluder, composite, object_occluder
+from ddfa.geometry.camera import project
 from ddfa.head.model import HeadModel
 from ddfa.replace.appearance.colour import ToneBasis
 from ddfa.replace.face_region import FaceSurface
@@ -191,7 +192,7 @@ def _cut(data: LabelledPhotos, surface: FaceSurface, tone: ToneBasis, index: int
     labels, photo = data.labels, data.photos.read(data.labels.names[index])
     decoded = surface.points.decode(labels.identity[index : index + 1], labels.expression[index : index + 1])[0]
     pose = labels.pose[index]
-    shape = np.asarray(decoded @ pose[:, :3].T + pose[:, 3], np.float32)
+    shape = np.asarray(project(decoded, pose), np.float32)
     canvas = RoiCanvas.around(shape, 2 * SIDE)
     view = TargetFace(surface, tone, canvas, canvas.cut(photo), canvas.points(shape), learned=False)
     bare = view.raster.mask & (view.occluder < _UNSURE)

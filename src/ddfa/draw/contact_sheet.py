@@ -9,7 +9,7 @@ from ddfa.draw.canvas import INK, draw_text, resized, text_size
 from ddfa.draw.overlay import draw_figures
 from ddfa.draw.pose_box import pose_box_corners
 from ddfa.draw.styles import EMPTY_STYLE, OVERLAY_STYLES, OverlayStyle
-from ddfa.draw.zbuffer import figures_of, shown_vertices
+from ddfa.draw.zbuffer import Figure, figures_of, shown_vertices
 from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
 
@@ -61,11 +61,14 @@ def _tiles(image: UInt8, face: Faces, styles: dict[str, OverlayStyle], side: int
     """One face in each style, each tile (side + caption, side, 3)."""
     points = face.vertices[0, shown_vertices(face.head) > 0, :2]
     box = pose_box_corners(face.landmarks68[0], face.rotation[0])
+    figures: dict[tuple[float, tuple[float, float]], list[Figure]] = {}  # tiles of one view share their z-buffer
     tiles = []
     for name, style in styles.items():
         shown, around = (np.vstack([points, box]), _AROUND_BOX) if style.pose else (points, _AROUND)
         tile, scale, origin = _close_up(image, shown, around, side)
-        draw_figures(tile, figures_of(face, scale, origin), style)
+        if (scale, origin) not in figures:
+            figures[scale, origin] = figures_of(face, scale, origin)
+        draw_figures(tile, figures[scale, origin], style)
         tiles.append(np.vstack([tile, _caption(name, side)]))
     return tiles
 

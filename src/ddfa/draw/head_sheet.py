@@ -10,6 +10,7 @@ import numpy as np
 from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.draw.canvas import Colour, draw_dot
 from ddfa.errors import ModelError
+from ddfa.geometry.camera import FLIP_Y
 from ddfa.head.model import HeadModel
 from ddfa.raster.rasterize import interpolate, rasterize, shade, vertex_normals
 
@@ -98,7 +99,7 @@ def draw_head(
     fine = size * _SUPERSAMPLING
     vertices = _project(head, shape, view, fine)
     raster = rasterize(vertices, head.triangles, fine, fine)
-    normals = vertex_normals(vertices * np.array([1, -1, 1], np.float32), head.triangles)
+    normals = vertex_normals(vertices * FLIP_Y, head.triangles)
     seen = interpolate(raster, head.triangles, np.concatenate([normals, _colours(head)], axis=1))
     unit = seen[..., :3] / np.maximum(np.linalg.norm(seen[..., :3], axis=-1, keepdims=True), 1e-6)
     image = seen[..., 3:] * shade(unit)[..., None]
@@ -122,7 +123,7 @@ def _project(head: HeadModel, points: Float32, view: View, size: int) -> Float32
         centre[2] = 0.5 * (head.mean[:, 2].min() + head.mean[:, 2].max())
     scale = 0.46 * size * view.zoom / height
     seen = scale * (points - centre) @ turn.T
-    return np.asarray(seen * [1, -1, 1] + [size / 2 - 0.5, size / 2 - 0.5, 0], np.float32)
+    return np.asarray(seen * FLIP_Y + [size / 2 - 0.5, size / 2 - 0.5, 0], np.float32)
 
 
 def _colours(head: HeadModel) -> Float32:

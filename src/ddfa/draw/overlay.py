@@ -10,7 +10,7 @@ from ddfa.draw.landmarks import draw_landmarks, line_width
 from ddfa.draw.pose_box import draw_angles, draw_axes, draw_pose_box, pose_box_corners
 from ddfa.draw.styles import DEFAULT_STYLE, OverlayStyle
 from ddfa.draw.surface import paint
-from ddfa.draw.zbuffer import Figure, TrackedDetection, covered, cut_out, figures_of, see
+from ddfa.draw.zbuffer import Figure, RasterizedFace, covered, figures_of, occlude, rasterize_figure
 from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
 from ddfa.raster.visibility import hidden_in, hidden_landmarks
@@ -52,7 +52,9 @@ def draw_figures(canvas: UInt8, figures: list[Figure], style: OverlayStyle) -> N
         figures: the faces in pixels of the canvas, the farthest first.
         style: what to show.
     """
-    sights = cut_out([see(figure, canvas.shape) if _needs_sight(style, figures) else None for figure in figures])
+    sights = occlude(
+        [rasterize_figure(figure, canvas.shape) if _needs_sight(style, figures) else None for figure in figures]
+    )
     plates: list[Window] = []
     for index, (figure, sight) in enumerate(zip(figures, sights, strict=True)):
         width = line_width(figure.landmarks)
@@ -81,7 +83,7 @@ def draw_mesh(canvas: UInt8, vertices: Float32, head: HeadModel, opacity: float)
         opacity: of the mesh, in [0, 1].
     """
     figure = Figure(head, vertices, vertices[:68], np.eye(3, dtype=np.float32), np.zeros(3, np.float32), 1.0)
-    sight = see(figure, canvas.shape)
+    sight = rasterize_figure(figure, canvas.shape)
     if sight is not None:
         paint(canvas, figure, sight, OverlayStyle(mesh=opacity))
 
@@ -92,7 +94,7 @@ def _needs_sight(style: OverlayStyle, figures: list[Figure]) -> bool:
     return max(surfaces) > 0 or (style.landmarks and len(figures) > 1)
 
 
-def _hidden(figure: Figure, sight: TrackedDetection | None, nearer: list[TrackedDetection | None]) -> Bools:
+def _hidden(figure: Figure, sight: RasterizedFace | None, nearer: list[RasterizedFace | None]) -> Bools:
     """(68,) bool, landmarks behind their own head or behind a nearer face."""
     if sight is None:
         own = hidden_landmarks(figure.landmarks, figure.vertices, figure.head)

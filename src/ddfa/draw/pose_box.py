@@ -18,10 +18,10 @@ from ddfa.draw.canvas import (
     text_size,
     window_around,
 )
+from ddfa.geometry.camera import FLIP_Y
 
 AXIS_COLOURS: Final[tuple[Colour, Colour, Colour]] = ((255, 82, 82), (88, 214, 113), (78, 156, 255))
 _BOX_COLOUR: Final[Colour] = (255, 226, 132)
-_Y_UP: Final = np.array([1, -1, 1], np.float32)
 _FINE_WIDTH: Final = 3.0
 _FINEST: Final = 4
 _LETTERS: Final = (10.0, 44.0)  # px, height of the capitals of the angles
@@ -43,7 +43,7 @@ def pose_box_corners(landmarks: Float32, rotation: Float32) -> Float32:
     square = np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]], np.float32)
     box = np.zeros((8, 3), np.float32)
     box[:4, :2], box[4:, :2], box[4:, 2] = square * rear, square * front, front
-    corners = ((box @ rotation.T) * _Y_UP)[:, :2]
+    corners = ((box @ rotation.T) * FLIP_Y)[:, :2]
     # Hung where the published code hangs it: the rear square's centre at the mean of jaw and brows.
     return np.asarray(corners - corners[:4].mean(axis=0) + landmarks[:27, :2].mean(axis=0), np.float32)
 
@@ -83,7 +83,7 @@ def draw_axes(canvas: UInt8, landmarks: Float32, rotation: Float32, width: float
     """
     origin = landmarks[30, :2]
     length = 0.45 * float(np.ptp(landmarks[:, :2], axis=0).max())
-    tips = origin + length * (rotation * _Y_UP[:, None])[:2].T  # a column of the rotation is an axis in the camera
+    tips = origin + length * (rotation * FLIP_Y[:, None])[:2].T  # a column of the rotation is an axis in the camera
     window = window_around(np.vstack([tips, origin[None]]), canvas.shape, 5 * width + 4)
     if window.is_empty:
         return

@@ -10,7 +10,7 @@ from ddfa.arrays import Float32, UInt8
 from ddfa.draw.compositing import composite
 from ddfa.draw.styles import OverlayStyle
 from ddfa.draw.wireframe import wireframe
-from ddfa.draw.zbuffer import Figure, TrackedDetection, shown_vertices
+from ddfa.draw.zbuffer import Figure, RasterizedFace, shown_vertices
 from ddfa.raster.maps import ncc_codes, region_colours
 from ddfa.raster.rasterize import interpolate, shade
 
@@ -20,7 +20,7 @@ _HALFWAY: Final = np.array([-0.157, 0.235, 0.959], np.float32)  # unit, between 
 _CHECKS: Final = 24  # squares of the texture map's side
 
 
-def paint(canvas: UInt8, figure: Figure, sight: TrackedDetection, style: OverlayStyle) -> None:
+def paint(canvas: UInt8, figure: Figure, sight: RasterizedFace, style: OverlayStyle) -> None:
     """Blend the surface of one figure into a picture, in place.
 
     Args:
@@ -29,7 +29,7 @@ def paint(canvas: UInt8, figure: Figure, sight: TrackedDetection, style: Overlay
         sight: what is seen of it.
         style: which surfaces, with their opacities.
     """
-    painters: dict[str, Callable[[Figure, TrackedDetection], tuple[Float32, Float32] | None]] = {
+    painters: dict[str, Callable[[Figure, RasterizedFace], tuple[Float32, Float32] | None]] = {
         "regions": _regions, "uv": _uv, "pncc": _pncc, "normals": _normals, "depth": _depth,
         "mesh": _clay, "wireframe": wireframe,
     }  # fmt: skip
@@ -42,11 +42,11 @@ def paint(canvas: UInt8, figure: Figure, sight: TrackedDetection, style: Overlay
             composite(sight.window.of(canvas), colour, opaque, sight.raster.depth)
 
 
-def _spread(figure: Figure, sight: TrackedDetection, values: Float32) -> Float32:
+def _spread(figure: Figure, sight: RasterizedFace, values: Float32) -> Float32:
     return interpolate(sight.raster, figure.head.triangles, values)
 
 
-def _clay(figure: Figure, sight: TrackedDetection) -> tuple[Float32, Float32]:
+def _clay(figure: Figure, sight: RasterizedFace) -> tuple[Float32, Float32]:
     """Translucent clay: denser where it turns away from the viewer, which shows its shape on any photo."""
     normals = figure.normals
     facing = np.clip(normals[:, 2], 0, 1)
@@ -63,11 +63,11 @@ def _shaded(figure: Figure, colours: Float32, ambient: float) -> Float32:
     return np.asarray(colours * shade(figure.normals, ambient=ambient)[:, None], np.float32)
 
 
-def _full(sight: TrackedDetection) -> Float32:
+def _full(sight: RasterizedFace) -> Float32:
     return np.ones(sight.shown.shape, np.float32)
 
 
-def _depth(figure: Figure, sight: TrackedDetection) -> tuple[Float32, Float32]:
+def _depth(figure: Figure, sight: RasterizedFace) -> tuple[Float32, Float32]:
     z = figure.vertices[:, 2]
     shown = z[shown_vertices(figure.head) > 0]
     near = np.clip((z - shown.min()) / max(float(np.ptp(shown)), 1e-6), 0, 1)
@@ -76,22 +76,22 @@ def _depth(figure: Figure, sight: TrackedDetection) -> tuple[Float32, Float32]:
     return _spread(figure, sight, _shaded(figure, colours, 0.8)), _full(sight)
 
 
-def _normals(figure: Figure, sight: TrackedDetection) -> tuple[Float32, Float32]:
+def _normals(figure: Figure, sight: RasterizedFace) -> tuple[Float32, Float32]:
     return _spread(figure, sight, 127.5 * (figure.normals + 1)), _full(sight)
 
 
-def _pncc(figure: Figure, sight: TrackedDetection) -> tuple[Float32, Float32]:
+def _pncc(figure: Figure, sight: RasterizedFace) -> tuple[Float32, Float32]:
     return _spread(figure, sight, 255 * ncc_codes(figure.head)), _full(sight)
 
 
-def _regions(figure: Figure, sight: TrackedDetection) -> tuple[Float32, Float32] | None:
+def _regions(figure: Figure, sight: RasterizedFace) -> tuple[Float32, Float32] | None:
     if not figure.head.regions:
         return None
     colours = region_colours(figure.head, ground=128).astype(np.float32)
     return _spread(figure, sight, _shaded(figure, colours, 0.6)), _full(sight)
 
 
-def _uv(figure: Figure, sight: TrackedDetection) -> tuple[Float32, Float32] | None:
+def _uv(figure: Figure, sight: RasterizedFace) -> tuple[Float32, Float32] | None:
     """A chequered texture whose hue tells the place on it."""
     uv, triangles = figure.head.uv, figure.head.uv_triangles
     if uv is None or triangles is None:

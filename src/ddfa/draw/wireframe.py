@@ -7,7 +7,7 @@ import numpy as np
 
 from ddfa.arrays import Bools, Float32, Float64, Int32
 from ddfa.compiling import compiled
-from ddfa.draw.zbuffer import Figure, TrackedDetection
+from ddfa.draw.zbuffer import Figure, RasterizedFace
 from ddfa.head.model import HeadModel
 from ddfa.raster.rasterize import Raster, interpolate
 
@@ -19,7 +19,7 @@ _OPEN_SPACING: Final = 7.0  # px between lines from which they are drawn in full
 _FAINTEST: Final = 0.2
 
 
-def wireframe(figure: Figure, sight: TrackedDetection) -> tuple[Float32, Float32]:
+def wireframe(figure: Figure, sight: RasterizedFace) -> tuple[Float32, Float32]:
     """Draw the lines of a mesh on a dark veil.
 
     Args:

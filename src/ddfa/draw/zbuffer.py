@@ -10,11 +10,11 @@ import numpy as np
 from ddfa.arrays import Float32
 from ddfa.draw.canvas import Window, scaled, window_around
 from ddfa.faces import Faces
+from ddfa.geometry.camera import FLIP_Y
 from ddfa.head.model import HeadModel
 from ddfa.raster.rasterize import Raster, interpolate, rasterize, vertex_normals
 
 _SMOOTHING: Final = 8  # rounds
-_Y_UP: Final = np.array([1, -1, 1], np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +39,18 @@ class Figure:
     scale: float
 
     @cached_property
+    def rasterized(self) -> "dict[tuple[int, ...], RasterizedFace | None]":
+        """What `rasterize_figure` has drawn, by the canvas' height and width."""
+        return {}
+
+    @cached_property
     def normals(self) -> Float32:
         """(V, 3) float32 unit normals in the camera's axes: x right, y up, z towards the viewer."""
-        return vertex_normals(self.vertices * _Y_UP, self.head.triangles)
+        return vertex_normals(self.vertices * FLIP_Y, self.head.triangles)
 
 
-class TrackedDetection(NamedTuple):
-    """What is seen of a figure.
+class RasterizedFace(NamedTuple):
+    """The visible part of a figure.
 
     Attributes:
         window: the part of the canvas it lies in.
@@ -83,27 +88,35 @@ def figures_of(faces: Faces, scale: float = 1.0, origin: tuple[float, float] = (
     ]
 
 
-def see(figure: Figure, shape: tuple[int, ...]) -> TrackedDetection | None:
-    """Rasterise a figure.
+def rasterize_figure(figure: Figure, shape: tuple[int, ...]) -> RasterizedFace | None:
+    """Rasterise a figure; the result is kept with the figure.
 
     Args:
         figure: the figure.
         shape: of the canvas, (H, W, ...).
 
     Returns:
-        What is seen of it, or None where it lies outside or its model has no triangles.
+        The visible part, or None where the figure lies outside or its model has no triangles.
     """
+    size = shape[:2]
+    if size not in figure.rasterized:
+        figure.rasterized[size] = _rasterize(figure, size)
+    return figure.rasterized[size]
+
+
+def _rasterize(figure: Figure, shape: tuple[int, ...]) -> RasterizedFace | None:
     shown, head = shown_vertices(figure.head), figure.head
     window = window_around(figure.vertices[_shown_indices(head)], shape)
     if window.is_empty or not len(head.triangles):
         return None
     height, width = window.y1 - window.y0, window.x1 - window.x0
     raster = rasterize(window.local(figure.vertices), head.triangles, height, width, cull=True)
-    return TrackedDetection(window, raster, interpolate(raster, head.triangles, shown[:, None])[..., 0])
+    return RasterizedFace(window, raster, interpolate(raster, head.triangles, shown[:, None])[..., 0])
 
 
-def cut_out(sights: list[TrackedDetection | None]) -> list[TrackedDetection | None]:
-    """Take from each sight what those after it, which lie nearer, cover; `shown` changes in place."""
+def occlude(sights: list[RasterizedFace | None]) -> list[RasterizedFace | None]:
+    """Remove from each face the part that those after it, which are nearer, occlude; the arguments stay as they are."""
+    sights = [None if sight is None else sight._replace(shown=sight.shown.copy()) for sight in sights]
     for far, sight in enumerate(sights):
         for nearer in sights[far + 1 :]:
             if sight is None or nearer is None:
@@ -122,7 +135,7 @@ def cut_out(sights: list[TrackedDetection | None]) -> list[TrackedDetection | No
     return sights
 
 
-def covered(points: Float32, sights: list[TrackedDetection | None]) -> "np.typing.NDArray[np.bool_]":
+def covered(points: Float32, sights: list[RasterizedFace | None]) -> "np.typing.NDArray[np.bool_]":
     """Tell which points (K, 2 or 3) of the canvas lie behind one of the given, nearer, figures: (K,) bool."""
     behind = np.zeros(len(points), bool)
     for sight in sights:

@@ -89,13 +89,18 @@ class FaceFiles:
         written = [self.write(kind, index, stems[index]) for index in range(len(self.faces)) for kind in per_face]
         return written + [self.write(kind, 0, stem) for kind in per_image]
 
+    def face(self, index: int) -> Faces:
+        """Return one face; the meshes of all are decoded together first, once for all files."""
+        _ = self.faces.vertices
+        return self.faces[index]
+
     def maps(self, index: int) -> "FaceMaps":
         """Return the maps of one face; those of the last one are kept."""
         from ddfa.raster.maps import FaceMaps
 
         if index not in self._maps:
             self._maps.clear()
-            self._maps[index] = FaceMaps(self.faces[index])
+            self._maps[index] = FaceMaps(self.face(index))
         return self._maps[index]
 
     @cached_property
@@ -107,7 +112,7 @@ class FaceFiles:
         """The maps of all faces in one picture."""
         from ddfa.raster.maps import FaceMaps
 
-        return FaceMaps(self.faces)
+        return self.maps(0) if len(self.faces) == 1 else FaceMaps(self.faces)
 
     def texture(self, index: int) -> "Texture":
         """Return the texture of one face; that of the last one is kept."""
@@ -116,7 +121,7 @@ class FaceFiles:
         if index not in self._textures:
             self._textures.clear()
             self._textures[index] = unwrap_texture(
-                self.image, self.faces[index], self.texture_size, delight=self.delight
+                self.image, self.face(index), self.texture_size, delight=self.delight
             )
         return self._textures[index]
 
@@ -133,14 +138,14 @@ class FaceFiles:
         """Return the pose adaptive feature of one face, see `ddfa.raster.paf`."""
         from ddfa.raster.paf import pose_adaptive_feature
 
-        return pose_adaptive_feature(self.crop(index), self.faces[index], kernel)
+        return pose_adaptive_feature(self.crop(index), self.face(index), kernel)
 
     def frontal(self, index: int) -> UInt8:
         """Return the photo with one face as meshes show it, see `ddfa.texture.frontal`."""
         from ddfa.texture.frontal import frontal_photo
 
-        shown = self.meshes[index] if self.shown is not None else self.faces[index].without(pose=True)
-        return frontal_photo(self.image, self.faces[index], shown, self.texture(index))
+        shown = self.meshes[index] if self.shown is not None else self.face(index).without(pose=True)
+        return frontal_photo(self.image, self.face(index), shown, self.texture(index))
 
     @property
     def meshes(self) -> Faces:

@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfa.arrays import Bools, Float32, Floats
-from ddfa.errors import ModelError
 from ddfa.export.gltf import GltfBuffer
-from ddfa.faces import BLENDSHAPES, Faces
+from ddfa.faces import Faces
 from ddfa.files import write_atomically
-from ddfa.head.model import HeadModel
+from ddfa.head.model import ARKIT_UNITS, HeadModel
 from ddfa.raster.rasterize import vertex_normals
 from ddfa.texture.unwrap import Texture
 
@@ -76,8 +75,8 @@ def write_glb(
     """
     if len(faces) != 1:
         raise ValueError(f"a GLB holds one face, not {len(faces)}: write them one by one")
-    if len(faces.head.expression_names) != BLENDSHAPES or faces.head.uv is None:
-        raise ModelError(f"head '{faces.head.name}' has no blendshapes and no texture map: GLB needs the open head")
+    faces.head.require_arkit("GLB")
+    faces.head.require_texture("GLB")
     buffer = GltfBuffer()
     node: dict[str, Any] = {"mesh": 0, "name": "head"}
     if not neutral_pose:
@@ -109,7 +108,7 @@ def write_glb(
 
 def _primitives(faces: Faces, buffer: GltfBuffer) -> list[dict[str, Any]]:
     head = faces.head
-    shape = head.decode(faces.identity, np.zeros((1, 0)))[0] * np.float32(METRES)
+    shape = faces.neutral_vertices[0] * np.float32(METRES)
     normals = vertex_normals(shape, head.triangles)
     normals[np.linalg.norm(normals, axis=1) < 0.5] = [0, 0, 1]
     result = []
@@ -181,7 +180,7 @@ def _material(name: str, textured: bool) -> dict[str, Any]:
 
 def _animation(animation: GlbAnimation, buffer: GltfBuffer) -> dict[str, Any]:
     count = len(animation.times)
-    shapes = ((BLENDSHAPES,), (3, 3), (3,))
+    shapes = ((ARKIT_UNITS,), (3, 3), (3,))
     arrays = (animation.weights, animation.rotations, animation.translations)
     if not count or any(a.shape != (count, *s) for a, s in zip(arrays, shapes, strict=True)):
         raise ValueError("an animation needs as many weights, rotations and translations as times, and at least one")

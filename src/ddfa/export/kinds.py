@@ -147,7 +147,7 @@ KINDS: Final[Mapping[str, FileKind]] = {
     "uvmap": FileKind("_uvmap.png", "UV coordinates", lambda f, i, path: write_png16(path, f.maps(i).uv16())),
     "regions": FileKind("_regions.png", "parts of the head", lambda f, i, path: write_image(path, f.maps(i).regions())),
     "visibility": FileKind("_visibility.npy", "visible vertices",
-                           lambda f, i, path: write_array(path, vertex_visibility(f.faces[i]))),
+                           lambda f, i, path: write_array(path, vertex_visibility(f.face(i)))),
     "paf": FileKind("_paf.png", "pose adaptive feature", lambda f, i, path: write_image(path, f.paf(i)),
                     needs_image=True),
     "overlay": FileKind("_overlay.jpg", "all faces drawn over the photo, see --style", _write_overlay, "image",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ddfa.faces import BLENDSHAPES, Faces
+from ddfa.faces import Faces
 from ddfa.files import write_atomically
 from ddfa.raster.visibility import landmark_visibility
 from ddfa.regress.bundle import MODEL_FILE, Bundle
@@ -30,9 +30,9 @@ def face_record(faces: Faces, index: int, bundle: Bundle, image_path: Path) -> d
     Returns:
         A dictionary of plain numbers, strings, lists and dictionaries, see docs/outputs.md.
     """
+    z = faces.vertices[index, :, 2]  # of all faces at once: whatever else is written shares the meshes
     face = faces[index]
     width, height = face.image_size
-    z = face.vertices[0, :, 2]
     yaw, pitch, roll = _plain(face.euler_deg[0])
     return {
         "format": RECORD_FORMAT,
@@ -76,10 +76,9 @@ def write_record(path: Path, record: dict[str, Any]) -> None:
 
 def _blendshapes(face: Faces) -> dict[str, float] | None:
     """ARKit name -> weight in [0, 1]; None for a head model without them."""
-    names = face.head.expression_names
-    if len(names) != BLENDSHAPES:
+    if not face.head.has_arkit:
         return None
-    return dict(zip(names, _plain(face.blendshapes[0]), strict=True))
+    return dict(zip(face.head.expression_names, _plain(face.blendshapes[0]), strict=True))
 
 
 def _plain(values: Any) -> Any:

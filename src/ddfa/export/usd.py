@@ -12,9 +12,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ddfa.errors import ModelError, OutputError, reason
+from ddfa.errors import OutputError, reason
 from ddfa.export.glb import METRES, STILL
-from ddfa.faces import BLENDSHAPES, Faces
+from ddfa.faces import Faces
 from ddfa.files import write_atomically
 from ddfa.head.model import HeadModel
 from ddfa.raster.rasterize import vertex_normals
@@ -38,8 +38,8 @@ def write_usdz(path: Path, faces: Faces, texture: Texture) -> None:
 
     if len(faces) != 1:
         raise ValueError(f"a USDZ holds one face, not {len(faces)}: write them one by one")
-    if len(faces.head.expression_names) != BLENDSHAPES or faces.head.uv is None:
-        raise ModelError(f"head '{faces.head.name}' has no blendshapes and no texture map: USD needs the open head")
+    faces.head.require_arkit("USD")
+    faces.head.require_texture("USD")
     try:
         with tempfile.TemporaryDirectory() as folder:
             scene, package = Path(folder, "head.usdc"), Path(folder, "head.usdz")
@@ -81,7 +81,7 @@ def _mesh(stage: Any, faces: Faces) -> Any:
 
     head = faces.head
     assert head.uv is not None and head.uv_triangles is not None
-    shape = head.decode(faces.identity, np.zeros((1, 0)))[0] * np.float32(METRES)
+    shape = faces.neutral_vertices[0] * np.float32(METRES)
     mesh = UsdGeom.Mesh.Define(stage, "/head/mesh")
     mesh.CreateSubdivisionSchemeAttr(UsdGeom.Tokens.none)
     mesh.CreatePointsAttr(Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(shape, np.float32)))

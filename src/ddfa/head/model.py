@@ -3,13 +3,15 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, Floats, Int32
 from ddfa.errors import ModelError
 from ddfa.head.linear import LinearPoints
+
+ARKIT_UNITS: Final = 52
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +99,43 @@ class HeadModel:
         mean = np.einsum("kcd,kc->kd", self.mean[corners], weights)
         bases = np.einsum("mkcd,kc->mkd", self.points.bases[:, corners], weights)
         return LinearPoints(mean, np.ascontiguousarray(bases), self.points.identities)
+
+    @property
+    def has_arkit(self) -> bool:
+        """Whether the expression modes are the 52 ARKit face units, in Apple's order."""
+        return len(self.expression_names) == ARKIT_UNITS
+
+    def require_arkit(self, purpose: str) -> None:
+        """Raise unless the head has ARKit face units.
+
+        Args:
+            purpose: what needs them, the start of the message.
+
+        Raises:
+            ModelError: it has none, as all Basel heads.
+        """
+        if not self.has_arkit:
+            raise ModelError(
+                f"{purpose}: head model '{self.name}' has no ARKit blendshapes: use a bundle for the open head"
+            )
+
+    def require_texture(self, purpose: str) -> tuple[Float32, Int32]:
+        """Return the texture coordinates, or raise where the head has none.
+
+        Args:
+            purpose: what needs them, the start of the message.
+
+        Returns:
+            `uv` and `uv_triangles`.
+
+        Raises:
+            ModelError: the head has none, as all Basel heads.
+        """
+        if self.uv is None or self.uv_triangles is None:
+            raise ModelError(
+                f"{purpose}: head model '{self.name}' has no texture coordinates: use a bundle for the open head"
+            )
+        return self.uv, self.uv_triangles
 
     def subset(self, vertex_indices: Int32) -> LinearPoints:
         """Select vertices, to decode only those.

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, Float64, Floats
+from ddfa.geometry.camera import FLIP_Y
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.head.model import HeadModel
 from ddfa.raster.rasterize import rasterize, vertex_normals
@@ -126,7 +127,7 @@ def _occlusion(shape: Float32, head: HeadModel, directions: int, size: int) -> F
 
 def _seen(points: Float32, head: HeadModel, size: int) -> Bools:
     """Which vertices (V,) no other part of the surface hides."""
-    points = points * np.array([1, -1, 1], np.float32) + np.array([size / 2, size / 2, 0], np.float32)
+    points = points * FLIP_Y + np.array([size / 2, size / 2, 0], np.float32)
     depth = rasterize(points, head.triangles, size, size).depth
     column, row = np.clip(np.rint(points[:, :2]), 0, size - 1).astype(int).T
     return np.asarray(points[:, 2] > depth[row, column] - 3.0)

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from ddfa.arrays import Bools, Float32, UInt8
 from ddfa.errors import ModelError
 from ddfa.faces import Faces
+from ddfa.geometry.camera import FLIP_Y
 from ddfa.head.model import HeadModel
 from ddfa.raster.rasterize import BACKGROUND, Raster, interpolate, rasterize, scene_mesh, vertex_normals
-
-_Y_UP: Final = np.array([1, -1, 1], np.float32)
 
 # RGB of each region; where regions overlap the later one wins.
 REGION_COLOURS: Final[dict[str, tuple[int, int, int]]] = {
@@ -76,7 +75,7 @@ class FaceMaps:
 
     def normals(self) -> Float32:
         """(H, W, 3) float32 unit normals: x right, y up, z towards the viewer."""
-        camera = (self.faces.vertices * _Y_UP).astype(np.float32)
+        camera = (self.faces.vertices * FLIP_Y).astype(np.float32)
         flat = [vertex_normals(points, self.faces.head.triangles) for points in camera]
         spread = self.spread(np.concatenate([np.zeros((0, 3), np.float32), *flat]))
         seen = spread[self.mask]
@@ -97,10 +96,8 @@ class FaceMaps:
         Raises:
             ModelError: the head model has none.
         """
-        head = self.faces.head
-        if head.uv is None or head.uv_triangles is None:
-            raise ModelError(f"head model '{head.name}' has no texture coordinates: use a bundle for the open head")
-        return interpolate(self._one_face, head.uv_triangles, head.uv)
+        uv, uv_triangles = self.faces.head.require_texture("map of texture coordinates")
+        return interpolate(self._one_face, uv_triangles, uv)
 
     def uv16(self) -> NDArray[np.uint16]:
         """(H, W, 3) uint16 RGB: 65535 u, 65535 v, and 65535 where there is a face."""

@@ -12,13 +12,13 @@ import numpy as np
 
 from ddfa.arrays import Bools, Float32, Floats, Int32
 from ddfa.faces import Faces
+from ddfa.geometry.camera import FLIP_Y
 from ddfa.head.model import HeadModel
 
 # All lengths below are px of a head enlarged to this height or width, so that the size of the photo does not matter;
 # 4 px are 3 mm of an open head.
 _SIDE: Final = 320
 _MARGIN: Final = 2
-_Y_UP: Final = np.array([1, -1, 1], np.float32)
 # Points of lids and lips lie in folds, and jaw points on or just behind the outline, whose normals turn away: landmarks
 # count as seen if at or beside them no more than a fold lies before them. A surface so steep that it runs along the
 # line of sight would otherwise hide its own points.
@@ -56,6 +56,10 @@ def face_visibility(face: Faces) -> Visibility:
 
 def landmark_visibility(face: Faces) -> Bools:
     """Find the landmarks that are seen, (68,) bool, see `face_visibility`; without Numba, which takes time to load."""
+    return face.remember("landmark_visibility", lambda: _landmark_visibility(face))
+
+
+def _landmark_visibility(face: Faces) -> Bools:
     head, vertices = face.head, np.asarray(face.vertices[0], np.float32)
     # The z origin of `landmarks68` may be another (V2).
     points = (vertices[head.landmark_vertices] * head.landmark_weights[..., None]).sum(axis=1)
@@ -70,6 +74,10 @@ def landmark_visibility(face: Faces) -> Bools:
 
 def vertex_visibility(face: Faces) -> Bools:
     """Find the vertices that are seen, (V,) bool, with a z-buffer, see `face_visibility`."""
+    return face.remember("vertex_visibility", lambda: _vertex_visibility(face))
+
+
+def _vertex_visibility(face: Faces) -> Bools:
     # Imported here: Numba takes its time.
     from ddfa.raster.rasterize import rasterize, vertex_normals
 
@@ -80,7 +88,7 @@ def vertex_visibility(face: Faces) -> Bools:
     mesh = _enlarged(vertices, vertices)
     depth = rasterize(mesh, triangles, _SIDE, _SIDE).depth
     x, y = np.clip(np.rint(mesh[:, :2]), 0, _SIDE - 1).astype(int).T
-    facing = vertex_normals(vertices * _Y_UP, triangles)[:, 2]
+    facing = vertex_normals(vertices * FLIP_Y, triangles)[:, 2]
     # Within a pixel a slanted surface spans some depth.
     return np.asarray(inside & (facing > 0) & (depth[y, x] - mesh[:, 2] < 0.8 + 0.8 / np.maximum(facing, 0.2)))
 

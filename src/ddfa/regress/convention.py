@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, Floats
-
-_FLIP_Y = (1.0, -1.0, 1.0)
+from ddfa.geometry.camera import FLIP_Y
 
 
 class PixelConvention(Enum):
@@ -45,7 +44,7 @@ class PixelConvention(Enum):
             (n, K, 3) float32 image px, y down, z towards the viewer.
         """
         factor, corner = self._factors(roi, size)
-        crop = np.asarray(points, np.float64) * _FLIP_Y + self._offset(size)
+        crop = np.asarray(points, np.float64) * FLIP_Y + self._offset(size)
         image = crop * factor + corner
         if self is PixelConvention.V2 and floor_z:
             image[..., 2] -= image[..., 2].min(axis=1, keepdims=True)
@@ -65,8 +64,8 @@ class PixelConvention(Enum):
         """
         factor, corner = self._factors(roi, size)
         matrix = np.asarray(pose, np.float64)
-        linear = matrix[:, :, :3].transpose(0, 2, 1) * (_FLIP_Y * factor)
-        shift = (matrix[:, None, :, 3] * _FLIP_Y + self._offset(size)) * factor + corner
+        linear = matrix[:, :, :3].transpose(0, 2, 1) * (FLIP_Y * factor)
+        shift = (matrix[:, None, :, 3] * FLIP_Y + self._offset(size)) * factor + corner
         maps = np.concatenate([linear.transpose(0, 2, 1), shift.transpose(0, 2, 1)], axis=2).astype(np.float32)
         image = points  # in place: new memory would take as long again
         if points.size:
@@ -90,7 +89,7 @@ class PixelConvention(Enum):
         """
         factor, corner = self._factors(roi, size)
         crop = (np.asarray(points, np.float64) - corner) / factor
-        return ((crop - self._offset(size)) * _FLIP_Y).astype(np.float32)
+        return ((crop - self._offset(size)) * FLIP_Y).astype(np.float32)
 
     def _offset(self, size: int) -> tuple[float, float, float]:
         """What is added after flipping y: from crop coordinates to distances from the RoI's corner, crop px."""

@@ -7,6 +7,7 @@ import numpy as np
 from ddfa.arrays import Bools, Float32, Floats, Int32
 from ddfa.errors import ModelError
 from ddfa.faces import Faces
+from ddfa.geometry.camera import FLIP_Y
 from ddfa.head.model import HeadModel
 from ddfa.raster.blending import smoothstep
 from ddfa.raster.rasterize import vertex_normals
@@ -16,7 +17,6 @@ _EDGE_MM: Final = (1.0, 12.0)  # from the border of the face inwards: the new fa
 _LID_MM: Final = (0.3, 2.6)
 _MOUTH_MM: Final = (0.0, 1.8)  # on the edge of the lips the source may show its teeth
 _FEATURE_MM: Final = {"lid": 9.0, "brow": 6.0, "mouth": 9.0}  # around these lines skin is not plain
-_Y_UP: Final = np.array([1, -1, 1], np.float32)
 _BROWS: Final = (range(17, 22), range(22, 27))
 
 
@@ -46,17 +46,17 @@ class FaceSurface:
     """
 
     def __init__(self, head: HeadModel) -> None:
-        if head.uv is None or head.uv_triangles is None or "face" not in head.regions:
+        uv, uv_triangles = head.require_texture("face replacement")
+        if "face" not in head.regions:
             raise ModelError(
-                f"head '{head.name}' has no texture map: faces are replaced with the open head only, "
-                "choose a bundle made for it (ddfa models list)"
+                f"face replacement: head model '{head.name}' has no region 'face': use a bundle for the open head"
             )
         face = head.regions["face"]
         inside = face[head.triangles].all(axis=1)
         self.head = head
         self.vertices = np.unique(head.triangles[inside]).astype(np.int32)
         self.triangles = np.searchsorted(self.vertices, head.triangles[inside]).astype(np.int32)
-        self.uv, self.uv_triangles = head.uv, np.ascontiguousarray(head.uv_triangles[inside])
+        self.uv, self.uv_triangles = uv, np.ascontiguousarray(uv_triangles[inside])
         self.vertex_uv = np.zeros((len(self.vertices), 2), np.float32)
         self.vertex_uv[self.triangles.ravel()] = self.uv[self.uv_triangles.ravel()]
         self.points = head.subset(self.vertices)
@@ -78,7 +78,7 @@ class FaceSurface:
 
     def normals(self, shape: Float32) -> Float32:
         """Unit normals (K, 3) in camera axes (y up) of a shape (K, 3) in image axes (y down)."""
-        return vertex_normals(shape * _Y_UP, self.triangles)
+        return vertex_normals(shape * FLIP_Y, self.triangles)
 
     def _set_fields(self, face: Bools) -> None:
         head, own = self.head, self.mm

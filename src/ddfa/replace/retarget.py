@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, UInt8
-from ddfa.errors import ImageError, ModelError
+from ddfa.errors import ImageError
 from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
 from ddfa.images import SyntheticImage
@@ -31,15 +31,13 @@ class TexturedHead:
     """
 
     def __init__(self, head: HeadModel, texture: UInt8, identity: Float32 | None = None) -> None:
-        if head.uv is None or head.uv_triangles is None:
-            raise ModelError(f"head '{head.name}' has no texture map: choose a bundle for the open head")
+        uv, self._uv_triangles = head.require_texture("a textured head")
         if texture.shape[0] != texture.shape[1]:
             raise ImageError(
                 f"a texture is square, not {texture.shape[1]} x {texture.shape[0]}: give one of `ddfa align`"
             )
         self._head, self._texture, self._identity = head, texture, identity
-        self._uv_triangles = head.uv_triangles
-        self._places = atlas_places(head.uv, texture.shape[0])
+        self._places = atlas_places(uv, texture.shape[0])
 
     def draw(self, synthetic: SyntheticImage, face: Faces) -> None:
         """Draw the head at the position of a face, with its pose and expression, in place.

@@ -10,6 +10,7 @@ import numpy as np
 
 from ddfa.arrays import Float32, UInt8
 from ddfa.faces import Faces
+from ddfa.geometry.camera import FLIP_Y
 from ddfa.raster.blending import smoothstep
 from ddfa.raster.sampling import sample
 from ddfa.replace.appearance.colour import ToneBasis, contrast, log_colours
@@ -50,7 +51,7 @@ class Source:
     def smooth(self) -> Float32:
         """(K, 3) float32, logarithms of the colours of bare skin."""
         tone = ToneBasis(self.surface)
-        basis = tone(self.surface.normals(self.surface.mm * np.array([1, -1, 1], np.float32)))
+        basis = tone(self.surface.normals(self.surface.mm * FLIP_Y))
         return np.asarray(basis @ tone.fit(basis, self.colours, self.surface.plain * (0.02 + self.known)), np.float32)
 
     @cached_property

@@ -23,7 +23,7 @@ from ddfa.detect import load_detector
 from ddfa.export.face_files import FaceFiles
 from ddfa.export.glb import write_glb
 from ddfa.export.record import face_record
-from ddfa.faces import BLENDSHAPES, Faces
+from ddfa.faces import Faces
 from ddfa.regress.bundle import MODEL_FILE
 from ddfa.serve.image_limits import decode_checked
 from ddfa.serve.metrics import Metrics
@@ -121,8 +121,7 @@ class Engine:
         layout = self.aligner.bundle.layout
         params = layout.join(np.eye(3, 4)[None], np.zeros((1, layout.identity)), np.zeros((1, layout.expression)))
         box = np.array([[0, 0, 120, 120]], np.float32)
-        bundle = self.aligner.bundle
-        face = Faces(box, np.ones(1, np.float32), params, box, self.aligner.head, layout, bundle.convention, (120, 120))
+        face = Faces(box, np.ones(1, np.float32), params, box, self.aligner.model, (120, 120))
         with _scratch() as folder:
             write_glb(folder / "head.glb", face)
             return (folder / "head.glb").read_bytes()
@@ -134,7 +133,7 @@ class Engine:
     def _warm_up(self) -> None:
         cv2.setNumThreads(1)  # requests come side by side
         # The file that needs most: its kernels are compiled on the way.
-        kinds = ["glb"] if len(self.aligner.head.expression_names) == BLENDSHAPES else ["ply"]
+        kinds = ["glb"] if self.aligner.head.has_arkit else ["ply"]
         image = np.full((160, 160, 3), 127, np.uint8)
         self.aligner.detector(image)
         self._answer(image, self.aligner(image, boxes=np.array([[40, 40, 120, 120]], np.float32)), kinds)

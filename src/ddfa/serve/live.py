@@ -9,7 +9,7 @@ import numpy as np
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from ddfa.arrays import UInt8
-from ddfa.faces import BLENDSHAPES, Faces
+from ddfa.faces import Faces
 from ddfa.raster.visibility import landmark_visibility
 from ddfa.serve.engine import Engine
 from ddfa.serve.errors import ServiceError
@@ -132,7 +132,7 @@ class _Camera:
         """A face whose head can be sent and was not yet."""
         for face in self._faces:
             settled = self._seen[face.id] >= _SETTLED and abs(float(face.faces.euler_deg[0, 0])) < _FRONTAL_DEG
-            if settled and face.id not in self._sent and len(face.faces.head.expression_names) == BLENDSHAPES:
+            if settled and face.id not in self._sent and face.faces.head.has_arkit:
                 self._sent.add(face.id)
                 return face
         return None
@@ -142,7 +142,7 @@ def _face(number: int, face: Faces) -> dict[str, Any]:
     """A face as the channel tells it: as much as a page draws, in few digits."""
     yaw, pitch, roll = (round(float(angle), 2) for angle in face.euler_deg[0])
     names = face.head.expression_names
-    weights = np.round(face.blendshapes[0], 3).tolist() if len(names) == BLENDSHAPES else []
+    weights = np.round(face.blendshapes[0], 3).tolist() if face.head.has_arkit else []
     return {
         "id": number,
         "box": np.round(face.boxes[0], 1).tolist(),

@@ -34,13 +34,13 @@ class Atlas:
     """
 
     def __init__(self, head: HeadModel, size: int = 320) -> None:
-        if head.uv is None or head.uv_triangles is None or head.mirror_vertices is None or "hair" not in head.regions:
+        uv, self.uv_triangles = head.require_texture("textures")
+        if head.mirror_vertices is None or "hair" not in head.regions:
             raise ModelError(f"head '{head.name}' cannot be textured: textures need a bundle for the open head")
         self.head, self.size = head, size
-        self.uv_triangles = head.uv_triangles
-        self.uv = atlas_places(head.uv, size)
+        self.uv = atlas_places(uv, size)
         flat = np.column_stack([self.uv, np.zeros(len(self.uv), np.float32)]).astype(np.float32)
-        self._raster = rasterize(flat, head.uv_triangles, size, size)
+        self._raster = rasterize(flat, self.uv_triangles, size, size)
         self.inside: Bools = self._raster.mask
         self._nearest = _nearest(self.inside)
         self._corners = _corners(head)

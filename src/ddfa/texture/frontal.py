@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, Float64, UInt8
-from ddfa.errors import ModelError
 from ddfa.faces import Faces
+from ddfa.geometry.camera import FLIP_Y
 from ddfa.geometry.roi import crop_matrix, roi_from_landmarks
 from ddfa.raster.blending import blend, push_pull, smoothstep
 from ddfa.raster.rasterize import interpolate, rasterize, vertex_normals
@@ -42,13 +42,12 @@ def frontal_photo(image: UInt8, face: Faces, shown: Faces, texture: Texture) -> 
         ModelError: the head model has no texture atlas.
     """
     head = face.head
-    if head.uv is None or head.uv_triangles is None:
-        raise ModelError(f"head '{head.name}' has no texture map: a frontal photo needs the open head")
+    uv_coordinates, uv_triangles = head.require_texture("a frontal view")
     square = _square(shown)
     size = int(np.clip(np.ceil(square[2] - square[0]), *_SIDES))
     surroundings = sample(image, _places(face, shown, square, size, image.shape[:2]))
     raster = rasterize(_moved(shown.vertices[0], square, size), head.triangles, size, size)
-    uv = interpolate(raster, head.uv_triangles, head.uv)
+    uv = interpolate(raster, uv_triangles, uv_coordinates)
     at = atlas_places(uv, texture.size)
     # What the photo shows is taken from it: the texture lacks hats and the sides of glasses.
     fields = interpolate(raster, head.triangles, np.column_stack([face.vertices[0, :, :2], _shown_well(face)]))
@@ -75,7 +74,7 @@ def _moved(vertices: Float32, square: Float64, size: int) -> Float32:
 
 def _shown_well(face: Faces) -> Float32:
     """How well the photo shows each vertex (V,), in [0, 1]: hidden and aslant ones not at all."""
-    normals = vertex_normals(face.vertices[0] * np.array([1, -1, 1], np.float32), face.head.triangles)
+    normals = vertex_normals(face.vertices[0] * FLIP_Y, face.head.triangles)
     # Of a turned face a fit that is a little off shows what is behind; of a frontal one it hardly matters.
     low = 0.55 - 0.35 * float(smoothstep(face.rotation[0, 2, 2], *_FRONTAL))
     return smoothstep(normals[:, 2], low, low + 0.25) * vertex_visibility(face)

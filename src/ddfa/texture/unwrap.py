@@ -13,6 +13,7 @@ import numpy as np
 
 from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.faces import Faces
+from ddfa.geometry.camera import FLIP_Y
 from ddfa.raster.blending import smoothstep
 from ddfa.raster.lighting import harmonics, skin_light
 from ddfa.raster.sampling import sample
@@ -24,7 +25,6 @@ from ddfa.texture.visibility import DepthBuffer, VisibilityPolicy, texel_visibil
 _DEPTH_SIDE: Final = 420  # of the depth buffer, px: about 1.5 px per mm
 _SHADING: Final = (0.45, 1.7)  # brightness is divided by shading within these bounds
 _MIRRORED: Final = 0.5  # validity of a texel that the other side shows fully
-_Y_UP: Final = np.array([1, -1, 1], np.float32)
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def unwrap_texture(image: UInt8, faces: Faces, size: int = 1024, *, delight: boo
     atlas = atlas_of(faces.head, size)
     vertices = faces.vertices[0]
     buffer = DepthBuffer.fitted(vertices, faces.head.triangles, _DEPTH_SIDE, reach=2, slack=(1, 3))
-    view = HeadView(image, vertices, atlas.normals(vertices * _Y_UP), buffer)
+    view = HeadView(image, vertices, atlas.normals(vertices * FLIP_Y), buffer)
     colours, visible, _ = unwrap(view, atlas, replace(EXPORT, delight=delight))
     skin = np.asarray(visible * atlas.skin, np.float32)
     completed = mirror_complete(colours, skin, atlas, within=atlas.skin, match_colours=True)

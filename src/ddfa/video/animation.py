@@ -8,9 +8,9 @@ from typing import Final, Self
 import numpy as np
 
 from ddfa.arrays import Float32, UInt8
-from ddfa.errors import ModelError, OutputError
+from ddfa.errors import OutputError
 from ddfa.export.glb import GlbAnimation, write_glb
-from ddfa.faces import BLENDSHAPES, Faces
+from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
 from ddfa.texture.unwrap import unwrap_texture
 from ddfa.video.io.source import Frame
@@ -78,8 +78,8 @@ class AnimationWriter:
             raise OutputError(f"cannot write {path}: an animated head is a .glb")
         if not path.parent.is_dir():
             raise OutputError(f"cannot write {path} (no such folder): choose another place")
-        if len(head.expression_names) != BLENDSHAPES or head.uv is None:
-            raise ModelError(f"head '{head.name}' has no blendshapes: --glb needs a bundle of the open head")
+        head.require_arkit("an animated head")
+        head.require_texture("an animated head")
         self._path, self._track = path, track
         self._takes: dict[int, _Take] = {}
         self._seen: set[int] = set()

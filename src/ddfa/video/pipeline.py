@@ -12,8 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
 
-import numpy as np
-
 from ddfa.align import FaceAligner
 from ddfa.arrays import UInt8
 from ddfa.draw.overlay import draw_overlay
@@ -188,7 +186,7 @@ class TrackedOverlay:
         """The frame (H, W, 3) uint8 RGB with its faces; the same array if nothing is drawn."""
         if self._style == EMPTY_STYLE or not tracked:
             return image
-        return draw_overlay(image, _joined([face.faces for face in tracked]), self._style, sides=None)
+        return draw_overlay(image, Faces.concat([face.faces for face in tracked]), self._style, sides=None)
 
 
 class RecordSink(RecordWriter):
@@ -284,19 +282,3 @@ def _frames(source: FrameSource, limit: int) -> Iterable[Frame]:
     """The frames; those of a file are decoded ahead in a thread of their own."""
     frames: Iterator[Frame] = iter(source) if source.live else prefetched(source)
     return islice(frames, limit) if limit else frames
-
-
-def _joined(single: Sequence[Faces]) -> Faces:
-    """Results of one frame as one."""
-    first = single[0]
-    return Faces(
-        boxes=np.concatenate([face.boxes for face in single]),
-        scores=np.concatenate([face.scores for face in single]),
-        params=np.concatenate([face.params for face in single]),
-        roi=np.concatenate([face.roi for face in single]),
-        head=first.head,
-        layout=first.layout,
-        convention=first.convention,
-        image_size=first.image_size,
-        crop_size=first.crop_size,
-    )

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 from ddfa.errors import OutputError
-from ddfa.faces import BLENDSHAPES, Faces
+from ddfa.faces import Faces
 from ddfa.files import PendingFile
 from ddfa.video.io.source import Frame
 from ddfa.video.tracking.tracker import TrackedFace
@@ -20,7 +20,7 @@ _SUFFIXES: Final = (".jsonl", ".parquet")
 def record_of(frame: Frame, tracked: TrackedFace) -> dict[str, Any]:
     """Collect what is known about a face in a frame: plain numbers and lists, see docs/video.md."""
     face: Faces = tracked.faces
-    has_blendshapes = len(face.head.expression_names) == BLENDSHAPES
+    has_blendshapes = face.head.has_arkit
     return {
         "frame": frame.index,
         "time": round(frame.time, 6),

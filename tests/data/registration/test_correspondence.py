@@ -7,7 +7,7 @@ import pytest
 
 from ddfa.data.registration.correspondence import register
 from ddfa.data.registration.landmark_placement import MIRRORED, place_landmarks, refine_landmarks
-from ddfa.data.registration.surface import closest_points, similarity_between
+from ddfa.data.registration.surface import closest_points
 from ddfa.errors import ModelError
 from ddfa.head.model import HeadModel
 
@@ -108,14 +108,3 @@ def test_closest_points_agree_with_a_dense_search():
     assert (found.distances <= brute + 1e-9).all() and (brute - found.distances).max() < 0.05
     assert (found.weights >= 0).all()
     np.testing.assert_allclose(np.linalg.norm(found.positions - queries, axis=1), found.distances)
-
-
-def test_similarity_is_recovered():
-    rng = np.random.default_rng(0)
-    source = rng.normal(size=(20, 3))
-    rotation = np.linalg.qr(rng.normal(size=(3, 3)))[0]
-    rotation *= np.sign(np.linalg.det(rotation))
-    found = similarity_between(source, 2.5 * source @ rotation.T + [1, 2, 3], rng.uniform(0.1, 1, 20))
-    assert found.scale == pytest.approx(2.5)
-    np.testing.assert_allclose(found.rotation, rotation, atol=1e-12)
-    np.testing.assert_allclose(found.translation, [1, 2, 3], atol=1e-12)

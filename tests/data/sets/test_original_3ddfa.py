@@ -14,7 +14,7 @@ from ddfa.data.sets.labels import Labels
 from ddfa.data.sets.manifest import MANIFEST_FILE
 from ddfa.data.sets.original_3ddfa import ReadConfig, read_original, source_photo
 from ddfa.errors import DataError, ModelError
-from ddfa.faces import Faces
+from ddfa.faces import FaceModel, Faces
 from ddfa.head.model import HeadModel
 from ddfa.regress.convention import PixelConvention
 from ddfa.regress.layout import ParamLayout
@@ -79,7 +79,7 @@ def test_labels_of_the_training_set_are_what_a_v1_network_says(crops, v1):
     read_original(config)
     data = LabelledPhotos.open(config.output, v1)
     whole = np.tile(np.float32([0, 0, 120, 120]), (3, 1))
-    faces = Faces(whole, np.ones(3), params, whole, v1, ParamLayout(40, 10), PixelConvention.V1, (120, 120))
+    faces = Faces(whole, np.ones(3), params, whole, FaceModel(v1, ParamLayout(40, 10), PixelConvention.V1), (120, 120))
     np.testing.assert_allclose(data.landmarks, faces.landmarks68 - [1, 1, 0], atol=1e-2)  # V1 counts pixels from 1
     x, y, _ = params[1, :12].reshape(3, 4) @ np.append(
         v1.decode_landmarks(params[1:2, 12:52], params[1:2, 52:])[0, 8], 1
@@ -159,7 +159,7 @@ def test_labels_survive_the_way_to_a_v1_parameter_vector(mats, v1, tmp_path):
     pose = np.column_stack([k * f * rotation(*angles), [(tx - 21) * k, 121 - (HEIGHT + 1 - ty - 11) * k, tz * k]])
     params = np.concatenate([pose.ravel(), labels.identity[0], labels.expression[0]])[None]
     layout = ParamLayout(40, 10)
-    faces = Faces(roi[None], np.ones(1), params, roi[None], v1, layout, PixelConvention.V1, (150, HEIGHT))
+    faces = Faces(roi[None], np.ones(1), params, roi[None], FaceModel(v1, layout, PixelConvention.V1), (150, HEIGHT))
     np.testing.assert_allclose(labels.landmarks(v1)[0, :, :2], faces.landmarks68[0, :, :2] - 1, atol=1e-2)
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ddfa.arrays import Bools, Float32, Float64, Floats, Int32, UInt8
 from ddfa.data.face_profiling.rotation import facing, textured_triangles
+from ddfa.geometry.camera import project
 from ddfa.head.model import HeadModel
 from ddfa.raster.rasterize import Raster, interpolate, rasterize
 from ddfa.raster.sampling import sample
@@ -166,7 +167,7 @@ def _draw_eye(
     result: UInt8, photo: UInt8, eye: _Eye, pose: Float32, before: Float32, after: Float32, mix: float
 ) -> None:
     """Draw one eye into `result`; `before` and `after` are the (K, 3) vertices around it in head space."""
-    target = after @ pose[:, :3].T + pose[:, 3]
+    target = project(after, pose)
     x0, y0 = np.maximum(np.floor(target[eye.zone, :2].min(axis=0)) - 1, 0).astype(int)
     x1, y1 = np.ceil(target[eye.zone, :2].max(axis=0)).astype(int) + 2
     x1, y1 = min(x1, photo.shape[1]), min(y1, photo.shape[0])

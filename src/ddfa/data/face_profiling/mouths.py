@@ -5,6 +5,7 @@ import numpy as np
 
 from ddfa.arrays import Float32, Floats, Int32, UInt8
 from ddfa.data.face_profiling.rotation import background_anchors, facing, textured_triangles
+from ddfa.geometry.camera import project
 from ddfa.head.model import HeadModel
 from ddfa.raster.rasterize import interpolate, rasterize, shade, vertex_normals
 from ddfa.raster.sampling import sample
@@ -90,7 +91,7 @@ class MouthSynthesizer:
             (H, W, 3) uint8; what does not move is as it was.
         """
         height, width = photo.shape[:2]
-        source, target = (np.asarray(shape @ pose[:, :3].T + pose[:, 3], np.float32) for shape in (before, after))
+        source, target = (np.asarray(project(shape, pose), np.float32) for shape in (before, after))
         seen_before = facing(source, self._triangles)
         anchors, moved, anchor_triangles = _surroundings(source, target, seen_before, (height, width))
         fine = np.concatenate([target, moved]) * np.float32(_FINE)

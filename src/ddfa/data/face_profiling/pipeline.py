@@ -19,6 +19,7 @@ from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.data.sets.labels import Labels, image_euler
 from ddfa.data.sets.shards import Draw, PictureSet, Sample, make_pictures
 from ddfa.errors import DataError
+from ddfa.geometry.camera import project
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.geometry.roi import crop_matrix, roi_from_landmarks
 from ddfa.head.model import HeadModel
@@ -275,7 +276,7 @@ def _after(transform: Float64, pose: Float64) -> Float64:
 
 def _placed(points: Float32, pose: Float64) -> Float32:
     """Points (..., 3) of head space in image space."""
-    return np.asarray(points @ pose[:, :3].T + pose[:, 3], np.float32)
+    return np.asarray(project(points, pose), np.float32)
 
 
 def _open_draw(config: ProfileConfig, maps: dict[str, TeacherMap]) -> Draw:

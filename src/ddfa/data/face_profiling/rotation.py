@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, Float64, Floats, Int32, UInt8
+from ddfa.geometry.camera import FLIP_Y_MATRIX, project
 from ddfa.head.model import HeadModel
 from ddfa.raster.blending import fill_holes
 from ddfa.raster.rasterize import Raster, interpolate, rasterize
@@ -62,7 +63,7 @@ def rotate_face(
     anchors, away, anchor_triangles = background_anchors(shifted, triangles, padded.shape[:2])
 
     sources = np.concatenate([shifted, anchors])
-    targets = ((sources - shift) @ transform[:, :3].T + transform[:, 3]).astype(np.float32)
+    targets = (project(sources - shift, transform)).astype(np.float32)
     kept = _kept(away, anchor_triangles, transform, float(np.ptp(vertices[:, 1])))
     mesh = np.concatenate([triangles, kept + len(shifted)]).astype(np.int32)
     raster = rasterize(targets, mesh, height, width)
@@ -248,8 +249,7 @@ def turn(rotation: Floats, centre: Floats, scale: float = 1.0) -> Float64:
         centre: (3,) image space px, the fixed point.
         scale: magnification about the centre.
     """
-    flip = np.diag([1.0, -1.0, 1.0])  # camera axes point y up, image space y down
-    linear = scale * (flip @ rotation @ flip)
+    linear = scale * (FLIP_Y_MATRIX @ rotation @ FLIP_Y_MATRIX)
     return np.column_stack([linear, np.asarray(centre) - linear @ np.asarray(centre)])
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, Float64, Floats
-from ddfa.geometry.pose import nearest_rotation, small_motions
+from ddfa.geometry.camera import FLIP_Y, weak_perspective
+from ddfa.geometry.pose import small_motions
+from ddfa.geometry.similarity import fit_similarity
 from ddfa.head.linear import LinearPoints
-
-_FLIP_Y = np.diag([1.0, -1.0, 1.0])  # image space points y down, camera axes y up
 
 
 @dataclass(frozen=True)
@@ -142,17 +142,8 @@ def procrustes(shape: Floats, targets: Floats, share: Floats) -> Float64:
     Returns:
         (n, 3, 4) float64, head space to image space.
     """
-    shape_mean = np.einsum("k,nkj->nj", share, shape)
-    target_mean = np.einsum("k,nkj->nj", share, targets)
-    centred = shape - shape_mean[:, None]
-    seen = (targets - target_mean[:, None]) @ _FLIP_Y
-    covariance = np.einsum("k,nki,nkj->nij", share, seen, centred, optimize=True)
-    rotation = nearest_rotation(covariance)
-    variance = np.einsum("k,nkj,nkj->n", share, centred, centred, optimize=True)
-    scale = np.einsum("nij,nij->n", covariance, rotation) / variance
-    linear = scale[:, None, None] * (_FLIP_Y @ rotation)
-    shift = target_mean - np.einsum("nij,nj->ni", linear, shape_mean)
-    return np.asarray(np.concatenate([linear, shift[..., None]], axis=2), np.float64)
+    camera = fit_similarity(shape, targets * FLIP_Y, share)
+    return weak_perspective(camera.rotation, camera.scale, camera.translation * FLIP_Y)
 
 
 def to_head(pose: Floats, points: Floats) -> Float64:

@@ -17,6 +17,7 @@ from ddfa.data.pseudo_labels.fit import Fit, FitConstraints, FitOptions, curvatu
 from ddfa.data.pseudo_labels.occluding_contour import ContourFinder
 from ddfa.data.sets.pts import parse_pts
 from ddfa.errors import DataError
+from ddfa.geometry.camera import project
 from ddfa.head.linear import LinearPoints
 from ddfa.head.model import HeadModel
 
@@ -125,7 +126,7 @@ def fit_annotated(
 def _aims(head: HeadModel, found: Fit, human: Floats) -> Float64:
     """Where the 68 landmarks should go, (n, 68, 3) image px, by annotations and the present fits."""
     own = head.decode_landmarks(found.identity, found.expression)
-    aims = np.einsum("nij,nkj->nki", found.pose[..., :3], own).astype(np.float64) + found.pose[:, None, :, 3]
+    aims = project(own.astype(np.float64), found.pose)
     gaps = human - aims[..., :2]
     distance = np.linalg.norm(gaps, axis=-1) / np.linalg.norm(found.pose[:, 0, :3], axis=1)[:, None]
     aims[..., :2] += gaps / (1 + (distance / _OUTLIER_MM) ** 2)[..., None] ** 2  # Geman-McClure

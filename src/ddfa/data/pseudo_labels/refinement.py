@@ -16,6 +16,7 @@ from ddfa.data.pseudo_labels.teacher import Teacher, View
 from ddfa.data.pseudo_labels.teacher_map import TeacherMap
 from ddfa.data.sets.photos import decode
 from ddfa.data.sets.shards import Sample, encode
+from ddfa.geometry.camera import project
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.head.model import HeadModel
 
@@ -79,7 +80,7 @@ class LabelRefiner:
 
 def _placed(points: Float32, pose: Floats) -> Float32:
     """Points (n, K, 3) of head space in image space."""
-    return np.asarray(np.einsum("nij,nkj->nki", pose[..., :3], points) + pose[:, None, :, 3], np.float32)
+    return np.asarray(project(points, pose), np.float32)
 
 
 def _level(points: Float32) -> Float64:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, Float64, Floats, UInt8
+from ddfa.geometry.camera import project
 from ddfa.geometry.roi import crop_matrix
 from ddfa.head.linear import LinearPoints
 from ddfa.regress.convention import PixelConvention
@@ -85,7 +86,7 @@ class Teacher:
         bundle = self.regressor.bundle
         pose, identity, expression = bundle.layout.split(params)
         shape = self.points.decode(identity, expression).astype(np.float64)
-        camera = np.einsum("nij,nkj->nki", pose[..., :3], shape, optimize=True) + pose[:, None, :, 3]
+        camera = project(shape, pose)
         size = bundle.input_size
         # At a RoI of the crop's own size, image px are crop px; our convention counts from the RoI's edge.
         corner = -0.5 if bundle.convention is PixelConvention.OPEN else 0.0

@@ -11,8 +11,9 @@ from ddfa.arrays import Bools, Float32, Floats, Int32
 from ddfa.data.pseudo_labels.fit import fit
 from ddfa.data.pseudo_labels.mesh_points import LIDS_AND_LIPS
 from ddfa.data.registration.correspondence import Correspondence, register
-from ddfa.data.registration.surface import Similarity
 from ddfa.errors import DataError
+from ddfa.geometry.camera import FLIP_Y
+from ddfa.geometry.similarity import Similarity
 from ddfa.head.linear import LinearPoints
 from ddfa.head.model import HeadModel
 from ddfa.regress.bundle import Bundle
@@ -122,7 +123,7 @@ def neutral_offset(own: LinearPoints, teacher: LinearPoints, identity_std: Float
         (2K, 3) float32, symmetric.
     """
     identity = LinearPoints(own.mean, own.bases[: own.identities], own.identities)
-    flip, mirror = np.array([1, -1, 1]), np.array([-1, 1, 1])
+    flip, mirror = FLIP_Y, np.array([-1, 1, 1])
     neutral = np.concatenate([teacher.mean, teacher.mean * mirror]) * flip
     weights = np.ones(len(neutral))
     plain, mirrored = np.split(fit(identity, neutral[None], weights, identity_std).residual[0], 2)
@@ -144,7 +145,7 @@ def _identity(head: HeadModel) -> Correspondence:
     index = np.arange(head.vertices, dtype=np.int32)
     weights = np.tile(np.array([1, 0, 0], np.float32), (head.vertices, 1))
     valid = head.regions.get("face", np.ones(head.vertices, bool))
-    same = Similarity(1.0, np.eye(3), np.zeros(3))
+    same = Similarity(np.ones(()), np.eye(3), np.zeros(3))
     return Correspondence(np.stack([index] * 3, axis=1), weights, valid, np.zeros(head.vertices, np.float32), same)
 
 

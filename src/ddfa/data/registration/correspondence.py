@@ -17,8 +17,9 @@ from scipy.sparse import coo_array, csc_array, diags_array, eye_array
 from scipy.sparse.linalg import splu
 
 from ddfa.arrays import Bools, Float32, Float64, Floats, Int32
-from ddfa.data.registration.surface import Similarity, SurfacePoints, closest_points, similarity_between
+from ddfa.data.registration.surface import SurfacePoints, closest_points
 from ddfa.errors import ModelError
+from ddfa.geometry.similarity import Similarity, fit_similarity
 from ddfa.head.model import HeadModel
 
 # Landmarks that both meshes place on the same spot: nose, eyes and mouth, but not the brows and the jaw line.
@@ -116,7 +117,7 @@ def _fit_identity(
     """Fit the identity modes to the target, and the similarity that brings the target to them, in turns."""
     shape = patch.mean
     sample = np.arange(0, len(shape), 4)
-    similarity = similarity_between(goal, patch.anchors @ shape)
+    similarity = fit_similarity(goal, patch.anchors @ shape)
     anchor_modes = np.stack([patch.anchors @ mode for mode in patch.modes])
     basis = np.concatenate([patch.modes[:, sample], anchor_modes], axis=1).reshape(len(patch.modes), -1)
     mean = np.concatenate([patch.mean[sample], patch.anchors @ patch.mean])
@@ -133,7 +134,7 @@ def _fit_identity(
         shape = patch.mean + np.tensordot(coefficients, patch.modes, axes=1)
         source = np.concatenate([_pull_back(similarity, hit.positions), goal])
         fitted = np.concatenate([shape[sample], patch.anchors @ shape])
-        similarity = similarity_between(source, fitted, weight + 1e-9)
+        similarity = fit_similarity(source, fitted, weight + 1e-9)
     return shape, similarity
 
 

@@ -1,4 +1,4 @@
-"""Points on triangle meshes: closest points, barycentric interpolation, similarity between point sets."""
+"""Points on triangle meshes: closest points, barycentric interpolation."""
 
 from typing import NamedTuple
 
@@ -22,37 +22,6 @@ class SurfacePoints(NamedTuple):
     weights: Float64
     positions: Float64
     distances: Float64
-
-
-class Similarity(NamedTuple):
-    """The map x -> scale * rotation @ x + translation."""
-
-    scale: float
-    rotation: Float64
-    translation: Float64
-
-    def apply(self, points: Floats) -> Float64:
-        """Map (..., 3) points."""
-        return np.asarray(self.scale * points @ self.rotation.T + self.translation, np.float64)
-
-
-def similarity_between(source: Floats, target: Floats, weights: Floats | None = None) -> Similarity:
-    """The similarity that takes source points to target points with least squared error (Umeyama 1991).
-
-    Args:
-        source: (n, 3).
-        target: (n, 3).
-        weights: (n,) importance of each point; equal by default.
-    """
-    w = np.ones(len(source)) if weights is None else np.asarray(weights, np.float64)
-    w = w / w.sum()
-    source_mean, target_mean = w @ source, w @ target
-    centred = np.asarray(source - source_mean, np.float64)
-    u, singular, vt = np.linalg.svd((w[:, None] * (target - target_mean)).T @ centred)
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    rotation = (u * sign) @ vt
-    scale = float((singular * sign).sum() / (w @ (centred**2).sum(axis=1)))
-    return Similarity(scale, rotation, target_mean - scale * rotation @ source_mean)
 
 
 def closest_points(

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from ddfa.arrays import Float32, Float64
 from ddfa.errors import DataError
+from ddfa.geometry.camera import weak_perspective
 from ddfa.geometry.pose import matrix_from_euler
 
 POSE_KEY = "Pose_Para"
-_FLIP_Y = np.diag([1.0, -1.0, 1.0])
 _ONE_BASED = np.array([1, 1, 0], np.float32)
 
 
@@ -52,9 +52,9 @@ class FaceMat:
         Returns:
             (3, 4) float32, head space to image space.
         """
-        linear = self.scale * _FLIP_Y @ matrix_from_euler(self.euler_deg)
         x, y, z = self.translation
-        return np.column_stack([linear, [x - 1, height - y, z]]).astype(np.float32)
+        place = np.array([x - 1, height - y, z])
+        return weak_perspective(matrix_from_euler(self.euler_deg), np.asarray(self.scale), place).astype(np.float32)
 
 
 def read_face_mat(path: Path) -> FaceMat | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ddfa.arrays import Float32, Float64, Floats
 from ddfa.errors import DataError
 from ddfa.files import make_folder, write_atomically
+from ddfa.geometry.camera import FLIP_Y_MATRIX, project
 from ddfa.geometry.pose import decompose, euler_from_matrix
 from ddfa.head.model import HeadModel
 
@@ -66,8 +67,7 @@ class Labels:
     def landmarks(self, head: HeadModel) -> Float32:
         """The 68 landmarks in image space, (n, 68, 3) float32."""
         points = head.decode_landmarks(self.identity, self.expression)
-        seen = np.einsum("nij,nkj->nki", self.pose[..., :3], points) + self.pose[:, None, :, 3]
-        return np.asarray(seen, np.float32)
+        return np.asarray(project(points, self.pose), np.float32)
 
     def save(self, path: Path) -> None:
         """Write the labels as a compressed npz, whole or not at all.
@@ -111,7 +111,7 @@ class Labels:
 
 def image_euler(pose: Floats) -> Float64:
     """Yaw, pitch and roll in degrees, (n, 3), of poses (n, 3, 4) from head space to image space (y down)."""
-    camera = np.diag([1.0, -1.0, 1.0]) @ pose
+    camera = FLIP_Y_MATRIX @ pose
     return euler_from_matrix(decompose(camera).rotation)
 
 

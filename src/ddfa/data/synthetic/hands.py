@@ -17,6 +17,7 @@ from ddfa.data.synthetic.backdrops import random_colour
 from ddfa.data.synthetic.lighting import random_light
 from ddfa.data.synthetic.noise import smooth_noise
 from ddfa.data.synthetic.occluders import Occluder
+from ddfa.geometry.camera import FLIP_Y
 from ddfa.raster.lighting import shading
 from ddfa.raster.rasterize import interpolate, rasterize, vertex_normals
 
@@ -109,7 +110,7 @@ def hand_occluder(size: int, face: tuple[float, float, float], skin: Floats, rng
     if rng.random() < 0.5:
         sleeve = points[:, 1] < rng.uniform(-120, 0)
         lit[sleeve] = shading(normals, light)[sleeve] * random_colour(rng)
-    image = ((seen * [1, -1, 1] + [0.5, 0.5, 0]) * _FINE - [0.5, 0.5, 0]).astype(np.float32)
+    image = ((seen * FLIP_Y + [0.5, 0.5, 0]) * _FINE - [0.5, 0.5, 0]).astype(np.float32)
     raster = rasterize(image, triangles, _FINE * size, _FINE * size)
     colours = interpolate(raster, triangles, lit)
     colours *= 1 + rng.uniform(0, 0.03) * smooth_noise(rng, _FINE * size, (50.0, 50.0))

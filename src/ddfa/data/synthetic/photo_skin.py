@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, Floats, UInt8
+from ddfa.geometry.camera import FLIP_Y
 from ddfa.raster.blending import fill_holes
 from ddfa.raster.rasterize import rasterize
 from ddfa.texture.atlas import Atlas
@@ -45,7 +46,7 @@ def photo_skin(photo: UInt8, vertices: Floats, atlas: Atlas) -> PhotoSkin:
     buffer = DepthBuffer(raster, triangles, reach=0, slack=(0.8, 0.8), least_cosine=0.2)
     x0, y0, x1, y1 = content(photo)
     frame = (x0 + _MARGIN, y0 + _MARGIN, x1 - 1 - _MARGIN, y1 - 1 - _MARGIN)
-    normals = atlas.normals(vertices * np.array([1, -1, 1], np.float32))
+    normals = atlas.normals(vertices * FLIP_Y)
     image = np.asarray(photo, np.float32) / np.float32(255)
     colours, visible, occluded = unwrap(HeadView(image, vertices, normals, buffer, frame), atlas, SYNTHETIC)
     completed = mirror_complete(colours, visible, atlas)

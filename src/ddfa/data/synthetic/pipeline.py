@@ -23,6 +23,7 @@ from ddfa.data.synthetic.occluders import Occluder, composite, object_occluder
 from ddfa.data.synthetic.people import People, random_angles
 from ddfa.data.synthetic.photo_skin import content
 from ddfa.data.synthetic.scene import Painter, Scene
+from ddfa.geometry.camera import FLIP_Y_MATRIX, project
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.head.model import HeadModel
@@ -33,7 +34,6 @@ _PER_FACE: Final = 4  # pictures of a skin before a ground; each shows another s
 _FACE_SHARE: Final = 0.85  # height of a face over the side of its RoI
 _GREY: Final = 0.02  # range of the channels of a skin
 _SHOULDER: Final = 0.7  # brighter places do not reach white at once
-_FLIP_Y: Final = np.diag([1.0, -1.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class FaceRenderer:
             Scene(raised, face.texture, extras, pose, light, main, float(rng.uniform(0, 1)), ground)
         )
         if rng.random() < self._config.hands:
-            picture = composite(picture, self._cover(landmarks @ pose[:, :3].T + pose[:, 3], face.skin, rng), rng)
+            picture = composite(picture, self._cover(project(landmarks, pose), face.skin, rng), rng)
         if np.ptp(face.skin) < _GREY:  # a grey photo lent the skin
             picture = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
         source = "" if own is None or self._data is None else self._source(own)
@@ -164,7 +164,7 @@ class FaceRenderer:
     def _pose(self, landmarks: Float32, angles: tuple[float, float, float]) -> Float64:
         """The pose (3, 4) that puts the RoI of the turned landmarks in the middle of the picture."""
         size = self._config.picture
-        linear = _FLIP_Y @ matrix_from_euler(np.array(angles))
+        linear = FLIP_Y_MATRIX @ matrix_from_euler(np.array(angles))
         x0, y0, x1, y1 = roi_from_landmarks((landmarks @ linear.T)[None])[0].astype(np.float64)
         zoom = size / self._config.margin / (x1 - x0)
         shift = (size - 1) / 2 - zoom * np.array([(x0 + x1) / 2, (y0 + y1) / 2])
@@ -189,7 +189,7 @@ class FaceRenderer:
         labels = self._data.labels
         shape = self._head.decode(labels.identity[index : index + 1], labels.expression[index : index + 1])[0]
         pose = labels.pose[index]
-        return np.asarray(shape @ pose[:, :3].T + pose[:, 3], np.float32)
+        return np.asarray(project(shape, pose), np.float32)
 
     def _source(self, index: int) -> str:
         assert self._data is not None

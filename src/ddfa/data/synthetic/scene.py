@@ -8,6 +8,7 @@ import numpy as np
 
 from ddfa.arrays import Float32, Float64, Int32
 from ddfa.data.synthetic.strips import Part
+from ddfa.geometry.camera import FLIP_Y, project
 from ddfa.raster.lighting import shading
 from ddfa.raster.rasterize import BACKGROUND, Raster, interpolate, rasterize, vertex_normals
 from ddfa.texture.atlas import Atlas
@@ -64,7 +65,7 @@ class Painter:
         """The picture (size, size, 3) float32 RGB in [0, 1]."""
         size = scene.ground.shape[0]
         vertices, triangles = self._mesh(scene)
-        seen = _FINE * (vertices @ scene.pose[:, :3].T + scene.pose[:, 3]).astype(np.float32)
+        seen = _FINE * project(vertices, scene.pose).astype(np.float32)
         seen[:, :2] += (_FINE - 1) / 2  # pixel centres are integers at both sizes
         raster = rasterize(seen, triangles, _FINE * size, _FINE * size)
         light, gloss = self._lit(scene, seen, triangles)
@@ -99,7 +100,7 @@ class Painter:
     def _lit(self, scene: Scene, seen: Float32, triangles: Int32) -> tuple[Float32, Float32]:
         """Per vertex: light (V, 3) that a white surface would send back, and gloss (V,)."""
         count = len(scene.shape)
-        camera = seen * np.array([1, -1, 1], np.float32)
+        camera = seen * FLIP_Y
         normals = self._atlas.normals(camera[:count])
         if scene.extras:
             worn = vertex_normals(camera, triangles[len(self._atlas.head.triangles) :])[count:]

@@ -12,6 +12,7 @@ from ddfa.align import FaceAligner
 from ddfa.arrays import Float32, UInt8
 from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError, ModelError
+from ddfa.geometry.camera import project
 from ddfa.head.model import HeadModel
 from ddfa.regress.bundle import MODEL_FILE, Bundle, write_bundle
 from ddfa.regress.crop import cut_crops
@@ -142,4 +143,4 @@ def _distance(old: Bundle, original: Path, new: Bundle, model: Path, crops: UInt
 def _landmarks(bundle: Bundle, head: HeadModel, params: Float32) -> Float32:
     pose, identity, expression = bundle.layout.split(params)
     points = head.decode_landmarks(identity, expression)
-    return np.asarray((points @ pose[..., :3].transpose(0, 2, 1) + pose[:, None, :, 3])[..., :2], np.float32)
+    return np.asarray(project(points, pose)[..., :2], np.float32)

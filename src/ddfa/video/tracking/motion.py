@@ -6,9 +6,8 @@ import numpy as np
 
 from ddfa.arrays import Float32, Float64, Floats
 from ddfa.faces import Faces
+from ddfa.geometry.camera import FLIP_Y_MATRIX
 from ddfa.geometry.pose import decompose
-
-_FLIP_Y = np.diag([1.0, -1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +34,7 @@ class Motion:
     @property
     def matrix(self) -> Float64:
         """(3, 3) image px per head unit."""
-        return np.asarray(self.scale * _FLIP_Y @ self.rotation @ self.stretch)
+        return np.asarray(self.scale * FLIP_Y_MATRIX @ self.rotation @ self.stretch)
 
 
 def motion_of(face: Faces) -> Motion:
