@@ -32,5 +32,5 @@ def short_run(data: Path, output: Path, **changes: Any) -> TrainConfig:
 def quick_whitening() -> Iterator[None]:
     """Whitening from few samples."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(state, "_WHITENING_SAMPLES", 200)
+        patch.setattr(state, "WHITENING_SAMPLES", 200)
         yield

@@ -12,13 +12,12 @@ from ddfa.data.sets.dataset import LABEL_FILE  # noqa: E402
 from ddfa.data.sets.labels import Labels  # noqa: E402
 from ddfa.errors import DataError, ModelError  # noqa: E402
 from ddfa.regress.whitening import Whitening  # noqa: E402
-from ddfa.train import state  # noqa: E402
 from ddfa.train.batches import mixed, step_seed  # noqa: E402
 from ddfa.train.config import LossWeights  # noqa: E402
 from ddfa.train.convert.bundle import at_resolution, package  # noqa: E402
 from ddfa.train.loop import train  # noqa: E402
 from ddfa.train.networks import create, normalise  # noqa: E402
-from ddfa.train.state import load_checkpoint, load_matching  # noqa: E402
+from ddfa.train.state import ema_of, load_checkpoint, load_matching  # noqa: E402
 
 from ..conftest import make_basis, make_labelled_photos  # noqa: E402
 from .short_runs import quick_whitening, short_run  # noqa: E402
@@ -147,7 +146,7 @@ def test_start_needs_a_fitting_checkpoint(settings, tmp_path):
 
 
 def test_resuming_with_another_network_is_refused(run, settings):
-    with pytest.raises(DataError, match="not of mobilenet_v1_050"):
+    with pytest.raises(DataError, match="of another network"):
         train(replace(settings, arch="mobilenet_v1_050", resume=True))
 
 
@@ -185,11 +184,17 @@ def test_whitening_at_another_resolution_keeps_pixel_centres():
     assert half.mean[0] == 0 and half.mean[5] == 2.5 and half.mean[12] == 12 and half.std[3] == 0.5
 
 
-def test_the_average_of_a_short_run_forgets_where_it_began():
-    average, start, now = state._average(500), torch.zeros(3), torch.ones(3)
-    for step in range(1, 101):
-        average([start], [now], torch.tensor(step))
-    assert start.min() > 0.99
+@pytest.mark.parametrize("ramp", [True, False])
+def test_the_average_of_a_short_run_forgets_the_initial_weights_if_its_decay_grows(ramp):
+    network, decay = torch.nn.Linear(2, 1), 0.5 ** (1 / 500)
+    average = ema_of(network, decay, ramp)
+    for value in [0.0] + [1.0] * 100:  # the first update copies the weights
+        torch.nn.init.constant_(network.weight, value)
+        average.update_parameters(network)
+    if ramp:
+        assert average.module.weight.min() > 0.99
+    else:
+        torch.testing.assert_close(average.module.weight, torch.full((1, 2), 1 - decay**100))
 
 
 def test_reused_crops_serve_in_several_steps(settings, tmp_path):

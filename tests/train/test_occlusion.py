@@ -1,4 +1,4 @@
-"""Training of the network that finds hands before faces."""
+"""Training of the occlusion network."""
 
 from dataclasses import replace
 
@@ -10,10 +10,10 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 from ddfa.errors import DataError  # noqa: E402
 from ddfa.replace.occlusion.network import SIDE  # noqa: E402
+from ddfa.train.networks.occlusion_net import OcclusionNet  # noqa: E402
 from ddfa.train.occlusion import (  # noqa: E402
     NETWORK,
     OcclusionConfig,
-    OcclusionNet,
     occlusion_loss,
     overlap,
     train_occlusion,

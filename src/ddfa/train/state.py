@@ -1,6 +1,6 @@
-"""The state of a run: what a checkpoint holds, and where it comes from."""
+"""The state of a training run: how it starts, is saved and is resumed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from ddfa.train.widening import widened
 
 CHECKPOINT = "checkpoint.pt"
 LANDMARKS = 68
-_WHITENING_SAMPLES = 20_000
+WHITENING_SAMPLES = 20_000
+_PARTS = ("network", "average", "optimizer")  # of a `Run`, in its checkpoint
 
 
 @dataclass(eq=False)
@@ -35,11 +36,11 @@ class Run:
         head: the head model.
         whitening: of the parameters.
         network: being trained.
-        average: exponential moving average of the network's weights; what is shipped.
+        average: exponential moving average (EMA) of the weights; this is what is exported.
         optimizer: of the network's weights.
         scaler: of the loss, where gradients are float16.
         step: optimiser steps done.
-        rank: number of this process; 0 writes the files.
+        rank: number of this process; process 0 writes the files.
     """
 
     config: TrainConfig
@@ -66,10 +67,10 @@ class Run:
 
 
 def start(config: TrainConfig, head: HeadModel, stream: CropStream, device: torch.device) -> Run:
-    """A new run, or the one in the run folder where the settings say to resume.
+    """Start a new run, or resume the one in the run folder if the settings ask for it.
 
     Raises:
-        DataError: there is no checkpoint, or it is of another network.
+        DataError: there is no checkpoint to resume or to start from, or it is of another network.
         ModelError: there is no such architecture.
     """
     torch.manual_seed(config.seed)
@@ -79,34 +80,43 @@ def start(config: TrainConfig, head: HeadModel, stream: CropStream, device: torc
     if saved is not None:
         whitening = whitening_of(saved)
     else:
-        whitening = measure_whitening(stream.sample_labels(_WHITENING_SAMPLES, config.seed))
+        whitening = measure_whitening(stream.sample_labels(WHITENING_SAMPLES, config.seed))
         if config.init:
             load_matching(network, load_checkpoint(config.init), whitening)
     network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = AveragedModel(network, multi_avg_fn=_average(config.ema), use_buffers=True)
+    average = ema_of(network, 0.5 ** (1.0 / config.ema))
     scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
     run = Run(config, head, whitening, network, average, _optimizer(config, network), scaler)
     if saved is not None:
-        _restore(run, saved)
+        run.step = restore_state(saved, {name: getattr(run, name) for name in _PARTS}, config.output / CHECKPOINT)
+        if saved.get("scaler"):  # checkpoints of earlier versions have none
+            run.scaler.load_state_dict(saved["scaler"])
     return run
 
 
-def _average(half_life: int) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
-    """Exponential average with a half-life in steps, shorter in the first steps: it must forget where a run began."""
-    decay = 0.5 ** (1.0 / half_life)
+def ema_of(network: nn.Module, decay: float, ramp: bool = True) -> AveragedModel:
+    """An exponential moving average (EMA) of a network's weights and buffers.
+
+    Args:
+        network: the network.
+        decay: share of the average that is kept in each step.
+        ramp: let the decay grow from small values in the first steps, as (1 + n) / (10 + n), so that the average
+            forgets the initial weights sooner.
+    """
 
     def update(average: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
         steps = int(count)
-        get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))(average, current, count)  # type: ignore[no-untyped-call]
+        limit = (1 + steps) / (10 + steps) if ramp else 1.0
+        get_ema_multi_avg_fn(min(decay, limit))(average, current, count)  # type: ignore[no-untyped-call]
 
-    return update
+    return AveragedModel(network, multi_avg_fn=update, use_buffers=True)
 
 
 def measure_whitening(params: Float32) -> Whitening:
     """Mean and standard deviation of parameters (n, P), the latter bounded below.
 
-    Coefficients that hardly ever move would otherwise be blown up to unit variance, noise and all.
+    Without the bound, the noise of coefficients that hardly vary would be scaled up to unit variance.
     """
     mean, std = params.mean(axis=0), params.std(axis=0)
     floor = np.r_[np.full(12, 1e-6), np.full(params.shape[1] - 12, 1e-2)]
@@ -114,33 +124,77 @@ def measure_whitening(params: Float32) -> Whitening:
 
 
 def save_checkpoint(run: Run, path: Path) -> None:
-    """Write all that a run needs to go on, whole or not at all."""
-    state = {
-        "step": run.step,
-        "network": run.network.state_dict(),
-        "average": run.average.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
-        "scaler": run.scaler.state_dict(),
+    """Write all that a run needs to be resumed.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    parts = {name: getattr(run, name) for name in (*_PARTS, "scaler")}
+    whitening = {
         "whitening_mean": torch.from_numpy(run.whitening.mean),
         "whitening_std": torch.from_numpy(run.whitening.std),
     }
-    write_checkpoint(state, path)
+    save_state(path, run.step, parts, whitening)
 
 
-def write_checkpoint(content: dict[str, Any], path: Path) -> None:
-    """Write tensors and plain containers, whole or not at all."""
+def save_state(path: Path, step: int, parts: Mapping[str, Any], more: Mapping[str, Tensor] | None = None) -> None:
+    """Write a checkpoint.
+
+    Args:
+        path: the file.
+        step: optimiser steps done.
+        parts: by name, whatever has a `state_dict`.
+        more: further tensors.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    states = {name: part.state_dict() for name, part in parts.items()}
+    write_checkpoint({"step": step, **states, **(more or {})}, path)
+
+
+def restore_state(saved: Mapping[str, Any], parts: Mapping[str, Any], path: Path) -> int:
+    """Load the parts of a checkpoint written by `save_state`.
+
+    Args:
+        saved: the checkpoint.
+        parts: receive their states, by name.
+        path: where the checkpoint is, for the error message.
+
+    Returns:
+        Optimiser steps done.
+
+    Raises:
+        DataError: the checkpoint does not fit the parts.
+    """
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+        return int(saved["step"])
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise DataError(
+            f"{path} is of another network: resume with the settings of its run, or start without --resume"
+        ) from error
+
+
+def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
+    """Write tensors and plain containers, completely or not at all.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
     with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+        torch.save(dict(content), temporary)
 
 
 def averaged_tensors(saved: dict[str, Any]) -> dict[str, Tensor]:
-    """The tensors of a checkpoint's averaged network, or of a published one, by their names in a network of ours."""
+    """The EMA tensors of a checkpoint, or the tensors of an original 3DDFA one, by their names in our networks."""
     state = saved.get("average") or saved.get("state_dict", saved)
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint, tensors and plain containers only.
+    """Read a checkpoint; tensors and plain containers only.
 
     Raises:
         DataError: it is missing or damaged.
@@ -152,14 +206,15 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_matching(network: Network, saved: dict[str, Any], whitening: Whitening) -> None:
-    """Copy every tensor of a checkpoint's averaged network, or of a published one, that fits by name and shape.
+    """Copy every tensor of a checkpoint that fits a network by name and shape.
 
-    A narrower MobileNet-V1 is widened first, so that the run starts with what it can do.
+    The EMA weights are used where there are any; checkpoints of the original 3DDFA are accepted as well. A narrower
+    MobileNet-V1 is widened first, so that the run starts with the same function.
 
     Args:
-        network: receives them.
+        network: receives the tensors.
         saved: the checkpoint.
-        whitening: of the new run; the regression head is rescaled so that it gives the parameters it gave.
+        whitening: of the new run; the regression head is rescaled so that it predicts the same parameters as before.
 
     Raises:
         DataError: nothing fits.
@@ -178,7 +233,7 @@ def load_matching(network: Network, saved: dict[str, Any], whitening: Whitening)
 
 
 def rewhiten(fc: nn.Linear, old: Whitening, new: Whitening) -> None:
-    """Let a layer that gave parameters whitened by `old` give the same parameters whitened by `new`."""
+    """Change a layer in place that predicts parameters whitened by `old`, so that they are whitened by `new`."""
     factor = torch.from_numpy(old.std / new.std)
     shift = torch.from_numpy((old.mean - new.mean) / new.std)
     with torch.no_grad():
@@ -187,25 +242,13 @@ def rewhiten(fc: nn.Linear, old: Whitening, new: Whitening) -> None:
 
 
 def whitening_of(saved: dict[str, Any]) -> Whitening:
-    """The whitening that a checkpoint holds."""
+    """The whitening stored in a checkpoint."""
     return Whitening(saved["whitening_mean"].numpy(), saved["whitening_std"].numpy())
-
-
-def _restore(run: Run, saved: dict[str, Any]) -> None:
-    try:
-        run.network.load_state_dict(saved["network"])
-        run.average.load_state_dict(saved["average"])
-        run.optimizer.load_state_dict(saved["optimizer"])
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise DataError(f"the run's checkpoint is not of {run.config.arch}: resume with its own settings") from error
-    if saved.get("scaler"):  # older checkpoints have none
-        run.scaler.load_state_dict(saved["scaler"])
-    run.step = int(saved["step"])
 
 
 def _optimizer(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:
     weights = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]  # batch norm and biases do not decay
+    others = [p for p in network.parameters() if p.ndim <= 1]  # no weight decay for batch norm and biases
     groups = [{"params": weights, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.lr, momentum=0.9, nesterov=True)
