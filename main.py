@@ -1,4 +1,4 @@
-"""Published 3DDFA V1's command line, answered by OpenDDFA; see docs/outputs.md and `ddfa align`."""
+"""The command line of original 3DDFA V1, implemented by OpenDDFA; see docs/outputs.md and `ddfa align`."""
 
 import sys
 from pathlib import Path

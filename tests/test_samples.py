@@ -52,7 +52,7 @@ def test_mesh_surrounds_the_landmarks(sample: tuple[str, Faces]) -> None:
 
 
 def test_the_astronaut_smiles_more(aligner: FaceAligner, root: Path) -> None:
-    faces = aligner(read_image(root / "samples" / "two_people.jpg"), refine=True)
+    faces = aligner(read_image(root / "samples" / "test1.jpg"), refine=True)
     assert len(faces) == 2
     names = faces.head.expression_names
     smile = [names.index(f"mouth{unit}{side}") for unit in ("Smile", "Dimple") for side in ("Left", "Right")]

@@ -33,7 +33,7 @@ from ddfa.errors import DataError, DDFAError, ImageError  # noqa: E402
 def photos(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three photos of people, one without, and four that are none."""
     folder = tmp_path_factory.mktemp("corpus")
-    for name in ("astronaut", "grace_hopper", "two_people"):
+    for name in ("astronaut", "grace_hopper", "test1"):
         image = read_image(root / "samples" / f"{name}.jpg")
         small = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         cv2.imwrite(str(folder / f"{name}.jpg"), small[..., ::-1])
@@ -61,7 +61,7 @@ def test_rows_hold_what_the_aligner_finds(photos: Path, stage: AlignStage, tmp_p
     rows = do_all(stage, [str(photos)], tmp_path / "table").to_pylist()
     names = [Path(row["source"]).name for row in rows]
     assert names == [
-        "astronaut.jpg", "cut.jpg", "empty.jpg", "grace_hopper.jpg", "two_people.jpg", "two_people.jpg", "wall.png",
+        "astronaut.jpg", "cut.jpg", "empty.jpg", "grace_hopper.jpg", "test1.jpg", "test1.jpg", "wall.png",
         "words.jpg",
     ]  # fmt: skip
     failed = {name: row["error"] for name, row in zip(names, rows, strict=True) if row["error"]}
@@ -69,7 +69,7 @@ def test_rows_hold_what_the_aligner_finds(photos: Path, stage: AlignStage, tmp_p
     wall = rows[names.index("wall.png")]
     assert wall["faces"] == 0 and wall["face"] is None and wall["error"] is None and wall["width"] == 120
     aligner = FaceAligner(threads=1)
-    for name in ("astronaut.jpg", "two_people.jpg"):
+    for name in ("astronaut.jpg", "test1.jpg"):
         faces = aligner(read_image(photos / name))
         mine = [row for row, other in zip(rows, names, strict=True) if other == name]
         assert [row["face"] for row in mine] == list(range(len(faces)))
@@ -84,10 +84,10 @@ def test_rows_come_back_as_faces(photos: Path, stage: AlignStage, tmp_path: Path
     do_all(stage, [str(photos)], tmp_path / "table")
     found = {Path(name).name: faces for name, faces, _ in photos_with_faces(tmp_path / "table")}
     assert {name: len(faces) for name, faces in found.items()} == {
-        "astronaut.jpg": 1, "grace_hopper.jpg": 1, "two_people.jpg": 2,
+        "astronaut.jpg": 1, "grace_hopper.jpg": 1, "test1.jpg": 2,
     }  # fmt: skip
-    faces = FaceAligner(threads=1)(read_image(photos / "two_people.jpg"))
-    np.testing.assert_allclose(found["two_people.jpg"].vertices, faces.vertices, atol=1e-2)
+    faces = FaceAligner(threads=1)(read_image(photos / "test1.jpg"))
+    np.testing.assert_allclose(found["test1.jpg"].vertices, faces.vertices, atol=1e-2)
 
 
 def test_tars_tables_patterns_and_urls_give_the_same(photos: Path, tmp_path: Path) -> None:

@@ -52,15 +52,15 @@ def blank(tmp_path: Path) -> Path:
 
 
 def test_one_photo(run, files, samples: Path, tmp_path: Path) -> None:
-    photo = samples / "two_people.jpg"
+    photo = samples / "test1.jpg"
     code, out, err = run(photo, "--save", ALL_KINDS)
     assert (code, err) == (exit_codes.OK, [])
     assert len(out) == 1 and out[0].startswith(f"{photo}: 2 faces, ") and " ms, 13 files: " in out[0]
     suffixes = [".json", ".mat", ".obj", ".ply", ".txt", "_crop.png"]
-    assert files() == sorted([f"two_people_{i}{s}" for i in (0, 1) for s in suffixes] + ["two_people_overlay.jpg"])
-    record = json.loads((tmp_path / "out" / "two_people_1.json").read_text())
+    assert files() == sorted([f"test1_{i}{s}" for i in (0, 1) for s in suffixes] + ["test1_overlay.jpg"])
+    record = json.loads((tmp_path / "out" / "test1_1.json").read_text())
     assert record["face"] == {"index": 1, "count": 2} and record["score"] > 0.8
-    assert read_image(tmp_path / "out" / "two_people_0_crop.png").shape == (120, 120, 3)
+    assert read_image(tmp_path / "out" / "test1_0_crop.png").shape == (120, 120, 3)
 
 
 def test_default_files(run, files, samples: Path) -> None:
@@ -94,18 +94,18 @@ def test_neutral_meshes(run, samples: Path, tmp_path: Path) -> None:
 def maps_of_samples(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every map of a photo with two faces, by the shipped model."""
     folder = tmp_path_factory.mktemp("maps")
-    words = [str(samples / "two_people.jpg"), "--save", f"json,{MAP_KINDS}", "-o", str(folder), "--threads", "1"]
+    words = [str(samples / "test1.jpg"), "--save", f"json,{MAP_KINDS}", "-o", str(folder), "--threads", "1"]
     assert main(["align", *words]) == exit_codes.OK
     return folder
 
 
 def test_every_map_is_written_as_large_as_the_photo(maps_of_samples: Path, samples: Path) -> None:
-    size = read_image(samples / "two_people.jpg").shape[:2]
+    size = read_image(samples / "test1.jpg").shape[:2]
     colours, depths = ("normals", "pncc", "regions"), ("depth", "depth8")
     per_face = [*(f"{kind}.png" for kind in (*colours, *depths, "uvmap", "paf")), "depth.npy", "visibility.npy"]
-    expected = [f"two_people_{i}_{name}" for i in (0, 1) for name in per_face]
-    expected += ["two_people_0.json", "two_people_1.json"]
-    expected += [f"two_people_{name}" for name in ("depth.png", "depth.npy", "pncc.png")]
+    expected = [f"test1_{i}_{name}" for i in (0, 1) for name in per_face]
+    expected += ["test1_0.json", "test1_1.json"]
+    expected += [f"test1_{name}" for name in ("depth.png", "depth.npy", "pncc.png")]
     assert sorted(path.name for path in maps_of_samples.iterdir()) == sorted(expected)
     for path in maps_of_samples.glob("*.png"):
         pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
@@ -115,15 +115,15 @@ def test_every_map_is_written_as_large_as_the_photo(maps_of_samples: Path, sampl
         assert pixels.shape[2:] == (() if kind in depths else (3,)), path.name
         assert pixels.any() and (kind == "paf" or not pixels.all(axis=-1).all()), path.name
     for index in (0, 1):
-        shown = np.load(maps_of_samples / f"two_people_{index}_visibility.npy")
+        shown = np.load(maps_of_samples / f"test1_{index}_visibility.npy")
         assert shown.dtype == bool and 0.1 < shown.mean() < 0.9
 
 
 def test_depth_as_picture_is_depth_as_numbers(maps_of_samples: Path) -> None:
     for index in (0, 1):
-        low, high = json.loads((maps_of_samples / f"two_people_{index}.json").read_text())["depth_range"]
-        z = np.load(maps_of_samples / f"two_people_{index}_depth.npy")
-        stored = cv2.imread(str(maps_of_samples / f"two_people_{index}_depth.png"), cv2.IMREAD_UNCHANGED)
+        low, high = json.loads((maps_of_samples / f"test1_{index}.json").read_text())["depth_range"]
+        z = np.load(maps_of_samples / f"test1_{index}_depth.npy")
+        stored = cv2.imread(str(maps_of_samples / f"test1_{index}_depth.png"), cv2.IMREAD_UNCHANGED)
         seen = stored > 0
         np.testing.assert_array_equal(seen, np.isfinite(z))
         decoded = low + (stored[seen] - 1.0) / 65534 * (high - low)

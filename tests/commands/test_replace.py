@@ -11,7 +11,7 @@ from ddfa.images import write_image
 
 
 def test_photo(root: Path, tmp_path: Path, capsys) -> None:
-    target, out = root / "samples" / "two_people.jpg", tmp_path / "out.png"
+    target, out = root / "samples" / "test1.jpg", tmp_path / "out.png"
     words = [
         "replace",
         str(root / "samples" / "astronaut.jpg"),

@@ -1,7 +1,9 @@
-"""The published 3DDFA V1 command line through `main.py`."""
+"""The command line of original 3DDFA V1 through `main.py`."""
 
+import re
 import runpy
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from ddfa.images import read_image, write_image
 @pytest.fixture
 def photo(root: Path, tmp_path: Path) -> Path:
     """A photo of two people with a full stop and its own suffix inside its name."""
-    return Path(shutil.copy(root / "samples" / "two_people.jpg", tmp_path / "a.jpg two.jpg"))
+    return Path(shutil.copy(root / "samples" / "test1.jpg", tmp_path / "a.jpg two.jpg"))
 
 
 @pytest.fixture
@@ -45,6 +47,7 @@ def test_default_files_and_lines(run, photo: Path) -> None:
         for i in (0, 1)
         for line in (
             f"Dump tp {stem}_{i}.ply",
+            f"Dump tp {stem}_{i}.mat",
             f"Save 68 3d landmarks to {stem}_{i}.txt",
             f"Dump obj with sampled texture to {stem}_{i}.obj",
         )
@@ -57,7 +60,7 @@ def test_default_files_and_lines(run, photo: Path) -> None:
         f"Dump to {stem}_pncc.png",
         f"Save visualization result to {stem}_3DDFA.jpg",
     ]
-    faces = {f"a.jpg two_{i}.{kind}" for i in (0, 1) for kind in ("ply", "txt", "obj")}
+    faces = {f"a.jpg two_{i}.{kind}" for i in (0, 1) for kind in ("ply", "mat", "txt", "obj")}
     pictures = {f"a.jpg two_{kind}" for kind in ("pose.jpg", "3DDFA.jpg", "depth.png", "pncc.png")}
     assert names(photo.parent) == {photo.name, *pictures, *faces}
     assert read_image(f"{stem}_pose.jpg").shape == read_image(photo).shape
@@ -70,7 +73,7 @@ def test_every_optional_file(run, photo: Path) -> None:
     stem = str(photo)[: -len(".jpg")]
     assert code == exit_codes.OK
     assert out[:3] == [
-        f"Dump to {stem}_0.mat",
+        f"Dump tp {stem}_0.mat",
         f"Save roi box to {stem}_0.roibox",
         f"Dump to {stem}_0_crop.jpg and {stem}_0_paf.jpg",
     ]
@@ -81,7 +84,46 @@ def test_every_optional_file(run, photo: Path) -> None:
     assert names(photo.parent) == {photo.name, *faces}
 
 
-def test_published_formats(run, photo: Path) -> None:
+ANNOUNCED = """\
+Dump tp samples/test1_0.ply
+Dump tp samples/test1_0.mat
+Save 68 3d landmarks to samples/test1_0.txt
+Dump obj with sampled texture to samples/test1_0.obj
+Dump tp samples/test1_1.ply
+Dump tp samples/test1_1.mat
+Save 68 3d landmarks to samples/test1_1.txt
+Dump obj with sampled texture to samples/test1_1.obj
+Dump to samples/test1_pose.jpg
+Dump to samples/test1_depth.png
+Dump to samples/test1_pncc.png
+Save visualization result to samples/test1_3DDFA.jpg
+"""
+
+
+@pytest.mark.parametrize("words", [[], ["--box_init=two", "--dlib_bbox=false"]], ids=["plain", "two steps, no dlib"])
+def test_the_commands_of_the_original_announcement(root: Path, tmp_path: Path, words: list[str]) -> None:
+    """`python3 main.py -f samples/test1.jpg`, in a folder that holds nothing but the sample: its whole output."""
+    (tmp_path / "samples").mkdir()
+    shutil.copy(root / "samples" / "test1.jpg", tmp_path / "samples")
+    command = [sys.executable, str(root / "main.py"), "-f", "samples/test1.jpg", *words]
+    run = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert (run.returncode, run.stdout) == (exit_codes.OK, ANNOUNCED), run.stderr
+    assert run.stderr == "" or "YuNet stands in" in run.stderr
+    named = re.findall(r"samples/(\S+)", run.stdout)
+    assert names(tmp_path / "samples") == {"test1.jpg", *named}
+
+
+@pytest.mark.parametrize("words", [["--bbox_init", "two"], ["--box_init", "two"], ["--box_init=two"]])
+def test_both_spellings_of_the_second_step(run, photo: Path, words: list[str]) -> None:
+    """Two steps crop around the landmarks of the first: the region differs from that of one step."""
+    assert run("-f", photo, "--dump_roi_box", "1")[0] == exit_codes.OK
+    region = Path(f"{str(photo)[:-4]}_0.roibox")
+    once = region.read_text()
+    assert run("-f", photo, "--dump_roi_box", "1", *words)[0] == exit_codes.OK
+    assert region.read_text() != once
+
+
+def test_original_formats(run, photo: Path) -> None:
     run("-f", photo)
     stem = str(photo)[: -len(".jpg")]
     ply = Path(f"{stem}_0.ply").read_text().splitlines()

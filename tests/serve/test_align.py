@@ -58,7 +58,7 @@ def test_files_come_with_the_face_and_leave_nothing_behind(client, photo, tmp_pa
 
 
 def test_the_largest_faces_are_answered(client, root):
-    two = (root / "samples" / "two_people.jpg").read_bytes()
+    two = (root / "samples" / "test1.jpg").read_bytes()
     both = post(client, two).json()["faces"]
     assert len(both) == 2 and post(client, two, max_faces="1").json()["faces"][0]["box"] == both[0]["box"]
 

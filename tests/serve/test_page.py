@@ -75,7 +75,7 @@ def number(page, name):
 
 def test_photos_become_heads_to_turn_and_files_to_keep(open_page, root):
     page = open_page()
-    page.set_input_files("#file", [root / "samples" / name for name in ("two_people.jpg", "astronaut.jpg")])
+    page.set_input_files("#file", [root / "samples" / name for name in ("test1.jpg", "astronaut.jpg")])
     page.wait_for_selector("#status:has-text('2 faces')", **WAIT)
     assert page.locator("#faces button").count() == 2 and page.get_attribute("#stage", "data-face") == "0"
     assert abs(number(page, "yaw")) < 10 and abs(number(page, "roll")) < 15

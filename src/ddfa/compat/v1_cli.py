@@ -1,6 +1,7 @@
-"""The command line of published 3DDFA V1: `python3 main.py -f photo.jpg`.
+"""The command line of original 3DDFA V1: `python3 main.py -f photo.jpg`.
 
-Flags, file names and console lines are the published ones; docs/outputs.md tells where the content of a file differs.
+Options, file names and console lines are those of the original; docs/outputs.md lists where the content of a file
+differs.
 """
 
 import argparse
@@ -27,7 +28,7 @@ _FALSE: Final = ("no", "false", "f", "n", "0")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the published command line.
+    """Run the command line of original 3DDFA V1.
 
     Args:
         arguments: the words after `main.py`; those of the process by default.
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Photo:
-    """One photo on its way from pixels to files."""
+    """One photo, from pixels to files."""
 
     def __init__(
         self, path: Path, options: argparse.Namespace, aligner: FaceAligner, find: "Callable[[Path, UInt8], Detections]"
@@ -87,9 +88,9 @@ class _Photo:
         triangles = faces.head.triangles
         if options.dump_ply:
             write_ply(self._beside(f"_{index}.ply"), files.points(index), triangles, text=True)
-            print(f"Dump tp {stem}.ply")  # the published spelling: scripts read these lines
+            print(f"Dump tp {stem}.ply")  # sic: the original spelling, which scripts parse
         if options.dump_vertex:
-            print(f"Dump to {files.write('mat', index, stem)}")
+            print(f"Dump tp {files.write('mat', index, stem)}")
         if options.dump_pts:
             print(f"Save 68 3d landmarks to {files.write('txt', index, stem)}")
         if options.dump_roi_box:
@@ -125,17 +126,19 @@ class _Photo:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="main.py", description="The command line of published 3DDFA V1. The project's own is `ddfa align`."
+        prog="main.py", description="The command line of original 3DDFA V1. The project's own is `ddfa align`."
     )
     parser.add_argument("-f", "--files", nargs="+", required=True, metavar="PHOTO", help="the pictures")
     parser.add_argument("-m", "--mode", default="cpu", choices=["cpu", "gpu"], help="accepted; the CPU is used")
-    parser.add_argument("--bbox_init", default="one", choices=["one", "two"], help="two: crop again from 68 points")
+    parser.add_argument(
+        "--bbox_init", "--box_init", default="one", choices=["one", "two"], help="two: crop again from 68 points"
+    )
     parser.add_argument("--paf_size", default=3, type=int, help="patch of the PAF picture in px, odd")
     parser.add_argument("--model", default=None, metavar="BUNDLE", help="model bundle; the shipped one by default")
     flags = {
         "show_flg": (None, "accepted; no window is opened"),
         "dump_res": (True, "landmarks on the photo, _3DDFA.jpg"),
-        "dump_vertex": (False, "dense vertices, .mat"),
+        "dump_vertex": (True, "dense vertices, .mat"),
         "dump_ply": (True, "mesh, .ply"),
         "dump_pts": (True, "68 landmarks, .txt"),
         "dump_roi_box": (False, "crop square, .roibox"),
@@ -161,7 +164,7 @@ def _boolean(word: str) -> bool:
 
 
 def _finder(options: argparse.Namespace) -> Callable[[Path, UInt8], Detections]:
-    """Choose how faces are found: dlib and then the photo's .bbox file, or the .bbox file and then YuNet."""
+    """Choose the detector: dlib, then the photo's .bbox file; or the .bbox file, then YuNet."""
     dlib = _dlib(options.dlib_landmark) if options.dlib_bbox else None
     detector = dlib or default_detector()
 
@@ -176,7 +179,7 @@ def _finder(options: argparse.Namespace) -> Callable[[Path, UInt8], Detections]:
 
 
 def _dlib(with_landmarks: bool) -> Detector | None:
-    """Load dlib as published; None, with a note, where it is not installed."""
+    """Load dlib as the original does; None, with a note, where it is not installed."""
     from ddfa.detect.dlib import DlibDetector
 
     try:

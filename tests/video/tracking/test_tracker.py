@@ -100,7 +100,7 @@ def frames_of(pictures):
 
 
 def test_two_people_keep_their_ids(root, aligner) -> None:
-    photo = read_image(root / "samples" / "two_people.jpg")
+    photo = read_image(root / "samples" / "test1.jpg")
     pictures = [np.roll(photo, 3 * k, axis=1) for k in range(8)]
     tracker = FaceTracker(aligner, look_ahead=2)
     done = list(tracker.follow(frames_of(pictures)))
