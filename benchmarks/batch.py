@@ -1,10 +1,10 @@
-"""How fast corpus mode is: photos and faces per second, memory, and where the time goes.
+"""Speed of batch processing: photos and faces per second, memory, and time per stage.
 
     python benchmarks/batch.py [--photos N] [--sides SMALLEST LARGEST] [--workers N ...] [--json FILE]
 
-The corpus is made of the sample photos, resized. What is compared runs in turns; of several rounds the best counts, for
-other work on the machine only slows. The time that workers take to start is measured by a run over one photo each, and
-told apart.
+The corpus consists of resized sample photos. Measurements are interleaved, and the best of several rounds is reported,
+since other load can only slow them down. The start-up time of the workers is measured with one photo per worker and
+reported separately.
 """
 
 import json
@@ -44,12 +44,12 @@ class Run:
     """A run of the local engine.
 
     Attributes:
-        workers: processes.
+        workers: number of processes.
         full: large JPEGs are decoded in full.
-        start_s: until one photo each is done.
-        photos_per_s: without the start.
+        start_s: time until each worker has finished one photo.
+        photos_per_s: without the start-up time.
         faces_per_s: likewise.
-        speedup: over the first run.
+        speedup: relative to the first run.
         worker_mb: peak memory of the largest worker.
     """
 
@@ -63,7 +63,7 @@ class Run:
 
 
 def make_corpus(folder: Path, count: int, sides: tuple[int, int]) -> Path:
-    """Write photos whose longer side grows evenly between two numbers of px."""
+    """Write photos whose longer sides are spaced evenly between two sizes in px."""
     folder.mkdir()
     samples = [read_image(path) for path in sorted(SAMPLES.glob("*.jpg"))]
     for k, side in enumerate(np.linspace(*sides, count)):
@@ -117,7 +117,7 @@ def run(inputs: Path, folder: Path, workers: int, full: bool) -> tuple[float, in
 
 
 def peak_mb(pid: int | None) -> float:
-    """Peak memory of a process, where the system tells it (Linux)."""
+    """Peak memory of a process, where the system reports it (Linux)."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -135,11 +135,11 @@ def main(
     """Measure and print.
 
     Args:
-        photos: of the corpus.
+        photos: number of photos in the corpus.
         sides: smallest and largest longer side of a photo, px.
-        workers: numbers of processes; the first is what the others are compared with, with `--full` also itself.
-        rounds: how often everything is measured.
-        json_file: the figures as JSON.
+        workers: numbers of processes; the first is the baseline, and is also measured with `--full`.
+        rounds: number of rounds.
+        json_file: receives the results as JSON.
     """
     settings = [(count, False) for count in workers] + [(workers[0], True)]
     with tempfile.TemporaryDirectory() as name:

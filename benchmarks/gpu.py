@@ -1,10 +1,10 @@
-"""How fast faces are regressed on a GPU, against the published setting in the same run.
+"""Speed of regression on a GPU, compared with the setting of the original 3DDFA in the same run.
 
     python benchmarks/gpu.py [--batch 128] [--arch repnet_xs] [--weights training/repnet.pt] [--json FILE]
 
-Every row treats the same batch; rows are timed in turns with the device's own clock. "Published" is the network of
-3DDFA in eager FP32, whose authors state 0.27 ms per image at batch 128 on a TITAN X. `px` is how far landmarks move
-(mean, crop px) against our network in FP32: a fast row must not be a wrong one.
+Every row processes the same batch; rows are interleaved and timed with the device's clock. "Original" is the network of
+3DDFA in eager FP32, for which its authors state 0.27 ms per image at batch 128 on a TITAN X. `px` is the mean
+displacement of the landmarks (crop px) relative to our network in FP32, which shows that a fast variant is correct.
 """
 
 import copy
@@ -47,14 +47,14 @@ Work = Callable[[], Any]
 
 @dataclass
 class Row:
-    """One way to do the work.
+    """One variant of the computation.
 
     Attributes:
-        name: what is done, and how.
-        make: prepares it; the result does it once for the whole batch.
-        marks: from what the work gives to landmarks (n, 68, 3) in crop px; None where they are not ours.
-        work: what was prepared.
-        milliseconds: of one call, by round.
+        name: description of the variant.
+        make: prepares it; the result runs it once for the whole batch.
+        marks: maps its output to landmarks (n, 68, 3) in crop px; None if they are not those of our network.
+        work: the prepared computation.
+        milliseconds: time of one call, by round.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Decoder(nn.Module):
         self.register_buffer("std", std)
 
     def forward(self, params: Tensor) -> Tensor:
-        """Decode in FP32: positions need the digits."""
+        """Decode in FP32: positions need its precision."""
         raw = params.float() * self.std + self.mean
         pose = raw[:, :12].view(-1, 3, 4)
         points = torch.addmm(self.offset, raw[:, 12:], self.bases).view(-1, self.count, 3)
@@ -95,9 +95,9 @@ class Decoder(nn.Module):
 
 
 class Cropper(nn.Module):
-    """Bilinear crops straight out of uint8 photos, normalised: one gather, no float copy of the photos.
+    """Normalised bilinear crops from uint8 photos: one gather, no float copy of the photos.
 
-    For RoIs less than twice the crop's side, as there is no averaging; black outside.
+    For RoIs less than twice the crop's side, because it does not average; black outside.
     """
 
     def forward(self, photos: Tensor, affine: Tensor) -> Tensor:
@@ -130,7 +130,7 @@ class Cropper(nn.Module):
 
 
 def graphed(work: Work, device: torch.device) -> Work:
-    """The same work recorded once and replayed as a whole, which costs one launch."""
+    """Record the computation once as a CUDA graph, which is replayed with one launch."""
     stream = torch.cuda.Stream(device)
     stream.wait_stream(torch.cuda.current_stream(device))
     with torch.cuda.stream(stream):
@@ -149,7 +149,7 @@ def graphed(work: Work, device: torch.device) -> Work:
 
 
 def clock(work: Work, repeats: int) -> float:
-    """Milliseconds of one call, by the device's own clock."""
+    """Milliseconds of one call, measured with the device's clock."""
     began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     began.record()
     for _ in range(repeats):
@@ -160,7 +160,7 @@ def clock(work: Work, repeats: int) -> float:
 
 
 def moved_bytes(network: nn.Module, batch: int, item: int) -> int:
-    """Bytes that the layers read and write for a batch, if every layer goes to memory once."""
+    """Bytes that the layers read and write for a batch, if every layer reads from and writes to memory once."""
     total = sum(parameter.numel() * item for parameter in network.parameters())
 
     def count(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -177,7 +177,7 @@ def moved_bytes(network: nn.Module, batch: int, item: int) -> int:
 
 
 def ceilings(device: torch.device) -> tuple[float, float]:
-    """What the device reaches: FLOP/s of FP16 matrix products on random data, bytes/s of a copy."""
+    """Peak rates of the device: FLOP/s of FP16 matrix products on random data, bytes/s of copies."""
     a, b = (torch.randn(8192, 8192, device=device, dtype=torch.float16) for _ in range(2))
     source = torch.empty(2**30, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
@@ -195,14 +195,14 @@ def main(
     rounds: int = 9,
     json_file: Annotated[Path | None, tyro.conf.arg(name="json", metavar="FILE")] = None,
 ) -> None:
-    """Time regression on a GPU in every way at hand.
+    """Time every available variant of regression on a GPU.
 
     Args:
-        batch: faces at once.
+        batch: faces per batch.
         arch: our network.
         weights: its checkpoint.
-        rounds: how often each row is timed.
-        json_file: write the figures there too.
+        rounds: number of measurements per row.
+        json_file: also receives the results as JSON.
     """
     if not torch.cuda.is_available():
         raise SystemExit("benchmarks/gpu.py: no CUDA device here: run it on a machine with an NVIDIA GPU")
@@ -221,7 +221,7 @@ def main(
 
 
 def _works(row: Row) -> bool:
-    """Whether this machine can do it: a row that fails is named and left out."""
+    """Whether this machine can run it; a row that fails is reported and left out."""
     try:
         row.work = row.make()
         row.work()
@@ -240,7 +240,7 @@ def _ours(arch: str, saved: dict[str, Any]) -> Network:
 
 
 def _rows(published: Network, ours: Network, saved: dict[str, Any], batch: int, device: torch.device) -> list[Row]:
-    """Every way to do the work, the published one first."""
+    """Every variant, the original 3DDFA first."""
     head, whitening = HeadModel.load(), whitening_of(saved)
     mean, std = torch.from_numpy(whitening.mean), torch.from_numpy(whitening.std)
     marks, dense = (

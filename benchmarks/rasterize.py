@@ -1,10 +1,10 @@
-"""Speed of the rasteriser beside a plain loop over the pixels of every triangle's box, in one run.
+"""Speed of the rasteriser compared with a plain loop over the pixels of every triangle's bounding box.
 
     python benchmarks/rasterize.py [--head PATH] [--triangles tri.mat] [--sizes 450 1080] [--repeats N]
 
-The published V1 mesh of 105,840 triangles is a `train.configs` folder with its `tri.mat`. Times are CPU time of one
-thread, the best of several repeats taken in turn, so that other work on the machine disturbs the ratio least; those
-with two threads are wall time and mean something on an idle machine only.
+The mesh of the original V1 with 105,840 triangles is in a `train.configs` folder with its `tri.mat`. Times are CPU time
+of one thread, the best of several interleaved repeats, to reduce the influence of other load on the ratio; those with
+two threads are wall time and require an idle machine.
 """
 
 import time
@@ -29,7 +29,7 @@ _SIDE_SHARE, _YAW_DEG = 0.9, 20
 
 @numba.njit(nogil=True)
 def plain_loop(vertices: Float32, triangles: Int32, index: Int32, barycentric: Float32, depth: Float32) -> None:
-    """What one writes first: every pixel of every box, three divisions each."""
+    """The straightforward implementation: every pixel of every bounding box, three divisions each."""
     height, width = index.shape
     for t in range(len(triangles)):
         a, b, c = vertices[triangles[t, 0]], vertices[triangles[t, 1]], vertices[triangles[t, 2]]
@@ -53,7 +53,7 @@ def plain_loop(vertices: Float32, triangles: Int32, index: Int32, barycentric: F
 
 
 def plain(vertices: Float32, triangles: Int32, size: int) -> Raster:
-    """`rasterize` by the plain loop."""
+    """`rasterize` with the plain loop."""
     raster = Raster(
         np.full((size, size), -1, np.int32),
         np.zeros((size, size, 3), np.float32),
@@ -64,7 +64,7 @@ def plain(vertices: Float32, triangles: Int32, size: int) -> Raster:
 
 
 def place(head: HeadModel, size: int) -> Float32:
-    """The mean face turned a little, as large as the picture allows: (V, 3) image px."""
+    """The mean face, slightly rotated and scaled to fill the image: (V, 3) image px."""
     low, high = head.mean.min(axis=0), head.mean.max(axis=0)
     angle = np.radians(_YAW_DEG)
     turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
@@ -73,7 +73,7 @@ def place(head: HeadModel, size: int) -> Float32:
 
 
 def milliseconds(works: list[Callable[[], object]], repeats: int, clock: Callable[[], float]) -> list[float]:
-    """The least time of each work, run in turn after one round to warm up."""
+    """The least time of each function; they are interleaved after one warm-up round."""
     times = np.empty((repeats + 1, len(works)))
     for row in times:
         for k, work in enumerate(works):
@@ -93,9 +93,9 @@ def main(
 
     Args:
         head: head model; the open head by default.
-        triangles: tri.mat or tri.pkl of a published head that came without.
-        sizes: sides of the square pictures.
-        repeats: of each measurement.
+        triangles: tri.mat or tri.pkl for a 3DDFA head whose files contain no triangles.
+        sizes: sides of the square images.
+        repeats: repeats of each measurement.
     """
     model = HeadModel.load(head)
     if triangles is not None:

@@ -1,4 +1,4 @@
-"""How fast faces are replaced in a video, per stage, without reading and writing it, and how steadily.
+"""Speed of face replacement in a video per stage, without reading and writing, and flicker of the result.
 
 python benchmarks/replace.py SOURCE.jpg CLIP.mp4
 """
@@ -23,7 +23,7 @@ from ddfa.replace.video import LIMIT, VideoReplacer
 from ddfa.video.io.frames import open_video
 from ddfa.video.tracking.tracker import FaceTracker
 
-_WARM = 5  # frames that are not counted: kernels are loaded, the detector looks for faces
+_WARM = 5  # warm-up frames that are not counted: kernels are compiled, faces are detected
 
 
 def main() -> None:
@@ -80,7 +80,7 @@ def _stages(replacer: Replacer, aligner: FaceAligner, frames) -> dict[str, float
 
 
 def flicker(before: list[UInt8], after: list[UInt8]) -> float:
-    """Second differences in time where anything was replaced: of the new frames over those of the old ones."""
+    """Ratio of the second temporal differences of the new frames to those of the old ones, in the replaced area."""
     ratio = []
     for k in range(1, len(before) - 1):
         changed = (before[k] != after[k]).any(axis=2)

@@ -1,9 +1,9 @@
-"""Latency and throughput of the service under load, against one request at a time; needs the load generator `hey`.
+"""Latency and throughput of the service under load, relative to one request at a time; needs the load generator `hey`.
 
     python benchmarks/serve.py [--photo FILE] [--seconds 8] [--callers 1 4 16 48]
 
-The service runs as a process of its own on this machine, so it shares the cores with `hey`: ratios count. Every row
-posts the same photo for its landmarks, without files; "no batching" regresses every photo by itself.
+The service runs as a separate process on this machine and shares the cores with `hey`, so compare the ratios. Every
+request posts the same photo for its landmarks, without files; "no batching" regresses every photo separately.
 """
 
 import csv
@@ -37,14 +37,14 @@ run_server(create_app(ServeSettings(batch=int(sys.argv[1]), queue=1000)), "127.0
 
 @dataclass(frozen=True)
 class Load:
-    """What callers saw.
+    """Measurements of the clients.
 
     Attributes:
-        callers: at the same time.
+        callers: concurrent clients.
         batching: whether photos of different requests were regressed together.
-        per_second: answers.
-        milliseconds: (n,) from request to answer.
-        together: photos regressed together, on average.
+        per_second: responses per second.
+        milliseconds: (n,) time from request to response.
+        together: photos per batch, on average.
     """
 
     callers: int
@@ -56,7 +56,7 @@ class Load:
 
 @contextmanager
 def service(batch: int) -> Iterator[str]:
-    """A service that regresses up to `batch` photos together; gives its address."""
+    """Run a service that regresses up to `batch` photos together; yields its address."""
     with subprocess.Popen([sys.executable, "-c", SERVICE, str(batch)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -66,13 +66,13 @@ def service(batch: int) -> Iterator[str]:
 
 
 def body_of(photo: Path) -> bytes:
-    """A form with one photo."""
+    """Encode a form with one photo."""
     head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="photo.jpg"\r\n\r\n'
     return head.encode() + photo.read_bytes() + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
 def load(address: str, body: Path, callers: int, seconds: int, batching: bool) -> Load:
-    """Let callers post for some seconds."""
+    """Let clients post for some seconds."""
     before = batches(address)
     words = ["hey", "-z", f"{seconds}s", "-c", str(callers), "-m", "POST", "-o", "csv", "-t", "60"]
     words += ["-T", f"multipart/form-data; boundary={BOUNDARY}", "-D", str(body), f"{address}v1/align"]
@@ -85,7 +85,7 @@ def load(address: str, body: Path, callers: int, seconds: int, batching: bool) -
 
 
 def batches(address: str) -> tuple[float, float]:
-    """How many batches there were so far, and photos in them."""
+    """Number of batches so far, and of photos in them."""
     lines = urllib.request.urlopen(f"{address}metrics").read().decode().splitlines()
     found = dict(line.split() for line in lines if line.startswith("ddfa_batch_photos_"))
     return float(found["ddfa_batch_photos_count"]), float(found["ddfa_batch_photos_sum"])
@@ -100,10 +100,10 @@ def main(
     """Measure the service under load.
 
     Args:
-        photo: what every caller posts.
-        seconds: of each row.
-        callers: at the same time, a row each; the first is the one the others are compared with.
-        json_file: write the figures there too.
+        photo: the photo that every client posts.
+        seconds: duration of each row.
+        callers: numbers of concurrent clients, a row each; the first is the baseline.
+        json_file: also receives the results as JSON.
     """
     if shutil.which("hey") is None:
         raise SystemExit("benchmarks/serve.py: needs the load generator hey: apt-get install hey")

@@ -1,9 +1,9 @@
-"""Speed of following a face through a 720p video, with and without drawing, and the memory it takes.
+"""Speed of tracking a face through a 720p video, with and without drawing, and peak memory.
 
     python benchmarks/video.py [--video FILE] [--frames N]
 
-Without a video a sample photo is panned over a 720p clip. The first rate counts decoding and tracking, the second also
-drawing and encoding; stages are milliseconds of CPU time per frame, all threads together, each measured alone.
+Without a video, a sample photo is panned over a 720p clip. The first frame rate includes decoding and tracking, the
+second also drawing and encoding; stages are CPU milliseconds per frame over all threads, each measured separately.
 """
 
 import resource
@@ -42,7 +42,7 @@ def make_clip(path: Path) -> Path:
 
 
 def looped(path: Path, count: int) -> Iterator[Frame]:
-    """The frames of a video over and over, decoded each time."""
+    """The frames of a video repeated endlessly, decoded each time."""
     index, start = 0, 0.0
     while True:
         last = start
@@ -55,14 +55,14 @@ def looped(path: Path, count: int) -> Iterator[Frame]:
 
 
 def cpu_ms(work: Callable[[], int]) -> float:
-    """Milliseconds of CPU time per frame of some work that returns its number of frames."""
+    """CPU milliseconds per frame of a function that returns its number of frames."""
     start = time.process_time()
     count = work()
     return 1e3 * (time.process_time() - start) / count
 
 
 def run(path: Path, count: int, draw: Path | None) -> tuple[float, list[float]]:
-    """Follow; returns frames per second and the peak memory (MB) after each fifth of the way."""
+    """Track faces; returns frames per second and the peak memory (MB) after each fifth of the video."""
     tracker, memory = FaceTracker(FaceAligner(threads=1), look_ahead=4), []
     writer = None if draw is None else VideoWriter(draw, open_video(path).size)
 
@@ -92,7 +92,7 @@ def main(video: Path | None = None, frames: int = 300) -> None:
 
     Args:
         video: a 720p file; a panned sample by default.
-        frames: how many to process; the video is repeated.
+        frames: number of frames to process; the video is repeated.
     """
     console = Console()
     with tempfile.TemporaryDirectory() as folder:
@@ -123,9 +123,9 @@ def main(video: Path | None = None, frames: int = 300) -> None:
         if some[0].image.shape[:2] == (720, 1280):
             console.print(f"encode {cpu_ms(encode):.1f} ms")
         rate, memory = run(path, frames, None)
-        console.print(f"followed: {rate:.0f} frames/s, peak memory by fifths {[round(m) for m in memory]} MB")
+        console.print(f"tracked: {rate:.0f} frames/s, peak memory by fifths {[round(m) for m in memory]} MB")
         rate, memory = run(path, frames, out)
-        console.print(f"followed, drawn and encoded: {rate:.0f} frames/s, peak memory {[round(m) for m in memory]} MB")
+        console.print(f"tracked, drawn and encoded: {rate:.0f} frames/s, peak memory {[round(m) for m in memory]} MB")
 
 
 if __name__ == "__main__":

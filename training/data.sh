@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# From photos of faces to the data sets that the recipes train on: labels, and pictures of the same faces turned.
+# From photos of faces to the data sets that the recipes train on: pseudo-labels, and pose-augmented images of the same
+# faces.
 #
-#   PHOTOS    folders or uncompressed tars of photos, separated by spaces (required)
+#   PHOTOS    folders or uncompressed tar files of photos, separated by spaces (required)
 #   TEACHERS  bundles of `ddfa models import-3ddfa`, separated by spaces (required)
-#   MESH      a face_landmarker.task: eyelids, gaze and lips                              (default: none)
-#   CENTRED   for face crops: the RoI is the centred square of this share of the width    (default: faces are detected)
-#   TURNED    turned pictures to make of each of PHOTOS                                   (default 10000)
-#   OUT       where the data sets go                                                      (default data)
+#   MESH      a face_landmarker.task for eyelids, gaze and lips                           (default: none)
+#   CENTRED   for face crops: the RoI is the central square with this share of the width  (default: faces are detected)
+#   TURNED    pose-augmented images to make for each of PHOTOS                            (default 10000)
+#   OUT       folder of the data sets                                                     (default data)
 #
-# It prints the DATA to give to the recipes. A script that was stopped goes on where it was.
+# Prints the value of DATA for the recipes. An interrupted script resumes when it is started again.
 set -euo pipefail
 
-: "${PHOTOS:?name folders or tars of photos: PHOTOS=\"a.tar b\" $0}"
-: "${TEACHERS:?name bundles to learn from: TEACHERS=\"v2-mb1 v2-mb05\" $0}"
+: "${PHOTOS:?name folders or tar files of photos: PHOTOS=\"a.tar b\" $0}"
+: "${TEACHERS:?name the teacher bundles: TEACHERS=\"v2-mb1 v2-mb05\" $0}"
 TURNED="${TURNED:-10000}" OUT="${OUT:-data}"
 read -ra PHOTOS <<<"$PHOTOS"
 read -ra TEACHERS <<<"$TEACHERS"

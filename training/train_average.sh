@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Better weights from good ones: several runs from the same weights with other seeds, averaged with them (`default`), and the
-# same with its mirror image averaged in (`default-flip`). Settings: see recipe.sh, and
+# Improves given weights: several runs from the same weights with different seeds, averaged with them (`default`), and the
+# same with test-time flip (`default-flip`). Settings: see recipe.sh, and
 #
 #   INIT     checkpoint to start from        (default training/default.pt)
-#   SEEDS    one run each                    (default "11 12")
-#   SHARES   of the data sets, see --shares  (default: equal ones)
+#   SEEDS    one run per seed                (default "11 12")
+#   SHARES   of the data sets, see --shares  (default: equal)
 #
-# SAMPLES are those of one run. The rate stays high: a mean of runs wants them apart, not annealed.
+# SAMPLES is the number per run. The learning rate stays high, because averaging gains from runs that differ.
 source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 INIT="${INIT:-$(dirname "${BASH_SOURCE[0]}")/default.pt}" SEEDS="${SEEDS:-11 12}"
 SPREAD=()
@@ -23,4 +23,4 @@ for seed in $SEEDS; do
 done
 ddfa average "${TRAINED[@]}" --also "$INIT" --output "$RUNS/average" --name default
 ddfa models convert "$RUNS/average/bundle" --flip-tta -o "$RUNS/average/default-flip"
-ddfa bench landmarks "$RUNS/average/bundle" "$RUNS/average/large" --data "$EVAL" --output "$RUNS/average/result"
+ddfa bench landmarks "$RUNS/average/bundle" "$RUNS/average/default-flip" --data "$EVAL" --output "$RUNS/average/result"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Our own: parameters and landmarks first, on small and cheap crops; then vertices, openings of eyes and mouth, and
-# landmarks at full size. Settings: see recipe.sh.
+# Our recipe: parameters and landmarks first, on small, low-cost crops; then vertices, apertures of eyes and mouth, and
+# landmarks at full resolution. Settings: see recipe.sh.
 source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 stage default.1 30 --resolution 64 --loss.wpdc 1 --loss.landmark 2 --loss.points 0.5 "$@"
 stage default.2 30 --resolution 96 --init "$RUNS/default.1/checkpoint.pt" --lr 1.5e-3 \

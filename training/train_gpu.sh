@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The last stage of `default` as it was run: minutes on a GPU, from weights that were trained before, with many drawn faces. 40 % of
-# the crops are drawn (`ddfa data render`), 34 % turned (`ddfa data profile`), 26 % photos. Settings: see recipe.sh, and
+# The last stage of `default`: minutes on a GPU, from trained weights, with many synthetic faces. 40 % of the crops are
+# synthetic (`ddfa data render`), 34 % pose-augmented (`ddfa data profile`), 26 % photos. Settings: see recipe.sh, and
 #
-#   INIT     weights to start from            (default: training/default.pt)
+#   INIT     initial weights                  (default: training/default.pt)
 #   ARCH     of the network                   (default: mobilenet_v1_050)
-#   SHARES   of the data sets, see --shares   (default: equal ones)
+#   SHARES   of the data sets, see --shares   (default: equal)
 #
-# Crops are prepared by the processors; --reuse lets each serve in three steps, as a GPU is faster than they are.
-export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 # or the workers' libraries start threads that wait for each other
+# Crops are prepared by the CPUs; --reuse uses each in three steps, because the GPU is faster.
+export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 # otherwise the workers' libraries start threads that slow each other down
 SAMPLES="${SAMPLES:-5000000}"
 source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 SPREAD=()

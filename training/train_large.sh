@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A network of our own architecture, trained from scratch and apart, beside the one of `default`; both are asked about the
-# crop and its mirror image. Crops of 64 px, then 96, then 120. Among DATA should be faces drawn by `ddfa data render` (15 % of the crops did
-# most for large poses). Settings: see recipe.sh, and
+# An ensemble of a network of our own architecture, trained from scratch, and the network of `default`, both with test-time
+# flip. Crops of 64 px, then 96, then 120. DATA should include synthetic faces from `ddfa data render`, about 15 % of the
+# crops, which help most at large poses. Settings: see recipe.sh, and
 #
 #   BESIDE   bundle of the other network     (default: the shipped `default`)
-#   SHARES   of the data sets, see --shares  (default: equal ones)
+#   SHARES   of the data sets, see --shares  (default: equal)
 source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 BESIDE="${BESIDE:-default}"
 SPREAD=()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# WPDC: the squared error of whitened parameters, weighted by what each of them moves. Settings: see recipe.sh.
+# WPDC: the squared error of whitened parameters, weighted by the displacement that each of them causes. Settings: see recipe.sh.
 source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 stage wpdc 100 --loss.wpdc 1 --loss.points 0 "$@"
 row wpdc

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# WPDC, then VDC from where it ended; both together see as many crops as each of the others. Settings: see recipe.sh.
+# WPDC, followed by VDC; both together use as many crops as each of the other recipes. Settings: see recipe.sh.
 source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 stage wpdc_vdc.1 70 --loss.wpdc 1 --loss.points 0 "$@"
 stage wpdc_vdc 30 --init "$RUNS/wpdc_vdc.1/checkpoint.pt" --loss.vdc 0.01 --loss.wpdc 0 --loss.points 0 --lr 5e-4 "$@"
