@@ -62,8 +62,10 @@ def _stages(replacer: Replacer, aligner: FaceAligner, frames) -> dict[str, float
             replacer.draw(image, face.faces, memory)
         done = time.perf_counter()
         for face in faces[:1]:  # once more, to know the share of finding what lies in front
-            view = TargetFace.of(replacer.surface, replacer.tone, frame.image, face.faces, replacer.limit, looking)
-            _ = view.clear
+            view = TargetFace.of(
+                replacer.surface, replacer.colour_basis, frame.image, face.faces, replacer.limit, looking
+            )
+            _ = view.visible_skin
         looked = time.perf_counter()
         spent.append((tracked - start, done - tracked, looked - done, done - start))
     track, draw, look, whole = 1000 * np.median(spent[_WARM:], axis=0)

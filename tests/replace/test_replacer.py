@@ -1,4 +1,4 @@
-"""A face put on another's: what changes, what must not."""
+"""Face replacement: what changes, and what must not."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 
 from ddfa import FaceAligner, Faces, read_image
 from ddfa.errors import ModelError
-from ddfa.replace.appearance.colour import ToneBasis
+from ddfa.replace.appearance.colour import ColourBasis
 from ddfa.replace.appearance.skin_texture import faded
 from ddfa.replace.face_region import FaceSurface
 from ddfa.replace.replacer import Replacer
@@ -85,7 +85,7 @@ def test_colours_become_those_of_the_target(case: Case) -> None:
     assert np.abs(was - now).max() < 25 < np.abs(was - source).max()
 
 
-def test_what_lies_before_the_face_stays_there(case: Case) -> None:
+def test_an_occluder_stays_in_front(case: Case) -> None:
     photo, faces = case.photos["astronaut"].copy(), case.faces["astronaut"]
     x0, y0, x1, y1 = _mouth(faces)
     cv2.rectangle(photo, (x0, (y0 + y1) // 2), (x0 + (x1 - x0) // 2, y1 + 60), (20, 30, 200), -1)  # a microphone
@@ -95,10 +95,12 @@ def test_what_lies_before_the_face_stays_there(case: Case) -> None:
     assert np.median(away) <= 2 and (away > 30).mean() < 0.05
 
 
-def test_glasses_are_found_on_the_one_who_wears_them(case: Case) -> None:
+def test_glasses_are_detected(case: Case) -> None:
     surface = case.sources["astronaut"].surface
-    tone = ToneBasis(surface)
-    worn = {n: TargetFace.of(surface, tone, case.photos[n], case.faces[n][0], 512).with_glasses for n in case.photos}
+    colour_basis = ColourBasis(surface)
+    worn = {
+        n: TargetFace.of(surface, colour_basis, case.photos[n], case.faces[n][0], 512).with_glasses for n in case.photos
+    }
     assert worn == {"astronaut": False, "grace_hopper": True}
 
 
@@ -117,7 +119,7 @@ def test_a_head_without_texture_map_is_refused(toy_head) -> None:
         FaceSurface(replace(toy_head, uv=None, uv_triangles=None))
 
 
-def test_what_was_hidden_is_left_out_softly_and_eyes_are_not_taken_for_hidden(case: Case) -> None:
+def test_hidden_areas_fade_out_and_eyes_do_not_count_as_hidden(case: Case) -> None:
     atlas = atlas_of(case.faces["astronaut"].head, 512)
     known = np.ones((512, 512), np.float32)
     known[atlas.lid_mm < 4] = 0  # as closed eyes would leave it

@@ -1,4 +1,4 @@
-"""Faces replaced in a video: steady, tagged, with its sound."""
+"""Faces replaced in a video: without flicker, tagged and signed."""
 
 from pathlib import Path
 
@@ -9,26 +9,6 @@ from ddfa import read_image
 from ddfa.cli import main
 from ddfa.errors import OutputError
 from ddfa.provenance.xmp import DIGITAL_SOURCE_TYPE
-from ddfa.replace.temporal import TemporalState
-
-
-def test_memory_settles_on_what_lasts() -> None:
-    memory = TemporalState()
-    values = [memory("x", np.full(2, value, np.float32), 0.25)[0] for value in (4, 0, 0)]
-    assert values == pytest.approx([4, 3, 2.25])
-
-
-def test_masks_rise_faster_than_they_fall_and_may_change_size() -> None:
-    memory = TemporalState()
-    memory.mask("m", np.zeros((4, 6), np.float32), 0.3)
-    risen = memory.mask("m", np.ones((8, 9), np.float32), 0.3)
-    fallen = memory.mask("m", np.zeros((8, 9), np.float32), 0.3)
-    assert risen.shape == (8, 9) and np.allclose(risen, 0.9) and np.allclose(fallen, 0.63)
-
-
-def test_what_changes_rarely_is_looked_at_now_and_then() -> None:
-    memory = TemporalState()
-    assert [memory.due("x", 3) for _ in range(7)] == [True, False, False, True, False, False, True]
 
 
 def _write_clip(path: Path, image: np.ndarray, frames: int) -> None:

@@ -21,7 +21,7 @@ from ddfa.data.synthetic.hands import hand_occluder
 from ddfa.data.synthetic.occluders import Occluder, composite, object_occluder
 from ddfa.geometry.camera import project
 from ddfa.head.model import HeadModel
-from ddfa.replace.appearance.colour import ToneBasis
+from ddfa.replace.appearance.colour import ColourBasis
 from ddfa.replace.face_region import FaceSurface
 from ddfa.replace.occlusion.network import SIDE, network_input
 from ddfa.replace.roi_canvas import RoiCanvas
@@ -184,23 +184,25 @@ def _warp(
 
 def _cut_chunk(data: LabelledPhotos, head: HeadModel, indices: list[int]) -> list[UnoccludedFace]:
     surface = FaceSurface(head)
-    tone = ToneBasis(surface)
-    return [_cut(data, surface, tone, index) for index in indices]
+    colour_basis = ColourBasis(surface)
+    return [_cut(data, surface, colour_basis, index) for index in indices]
 
 
-def _cut(data: LabelledPhotos, surface: FaceSurface, tone: ToneBasis, index: int) -> UnoccludedFace:
+def _cut(data: LabelledPhotos, surface: FaceSurface, colour_basis: ColourBasis, index: int) -> UnoccludedFace:
     labels, photo = data.labels, data.photos.read(data.labels.names[index])
     decoded = surface.points.decode(labels.identity[index : index + 1], labels.expression[index : index + 1])[0]
     pose = labels.pose[index]
     shape = np.asarray(project(decoded, pose), np.float32)
     canvas = RoiCanvas.around(shape, 2 * SIDE)
-    view = TargetFace(surface, tone, canvas, canvas.cut(photo), canvas.points(shape), learned=False)
+    view = TargetFace(surface, colour_basis, canvas, canvas.cut(photo), canvas.points(shape), use_network=False)
     bare = view.raster.mask & (view.occluder < _UNSURE)
     size = (SIDE, SIDE)
-    skin = np.exp(np.median(view.colours[surface.plain & (view.clear > 0.3)], axis=0)) if bare.any() else np.ones(3)
+    skin = (
+        np.exp(np.median(view.colours[surface.plain & (view.visible_skin > 0.3)], axis=0)) if bare.any() else np.ones(3)
+    )
     return UnoccludedFace(
-        np.asarray(cv2.resize(view.picture, size, interpolation=cv2.INTER_AREA), np.uint8),
-        view.places.astype(np.float16),
+        np.asarray(cv2.resize(view.image, size, interpolation=cv2.INTER_AREA), np.uint8),
+        view.code_map.astype(np.float16),
         np.asarray(cv2.resize(255 * bare.astype(np.uint8), size, interpolation=cv2.INTER_AREA), np.uint8),
         np.nan_to_num(skin, nan=0.6).astype(np.float32),
     )

@@ -1,4 +1,4 @@
-"""The part of the head that is put on: the skin of the face, and how firmly each place of it covers what was there."""
+"""The part of the head that is replaced: the skin of the face as a mesh with opacity and surface codes."""
 
 from typing import Final
 
@@ -12,11 +12,11 @@ from ddfa.head.model import HeadModel
 from ddfa.raster.blending import smoothstep
 from ddfa.raster.rasterize import vertex_normals
 
-_CODE_MM: Final = 100.0  # that count as 1 in codes
-_EDGE_MM: Final = (1.0, 12.0)  # from the border of the face inwards: the new face fades in
+_CODE_MM: Final = 100.0  # distance that is 1 in the surface codes
+_EDGE_MM: Final = (1.0, 12.0)  # distance from the border of the face over which the new face fades in
 _LID_MM: Final = (0.3, 2.6)
-_MOUTH_MM: Final = (0.0, 1.8)  # on the edge of the lips the source may show its teeth
-_FEATURE_MM: Final = {"lid": 9.0, "brow": 6.0, "mouth": 9.0}  # around these lines skin is not plain
+_MOUTH_MM: Final = (0.0, 1.8)  # the source may show teeth at the edge of its lips
+_FEATURE_MM: Final = {"lid": 9.0, "brow": 6.0, "mouth": 9.0}  # radius around features that is not plain skin
 _BROWS: Final = (range(17, 22), range(22, 27))
 
 
@@ -28,18 +28,18 @@ class FaceSurface:
 
     Attributes:
         head: the head model.
-        vertices: (K,) int32, its vertices that lie on the face.
-        triangles: (T, 3) int32 into these K.
-        uv: (U, 2) float32 of the head, in [0, 1], v up.
-        uv_triangles: (T, 3) int32 into `uv`.
-        vertex_uv: (K, 2) float32, the same for each vertex; no seam crosses the face.
-        opacity: (K,) float32 in [0, 1]: 0 at the edge of the face and of the lids.
+        vertices: (K,) int32, indices of the head's vertices on the face.
+        triangles: (T, 3) int32, indices into these K vertices.
+        uv: (U, 2) float32, UV coordinates of the head in [0, 1], v up.
+        uv_triangles: (T, 3) int32, indices into `uv`.
+        vertex_uv: (K, 2) float32, UV coordinates of each vertex; no seam crosses the face.
+        opacity: (K,) float32 in [0, 1]: 0 at the edges of the face, the lids and the mouth.
         plain: (K,) bool, skin without brows, lids, lips and nostrils.
-        mm: (K, 3) float32, places on the mean head, mm.
-        codes: (K, 4) float32, which place of the face a vertex is, for a network: three numbers about -1 to 1, and
-            a 1 that is 0 beside the face.
-        core: (K,) float32, weight of the middle of the face, where a shape is held in place.
-        guarded: (K,) float32 in [0, 1], 1 on features that differ from skin by nature.
+        mm: (K, 3) float32, positions on the mean head, mm.
+        codes: (K, 4) float32, input of the occlusion network: position on the mean head, roughly in [-1, 1], and a
+            constant 1 that marks the face once the codes are rasterised.
+        core: (K,) float32, weight of the centre of the face, by which a new shape is aligned.
+        feature_weight: (K,) float32 in [0, 1], 1 on features whose colour differs from skin.
 
     Raises:
         ModelError: the head has neither texture map nor regions, as Basel models.
@@ -66,11 +66,14 @@ class FaceSurface:
         self._set_fields(face)
 
     def project(self, faces: Faces, identity: Floats | None = None) -> Float32:
-        """Where the surface lies in the image: (n, K, 3) float32 image px.
+        """Project the surface into the image.
 
         Args:
-            faces: of the same head model.
-            identity: (n, I) of other people; their own by default.
+            faces: n faces of the same head model.
+            identity: (n, I) coefficients that replace the faces' own; None keeps those.
+
+        Returns:
+            (n, K, 3) float32, image px.
         """
         parts = faces.layout.split(faces.params)
         decoded = self.points.decode(parts.identity if identity is None else identity, parts.expression)
@@ -96,29 +99,29 @@ class FaceSurface:
             smoothstep(mm["edge"], *_EDGE_MM) * smoothstep(mm["lid"], *_LID_MM) * smoothstep(mm["mouth"], *_MOUTH_MM)
         )
         near = np.max([smoothstep(mm[name], 1.6 * far, far) for name, far in _FEATURE_MM.items()], axis=0)
-        self.guarded = np.maximum(near, smoothstep(nostrils, 10, 6)).astype(np.float32)
-        self.guarded[head.regions["lips"][self.vertices]] = 1
-        self.plain = (self.guarded < 0.5) & (mm["edge"] > 4)
+        self.feature_weight = np.maximum(near, smoothstep(nostrils, 10, 6)).astype(np.float32)
+        self.feature_weight[head.regions["lips"][self.vertices]] = 1
+        self.plain = (self.feature_weight < 0.5) & (mm["edge"] > 4)
         self.core = (np.exp(-np.square(own - points[30]).sum(axis=1) / (2 * 45.0**2)) * (mm["edge"] > 4)).astype(
             np.float32
         )
 
 
 def _rim(head: HeadModel, inside: Bools, outside: Bools) -> Int32:
-    """Vertices inside that share an edge with one outside."""
+    """Indices of vertices in `inside` that share an edge with a vertex in `outside`."""
     edges = head.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
     both = np.concatenate([edges, edges[:, ::-1]])
     return np.unique(both[inside[both[:, 0]] & outside[both[:, 1]], 0]).astype(np.int32)
 
 
 def _distance(points: Floats, targets: Floats) -> Float32:
-    """Distance (K,) from points to the nearest of the targets."""
+    """Distance from each point to the nearest target: (K,) float32."""
     from scipy.spatial import cKDTree
 
     return np.asarray(cKDTree(targets).query(points)[0], np.float32)
 
 
 def _line(points: Floats, steps: int = 8) -> Floats:
-    """Points (N, 3) along a polygon line."""
+    """Points (N, 3) sampled along a polyline."""
     at = np.linspace(0, len(points) - 1, steps * (len(points) - 1) + 1)
     return np.column_stack([np.interp(at, np.arange(len(points)), axis) for axis in points.T])

@@ -1,4 +1,4 @@
-"""One person's face put on another's."""
+"""Replaces a face in an image by the face of another person."""
 
 from typing import Final, Literal
 
@@ -10,7 +10,7 @@ from ddfa.faces import Faces
 from ddfa.images import SyntheticImage
 from ddfa.raster.blending import smoothstep
 from ddfa.raster.rasterize import Raster, interpolate, rasterize
-from ddfa.replace.appearance.colour import ToneBasis, brightness, log_colours, strongest
+from ddfa.replace.appearance.colour import ColourBasis, brightness, log_colours, max_channel
 from ddfa.replace.appearance.noise import match_noise
 from ddfa.replace.source import Source
 from ddfa.replace.target import TargetFace
@@ -19,26 +19,29 @@ from ddfa.texture.atlas import atlas_places
 
 Shape = Literal["source", "target", "blend"]
 _SHARE: Final = {"source": 1.0, "blend": 0.5, "target": 0.0}
-_CONTRAST: Final = 1.15  # detail of the new face, times that of the old one: the eye forgives a little more
-_GAIN_SHARE: Final = 0.15  # of one frame in the colours that are remembered
-_KEPT: Final = (0.35, 1.0)
-_COARSE: Final = 8  # px of the canvas that share a displacement
+_CONTRAST: Final = 1.15  # allowed contrast of the new face relative to the old one; slightly more looks natural
+_GAIN_SHARE: Final = 0.15  # weight of one frame in the running mean of the colour transfer
+_KEPT: Final = (0.35, 1.0)  # range of the factor on the source's contrast: it is never amplified
+_COARSE: Final = 8  # canvas px per cell of the displacement field
 
 
 class Replacer:
-    """Puts a source's face on faces of images.
+    """Replaces faces by the face of one source.
+
+    The source's texture is rendered in the target's pose and expression, its colours are transferred to the target's
+    illumination, its noise is matched, and it is composited under whatever occludes the target.
 
     Args:
-        source: whose face.
-        shape: whose head shape the new face has.
-        limit: longest side of the square it works in, px; larger faces are drawn smaller and enlarged.
+        source: the source face.
+        shape: the head shape of the result: the source's, the target's or their mean.
+        limit: longest side in px at which a face is rendered; larger faces are rendered smaller and enlarged.
     """
 
     def __init__(self, source: Source, shape: Shape = "blend", limit: int = 1024) -> None:
         self.source, self.surface, self.limit = source, source.surface, limit
         self._share = _SHARE[shape]
-        self.tone = ToneBasis(source.surface)
-        self._places = atlas_places(self.surface.uv, source.texture.shape[0])
+        self.colour_basis = ColourBasis(source.surface)
+        self._pixels = atlas_places(self.surface.uv, source.texture.shape[0])
         self._opacity = self.surface.opacity * source.known
 
     def __call__(self, image: UInt8, faces: Faces) -> SyntheticImage:
@@ -65,10 +68,11 @@ class Replacer:
             memory: state of the same face over the previous frames, for a video.
         """
         image, surface, source = synthetic.unmarked_pixels, self.surface, self.source
-        view = TargetFace.of(surface, self.tone, image, face, self.limit, memory)
-        trust = surface.plain * view.clear * (0.02 + source.known)
-        fitted = self.tone.fit(view.basis, view.colours - source.colours, trust)
+        view = TargetFace.of(surface, self.colour_basis, image, face, self.limit, memory)
+        trust = surface.plain * view.visible_skin * (0.02 + source.known)
+        fitted = self.colour_basis.fit(view.basis, view.colours - source.colours, trust)
         gain = view.basis @ view.memory("gain", fitted, _GAIN_SHARE)
+        # Fine detail is scaled towards the target's contrast; the smooth part of the source is kept in full.
         keep = np.clip(_CONTRAST * view.contrast / np.maximum(source.contrast, 1e-3), *_KEPT)
         level = source.smooth.mean(axis=1, keepdims=True)
         offset = gain + (1 - keep[0]) * level + (1 - keep[1]) * (source.smooth - level)
@@ -76,27 +80,27 @@ class Replacer:
         raster = rasterize(shape, surface.triangles, *view.canvas.size, cull=True)
         values = np.column_stack([offset, self._opacity, view.shape[:, :2] - shape[:, :2]])
         fields = interpolate(raster, surface.triangles, values)
-        places = interpolate(raster, surface.uv_triangles, self._places)
-        skin = log_colours(cv2.remap(source.texture, places[..., 0], places[..., 1], cv2.INTER_LINEAR))
+        pixels = interpolate(raster, surface.uv_triangles, self._pixels)
+        skin = log_colours(cv2.remap(source.texture, pixels[..., 0], pixels[..., 1], cv2.INTER_LINEAR))
         tone = brightness(skin)[..., None]
         drawn = np.float32(255) * np.exp(keep[0] * tone + keep[1] * (skin - tone) + fields[..., :3])
-        drawn = _shoulder(drawn, self._white(view))
-        under, occluder, moved = self._moved(view, raster, fields[..., 4:6])
-        # Pixels are drawn whole or not at all: without this the outline has steps.
+        drawn = _compress_highlights(drawn, self._white(view))
+        under, occluder, moved = self._warped(view, raster, fields[..., 4:6])
+        # The rasteriser does not antialias: soften the outline.
         edge = np.clip(2 * cv2.blur(raster.mask.astype(np.float32), (5, 5)) - 1, 0, 1)
         opacity = fields[..., 3] * (1 - occluder) * edge
-        drawn = match_noise(drawn, view.picture, opacity > 0.9, view.memory)
+        drawn = match_noise(drawn, view.image, opacity > 0.9, view.memory)
         result = np.asarray(under + opacity[..., None] * (drawn - under), np.float32)
         view.canvas.paste(image, result, np.maximum(moved, opacity > 0).astype(np.float32))
 
     def _white(self, view: TargetFace) -> float:
-        """The brightest that skin gets in the picture, [0, 255]."""
-        bright = np.exp(strongest(view.fine_colours))[(view.clear > 0.5) & self.surface.plain]
+        """Brightest value of the target's skin, in [0, 255]."""
+        bright = np.exp(max_channel(view.fine_colours))[(view.visible_skin > 0.5) & self.surface.plain]
         white = min(255.0, 255 * 1.08 * np.percentile(bright, 99.5)) if len(bright) > 50 else 255.0
         return float(view.memory("white", np.asarray(white, np.float32), _GAIN_SHARE))
 
     def _new_shape(self, view: TargetFace, face: Faces) -> Float32:
-        """The surface (K, 3) as it will be, canvas px."""
+        """Surface of the new face in the target's pose and expression: (K, 3) canvas px."""
         if not self._share:
             return view.shape
         identity = (1 - self._share) * face.identity + self._share * self.source.identity
@@ -104,17 +108,22 @@ class Replacer:
         shift = np.average(view.shape - shape, axis=0, weights=self.surface.core)
         return np.asarray(shape + shift, np.float32)
 
-    def _moved(self, view: TargetFace, raster: Raster, shift: Float32) -> tuple[Float32, Float32, Float32]:
-        """The picture and its occluders, moved with the surface, and (h, w) where anything has moved."""
-        picture = view.picture.astype(np.float32)
+    def _warped(self, view: TargetFace, raster: Raster, shift: Float32) -> tuple[Float32, Float32, Float32]:
+        """Warp the target so that its outline follows the new shape.
+
+        Returns:
+            (h, w, 3) the target's pixels and (h, w) the occluders, warped; (h, w) 1 where anything has moved.
+        """
+        image = view.image.astype(np.float32)
         height, width = view.canvas.size
         if not self._share:
-            return picture, view.occluder, np.zeros((height, width), np.float32)
+            return image, view.occluder, np.zeros((height, width), np.float32)
         size = max(2, width // _COARSE), max(2, height // _COARSE)
         mask = raster.mask.astype(np.float32)
         inside = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
         coarse = cv2.resize(shift, size, interpolation=cv2.INTER_AREA)
         reach = 0.06 * view.size / _COARSE
+        # Normalised convolution extends the displacement beyond the face, where it fades out.
         spread, mass = cv2.GaussianBlur(coarse, (0, 0), reach), cv2.GaussianBlur(inside, (0, 0), reach)
         spread = spread / np.maximum(mass, 1e-3)[..., None]
         fade = smoothstep(np.asarray(mass, np.float32), 0.01, 0.35)
@@ -124,15 +133,15 @@ class Replacer:
         rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
         x, y = columns + flow[..., 0], rows + flow[..., 1]
         moved = (np.maximum(np.abs(flow[..., 0]), np.abs(flow[..., 1])) > 0.02).astype(np.float32)
-        under = cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        under = cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         occluder = cv2.remap(view.occluder, x, y, cv2.INTER_LINEAR)
         return np.asarray(under, np.float32), np.asarray(occluder, np.float32), moved
 
 
-def _shoulder(colours: Float32, white: float) -> Float32:
-    """Bend colours in [0, ...) smoothly below `white`, as film does, in place."""
+def _compress_highlights(colours: Float32, white: float) -> Float32:
+    """Compress colours in [0, inf) above 0.8 `white` exponentially so that they stay below `white`, in place."""
     knee = 0.8 * white
-    room = white - knee
+    headroom = white - knee
     bright = colours > knee
-    colours[bright] = white - room * np.exp((knee - colours[bright]) / room)
+    colours[bright] = white - headroom * np.exp((knee - colours[bright]) / headroom)
     return colours

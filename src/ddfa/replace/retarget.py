@@ -1,4 +1,4 @@
-"""The open head with any texture, moved by somebody's face."""
+"""Retargeting: renders a textured open head with the pose and expression of a face."""
 
 from dataclasses import replace
 
@@ -14,16 +14,16 @@ from ddfa.raster.rasterize import interpolate, rasterize
 from ddfa.replace.roi_canvas import RoiCanvas
 from ddfa.texture.atlas import atlas_places
 
-PLAIN = (118, 122, 128)  # RGB of the ground behind an avatar
+PLAIN = (118, 122, 128)  # RGB of the plain background
 
 
 class TexturedHead:
-    """A textured head.
+    """A textured head that faces animate.
 
     Args:
         head: a head with a texture map.
-        texture: (S, S, 3) uint8 RGB on its atlas, row 0 at v = 1.
-        identity: (I,) shape of the head; None for that of whoever moves it.
+        texture: (S, S, 3) uint8 RGB on the head's atlas, row 0 at v = 1.
+        identity: (I,) coefficients of the head's shape; None for the shape of the driving face.
 
     Raises:
         ModelError: the head has no texture map.
@@ -34,10 +34,10 @@ class TexturedHead:
         uv, self._uv_triangles = head.require_texture("a textured head")
         if texture.shape[0] != texture.shape[1]:
             raise ImageError(
-                f"a texture is square, not {texture.shape[1]} x {texture.shape[0]}: give one of `ddfa align`"
+                f"a texture is square, not {texture.shape[1]} x {texture.shape[0]}: use one written by `ddfa align`"
             )
         self._head, self._texture, self._identity = head, texture, identity
-        self._places = atlas_places(uv, texture.shape[0])
+        self._pixels = atlas_places(uv, texture.shape[0])
 
     def draw(self, synthetic: SyntheticImage, face: Faces) -> None:
         """Draw the head at the position of a face, with its pose and expression, in place.
@@ -51,10 +51,10 @@ class TexturedHead:
         canvas = RoiCanvas.around(vertices, max(image.shape[:2]))
         height, width = canvas.size
         raster = rasterize(canvas.points(vertices), self._head.triangles, height, width)
-        places = interpolate(raster, self._uv_triangles, self._places)
-        drawn = cv2.remap(self._texture, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
+        pixels = interpolate(raster, self._uv_triangles, self._pixels)
+        drawn = cv2.remap(self._texture, pixels[..., 0], pixels[..., 1], cv2.INTER_LINEAR)
         inside = raster.mask.astype(np.float32)
-        # Pixels are drawn whole or not at all: without this the outline has steps.
+        # The rasteriser does not antialias: soften the outline.
         edge = np.clip(2 * cv2.blur(inside, (3, 3)) - 1, 0, 1)
         canvas.paste(image, np.asarray(drawn, np.float32), np.asarray(edge * inside, np.float32))
 

@@ -1,4 +1,4 @@
-"""The square of an image that a replacement works in, at its own resolution or a smaller one."""
+"""The region of an image around a face in which a replacement is rendered, at full or reduced resolution."""
 
 from typing import Final, NamedTuple
 
@@ -7,17 +7,17 @@ import numpy as np
 
 from ddfa.arrays import Float32, Floats, UInt8
 
-_MARGIN: Final = 0.12  # of the face's size, around it
+_MARGIN: Final = 0.12  # around the face, as a fraction of its size
 
 
 class RoiCanvas(NamedTuple):
-    """A part of the image, scaled down where it is large.
+    """A region of the image, scaled down where it is large.
 
     Attributes:
-        x0: first column of the part, image px; may lie outside the image, as may the others.
+        x0: first column of the region, image px; the region may extend beyond the image.
         y0: first row.
-        width: of the part, image px.
-        height: of the part, image px.
+        width: of the region, image px.
+        height: of the region, image px.
         scale: canvas px per image px, at most 1.
     """
 
@@ -32,8 +32,8 @@ class RoiCanvas(NamedTuple):
         """The canvas around a face.
 
         Args:
-            shape: (K, 2 or 3) image px.
-            limit: longest side, canvas px.
+            shape: (K, 2 or 3) vertices of the face, image px.
+            limit: longest side of the canvas, canvas px.
         """
         low, high = shape[:, :2].min(axis=0), shape[:, :2].max(axis=0)
         margin = _MARGIN * float((high - low).max()) + 4
@@ -51,17 +51,17 @@ class RoiCanvas(NamedTuple):
         return np.array([width / self.width, height / self.height, (width / self.width + height / self.height) / 2])
 
     def points(self, shape: Floats) -> Float32:
-        """Points (..., 3) from image px to canvas px."""
+        """Convert points (..., 3) from image px to canvas px."""
         factors = self._factors()
         shift = np.array([self.x0 - 0.5, self.y0 - 0.5, 0]) * factors + [0.5, 0.5, 0]
         return np.asarray(shape * factors - shift, np.float32)
 
     def cut(self, image: UInt8) -> UInt8:
-        """The part of an image (H, W, 3), (h, w, 3) canvas px; its border is repeated outside."""
+        """Crop the region from an image (H, W, 3): (h, w, 3) at canvas resolution; the image border is replicated."""
         height, width = image.shape[:2]
         x0, y0, x1, y1 = self.x0, self.y0, self.x0 + self.width, self.y0 + self.height
         part = image[max(y0, 0) : max(min(y1, height), 0), max(x0, 0) : max(min(x1, width), 0)]
-        if not part.size:  # all of it lies outside
+        if not part.size:  # entirely outside the image
             return np.zeros((*self.size, 3), np.uint8)
         around = max(-y0, 0), max(y1 - height, 0), max(-x0, 0), max(x1 - width, 0)
         if any(around):
@@ -71,7 +71,13 @@ class RoiCanvas(NamedTuple):
         return np.ascontiguousarray(part)
 
     def paste(self, image: UInt8, part: Float32, opacity: Float32) -> None:
-        """Lay a part (h, w, 3) over the image, in place; where opacity (h, w) is 0, nothing changes."""
+        """Composite a rendered region over the image, in place.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            part: (h, w, 3) float32 in [0, 255], at canvas resolution.
+            opacity: (h, w) float32 in [0, 1]; pixels where it is 0 are unchanged.
+        """
         height, width = image.shape[:2]
         if self.scale < 1:
             size = self.width, self.height

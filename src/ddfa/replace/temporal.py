@@ -1,4 +1,4 @@
-"""What a face looked like in the frames before, so that a video does not flicker."""
+"""Temporal smoothing of a replacement: running means of one face's quantities over the frames of a video."""
 
 from typing import Final
 
@@ -7,48 +7,48 @@ import numpy as np
 
 from ddfa.arrays import Float32
 
-_RISE: Final = 3.0  # what comes before the face does so faster than it goes
+_RISE: Final = 3.0  # masks appear faster than they disappear by this factor
 
 
 class TemporalState:
-    """Running means of one face's quantities, by name."""
+    """Running means of one face's quantities, by name; empty for the first frame and for photos."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, Float32] = {}
-        self._asked: dict[str, int] = {}
+        self._means: dict[str, Float32] = {}
+        self._calls: dict[str, int] = {}
 
     def due(self, name: str, period: int) -> bool:
-        """Whether something that changes rarely is to be looked at in this frame: the first, and one in `period`."""
-        asked = self._asked.get(name, 0)
-        self._asked[name] = asked + 1
-        return asked % period == 0
+        """Whether a quantity that changes slowly is measured in this frame: in the first and in every `period`-th."""
+        calls = self._calls.get(name, 0)
+        self._calls[name] = calls + 1
+        return calls % period == 0
 
     def last(self, name: str) -> Float32:
-        """The running mean of a quantity."""
-        return self._kept[name]
+        """Current running mean of a quantity."""
+        return self._means[name]
 
     def __call__(self, name: str, value: Float32, share: float) -> Float32:
-        """Mix a new value into the running mean.
+        """Update the running mean (exponential moving average).
 
         Args:
-            name: of the quantity.
-            value: now, of any shape.
-            share: of the new value in the mean, in (0, 1].
+            name: name of the quantity.
+            value: value in this frame, any shape.
+            share: weight of the new value, in (0, 1].
 
         Returns:
-            The mean; the value itself the first time.
+            The mean; in the first frame the value itself.
         """
-        old = self._kept.get(name)
+        old = self._means.get(name)
         mean = value if old is None else np.asarray(old + share * (value - old), np.float32)
-        self._kept[name] = mean
+        self._means[name] = mean
         return mean
 
     def mask(self, name: str, value: Float32, share: float) -> Float32:
-        """The same for a mask (h, w) whose size may change; what appears does so faster than what vanishes."""
-        old = self._kept.get(name)
+        """The same for a mask (h, w), which is resized to the new size; it rises faster than it falls."""
+        old = self._means.get(name)
         if old is not None:
             resized = cv2.resize(old, value.shape[::-1], interpolation=cv2.INTER_LINEAR)
             step = value - resized
             value = np.asarray(resized + np.where(step > 0, min(1.0, _RISE * share), share) * step, np.float32)
-        self._kept[name] = value
+        self._means[name] = value
         return value

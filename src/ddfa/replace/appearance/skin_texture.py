@@ -36,7 +36,7 @@ def unwrap_skin(view: TargetFace, atlas: Atlas, mouth_open: bool = False) -> tup
     values[surface.vertices] = np.column_stack([view.shape, view.normals, view.unoccluded])
     reach = max(1, round(_EDGE * view.size))
     buffer = DepthBuffer(view.raster, surface.triangles, reach, slack=(2, 2.5 * reach))
-    head = HeadView(view.picture, values[:, :3], values[:, 3:6], buffer, weight=values[:, 6])
+    head = HeadView(view.image, values[:, :3], values[:, 3:6], buffer, weight=values[:, 6])
     colours, visible, _ = unwrap(head, atlas, REPLACEMENT_OPEN_MOUTH if mouth_open else REPLACEMENT)
     return colours, visible
 

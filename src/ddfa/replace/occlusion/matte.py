@@ -1,4 +1,4 @@
-"""What lies before a face: told from skin by its colour, or by the network; its edges are taken from the picture."""
+"""Occlusion matte: the opacity of occluders of a face, from skin colour and the occlusion network."""
 
 from typing import Final
 
@@ -9,22 +9,28 @@ from ddfa.arrays import Bools, Float32, UInt8
 from ddfa.raster.blending import smoothstep
 from ddfa.replace.appearance.colour import brightness, log_colours
 
-_WORK: Final = 192  # px; longest side of the picture that is judged
-_TONE, _HUE = 0.45, 0.22  # logarithm of brightness and of colour by which skin differs from itself
-_GUARD: Final = 2.2  # as much more on brows, lids and lips
-_SURE: Final = (0.35, 0.65)  # of the network
-_LEAST: Final = 0.004  # of the face; smaller spots are moles, or highlights
+_WORK: Final = 192  # px; longest side at which the matte is computed
+_TONE, _HUE = 0.45, 0.22  # natural variation of skin: log brightness and log chroma
+_FEATURES: Final = 2.2  # factor on that variation at brows, lids and lips
+_SURE: Final = (0.35, 0.65)  # range of network probabilities that is stretched to [0, 1]
+_MIN_AREA: Final = 0.004  # fraction of the face; smaller spots are moles or highlights
 
 
-def occlusion_matte(target: UInt8, expected: Float32, face: Float32, guarded: Float32, likely: Float32) -> Float32:
-    """How surely something else than the face is seen.
+def occlusion_matte(
+    image: UInt8, expected: Float32, face: Float32, feature_weight: Float32, probability: Float32
+) -> Float32:
+    """Estimate how much of each pixel is an occluder instead of the face.
+
+    Pixels whose colour differs from the expected skin colour by more than skin varies are candidates; small isolated
+    ones are dropped, and skin-coloured patches that candidates cut off are added. The network contributes what colour
+    cannot find, above all hands. A guided filter aligns the result with the edges of the image.
 
     Args:
-        target: (h, w, 3) uint8 RGB.
+        image: (h, w, 3) uint8 RGB.
         expected: (h, w, 3) float32, logarithms of the colours that bare skin would have.
-        face: (h, w) float32, 1 where the face should be seen.
-        guarded: (h, w) float32, 1 where a face differs from plain skin by nature.
-        likely: (h', w') float32 in [0, 1], of the whole picture too: what the network finds. Hands look like skin.
+        face: (h, w) float32, 1 where the face projects.
+        feature_weight: (h, w) float32, 1 on facial features, whose colour differs from skin.
+        probability: (h', w') float32 in [0, 1] over the same area: occlusion as the network predicts it.
 
     Returns:
         (h, w) float32 in [0, 1]; 0 outside the face.
@@ -32,40 +38,38 @@ def occlusion_matte(target: UInt8, expected: Float32, face: Float32, guarded: Fl
     height, width = face.shape
     factor = min(1.0, _WORK / max(height, width))
     size = max(1, round(width * factor)), max(1, round(height * factor))
-    small = np.asarray(cv2.resize(target, size, interpolation=cv2.INTER_AREA), np.uint8)
+    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     inside = np.asarray(cv2.resize(face, size, interpolation=cv2.INTER_AREA), np.float32)
-    wanted, guard = (  # smooth: what lies between pixels need not be averaged
-        np.asarray(cv2.resize(a, size, interpolation=cv2.INTER_NEAREST), np.float32) for a in (expected, guarded)
+    skin, features = (  # both are smooth, so nearest-neighbour sampling suffices
+        np.asarray(cv2.resize(a, size, interpolation=cv2.INTER_NEAREST), np.float32) for a in (expected, feature_weight)
     )
-    soft = cv2.GaussianBlur(small, (0, 0), 1.0)
-    away = log_colours(soft) - wanted
-    tone = brightness(away)
-    hue = np.maximum.reduce([np.abs(away[..., channel] - tone) for channel in range(3)])
-    score = np.hypot(tone / _TONE, hue / _HUE) / (1 + (_GUARD - 1) * guard)
-    other = smoothstep(score, 0.8, 1.3) * (inside > 0.05)
-    other = np.maximum(other * _connected(other, inside), _cut_off(other, inside))
-    told = np.asarray(cv2.resize(likely, size, interpolation=cv2.INTER_LINEAR), np.float32)
-    other = np.maximum(other, smoothstep(told, *_SURE) * (inside > 0.05))
-    matte = guided_filter(small, other, 4, 2e-3)
-    matte = smoothstep(matte, 0.15, 0.75)
+    difference = log_colours(cv2.GaussianBlur(small, (0, 0), 1.0)) - skin
+    tone = brightness(difference)
+    hue = np.maximum.reduce([np.abs(difference[..., channel] - tone) for channel in range(3)])
+    score = np.hypot(tone / _TONE, hue / _HUE) / (1 + (_FEATURES - 1) * features)
+    occluded = smoothstep(score, 0.8, 1.3) * (inside > 0.05)
+    occluded = np.maximum(occluded * _connected(occluded, inside), _cut_off(occluded, inside))
+    predicted = np.asarray(cv2.resize(probability, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    occluded = np.maximum(occluded, smoothstep(predicted, *_SURE) * (inside > 0.05))
+    matte = smoothstep(guided_filter(small, occluded, 4, 2e-3), 0.15, 0.75)
     return np.asarray(cv2.resize(matte, (width, height), interpolation=cv2.INTER_LINEAR) * face, np.float32)
 
 
-def _connected(other: Float32, face: Float32) -> Bools:
-    """Keep what is large or touches the edge of the face."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((other > 0.3).astype(np.uint8), connectivity=8)
+def _connected(occluded: Float32, face: Float32) -> Bools:
+    """Components that touch the edge of the face, where occluders enter it, or are large; never small spots."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((occluded > 0.3).astype(np.uint8), connectivity=8)
     edge = cv2.dilate((face <= 0.05).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     touches = np.bincount(labels[edge], minlength=count) > 0
-    large = stats[:, cv2.CC_STAT_AREA] > _LEAST * max(float((face > 0.5).sum()), 1)
-    kept = large & (touches | (stats[:, cv2.CC_STAT_AREA] > 4 * _LEAST * (face > 0.5).sum()))
+    large = stats[:, cv2.CC_STAT_AREA] > _MIN_AREA * max(float((face > 0.5).sum()), 1)
+    kept = large & (touches | (stats[:, cv2.CC_STAT_AREA] > 4 * _MIN_AREA * (face > 0.5).sum()))
     kept[0] = False
     return np.asarray(cv2.dilate(kept[labels].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
 
 
-def _cut_off(other: Float32, face: Float32) -> Bools:
-    """Where skin seems to be seen apart from the rest of the face, as light hair does above dark strands."""
-    skin = ((other < 0.5) & (face > 0.5)).astype(np.uint8)
-    # Strands are as good as closed where only narrow gaps lead through them.
+def _cut_off(occluded: Float32, face: Float32) -> Bools:
+    """Skin-coloured pixels that an occluder separates from the rest of the face, as blond hair behind dark strands."""
+    skin = ((occluded < 0.5) & (face > 0.5)).astype(np.uint8)
+    # Opening closes narrow gaps between strands, which would otherwise connect both sides.
     core = cv2.morphologyEx(skin, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(core, connectivity=4)
     if len(stats) < 3:
@@ -75,13 +79,18 @@ def _cut_off(other: Float32, face: Float32) -> Bools:
 
 
 def guided_filter(guide: UInt8, mask: Float32, radius: int, epsilon: float) -> Float32:
-    """Smooth a mask along the edges of a picture (He, Sun and Tang, "Guided image filtering", 2010), on its grey tones.
+    """Smooth a mask along the edges of an image, with its grey levels as the guide.
+
+    He, Sun and Tang, "Guided image filtering", ECCV 2010: in every window the output is a linear function of the guide.
 
     Args:
-        guide: (h, w, 3) uint8.
+        guide: (h, w, 3) uint8 RGB.
         mask: (h, w) float32.
         radius: of the window, px.
-        epsilon: variance below which the guide counts as flat.
+        epsilon: variance of the guide (grey levels in [0, 1]) below which a window counts as flat.
+
+    Returns:
+        (h, w) float32.
     """
     window = (2 * radius + 1, 2 * radius + 1)
     grey = brightness(np.asarray(guide, np.float32) / np.float32(255))

@@ -1,4 +1,4 @@
-"""Hands and other things before a face, told by a small network that knows where the parts of a face should be."""
+"""Predicts occlusion of a face (hands, objects) with a small network that also gets the position of every face part."""
 
 from functools import cache
 from pathlib import Path
@@ -13,44 +13,45 @@ from ddfa.errors import ModelError
 from ddfa.files import shipped_bytes
 from ddfa.sessions import open_session, session_options
 
-SIDE: Final = 128  # px of what the network sees
-_NETWORK: Final = Path(__file__).parent / "assets" / "occlusion.onnx"
+SIDE: Final = 128  # px; side of the network's input
+WEIGHTS: Final = Path(__file__).parent / "assets" / "occlusion.onnx"
 _SHA256: Final = "effc819ea4f8d3a8f18a87df68af30a63c08014ce93e14e2f80fb5fcb5a302ab"
 
 
-def network_input(picture: UInt8, codes: Float32) -> Float32:
-    """What the network sees of a face.
+def network_input(image: UInt8, codes: Float32) -> Float32:
+    """Input of the network: three colour channels and four of surface codes.
 
     Args:
-        picture: (h, w, 3) uint8 RGB around the face.
-        codes: (SIDE, SIDE, 4) float32, codes of the surface spread over it, 0 beside it.
+        image: (h, w, 3) uint8 RGB around the face.
+        codes: (SIDE, SIDE, 4) float32, surface codes (`FaceSurface.codes`) rasterised over the same area, 0 outside.
 
     Returns:
-        (7, SIDE, SIDE) float32.
+        (7, SIDE, SIDE) float32; colours are (v - 127.5) / 128.
     """
-    small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     colours = (small.astype(np.float32) - np.float32(127.5)) / np.float32(128)
     return np.ascontiguousarray(np.dstack([colours, codes]).transpose(2, 0, 1), np.float32)
 
 
-def predict_occlusion(picture: UInt8, codes: Float32) -> Float32:
-    """How likely places of a picture show something before the face.
+def predict_occlusion(image: UInt8, codes: Float32, weights: Path = WEIGHTS) -> Float32:
+    """Predict the probability that each pixel shows an occluder.
 
     Args:
-        picture: (h, w, 3) uint8 RGB around the face.
-        codes: (SIDE, SIDE, 4) float32, codes of the surface spread over it, 0 beside it.
+        image: (h, w, 3) uint8 RGB around the face.
+        codes: (SIDE, SIDE, 4) float32, surface codes rasterised over the same area, 0 outside.
+        weights: file of the shipped network; its checksum is verified.
 
     Returns:
-        (SIDE / 2, SIDE / 2) float32 in [0, 1], of the whole picture.
+        (SIDE / 2, SIDE / 2) float32 in [0, 1] over the same area.
 
     Raises:
-        ModelError: the network's weights are missing or altered.
+        ModelError: the weights are missing or altered.
     """
-    (found,) = _session().run(None, {"input": network_input(picture, codes)[None]})
-    return np.asarray(found[0, 0], np.float32)
+    (probability,) = _session(weights).run(None, {"input": network_input(image, codes)[None]})
+    return np.asarray(probability[0, 0], np.float32)
 
 
 @cache
-def _session() -> ort.InferenceSession:
-    content = shipped_bytes(_NETWORK, _SHA256, "the weights that find hands", ModelError)
+def _session(weights: Path) -> ort.InferenceSession:
+    content = shipped_bytes(weights, _SHA256, "the weights of the occlusion network", ModelError)
     return open_session(content, session_options(1))
