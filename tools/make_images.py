@@ -1,4 +1,4 @@
-"""Make the pictures of the documentation from the sample photos: `python tools/make_images.py`."""
+"""Make the images of the documentation from the sample photos: `python tools/make_images.py`."""
 
 import sys
 from pathlib import Path

@@ -194,7 +194,7 @@ def eyeball(side: int) -> tuple[Floats, Ints, Floats]:
         Directions (E, 3) unit; triangles (T, 3) outward; texture coordinates (E, 2), the pupil in the middle of
         the unit square.
     """
-    # Finer around the iris, where the picture will need it.
+    # Finer around the iris, where the image will need it.
     angles = np.radians(EYE_BACK_DEG) * np.linspace(0, 1, EYE_RINGS + 1)[1:] ** 1.15
     turns = 2 * np.pi * np.arange(EYE_SEGMENTS) / EYE_SEGMENTS
     angle, turn = np.repeat(angles, EYE_SEGMENTS), np.tile(turns, EYE_RINGS)

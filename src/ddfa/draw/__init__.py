@@ -1,1 +1,1 @@
-"""Overlays and sheets: faces drawn over their photo, contact sheets. Returns images, writes no files."""
+"""Drawing: faces over their photo, and contact sheets. Returns images; writes no files."""

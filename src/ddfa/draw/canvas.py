@@ -1,4 +1,4 @@
-"""Drawing primitives: resized pictures, points carried over to them, smooth lines, dots and text."""
+"""Drawing primitives: resizing of images and points, antialiased lines, dots and text."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ _SUBPIXEL_BITS: Final = 4
 
 
 class Window(NamedTuple):
-    """A part of a picture.
+    """A part of an image.
 
     Attributes:
         x0: first column.
@@ -39,20 +39,20 @@ class Window(NamedTuple):
         return self.x1 <= self.x0 or self.y1 <= self.y0
 
     def of(self, canvas: UInt8) -> UInt8:
-        """View that part of a picture (H, W, 3)."""
+        """Return a view of that part of an image (H, W, 3)."""
         return canvas[self.y0 : self.y1, self.x0 : self.x1]
 
     def local(self, points: Float32) -> Float32:
-        """Carry points (K, 2 or 3) of the picture over to the part."""
+        """Transform points (K, 2 or 3) from pixels of the image to pixels of the part."""
         return points - np.array([self.x0, self.y0, 0][: points.shape[1]], np.float32)
 
 
 def window_around(points: Float32, shape: tuple[int, ...], margin: float = 2.0) -> Window:
-    """Find the part of a picture that holds points.
+    """Find the part of an image that contains points.
 
     Args:
-        points: (K, 2 or 3) px; those that are not finite do not count.
-        shape: of the picture, (H, W, ...).
+        points: (K, 2 or 3) px; those that are not finite are ignored.
+        shape: of the image, (H, W, ...).
         margin: around the points, px.
     """
     axes = np.ascontiguousarray(points.T)  # along rows, NumPy finds extremes many times faster
@@ -67,7 +67,7 @@ def window_around(points: Float32, shape: tuple[int, ...], margin: float = 2.0) 
 
 
 def resized(image: UInt8, scale: float) -> UInt8:
-    """Return a copy of a picture with its sides multiplied by `scale`."""
+    """Return a copy of an image with its sides multiplied by `scale`."""
     if scale == 1:
         return image.copy()
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
@@ -75,7 +75,7 @@ def resized(image: UInt8, scale: float) -> UInt8:
 
 
 def scaled(points: Float32, scale: float) -> Float32:
-    """Carry image points (K, 3) over to the picture `resized` makes; pixel centres are integers in both."""
+    """Transform image points (K, 3) to the image that `resized` returns; pixel centres are integers in both."""
     moved = points * np.float32(scale)
     moved[:, :2] += 0.5 * (scale - 1)
     return moved
@@ -83,17 +83,17 @@ def scaled(points: Float32, scale: float) -> Float32:
 
 @contextmanager
 def enlarged(canvas: UInt8, window: Window, factor: int) -> Iterator[UInt8]:
-    """Draw into a part of a picture on a finer grid, so that lines may be thinner than a pixel.
+    """Draw into a part of an image on a finer grid, so that lines can be thinner than a pixel.
 
-    What is not drawn on comes back as it was: pixels are repeated on the way in and averaged on the way out.
+    Pixels that are not drawn on stay unchanged: they are repeated on entry and averaged on exit.
 
     Args:
         canvas: (H, W, 3) uint8 RGB, changed on exit.
         window: the part; not empty.
-        factor: fine pixels per pixel of the picture.
+        factor: fine pixels per pixel of the image.
 
     Yields:
-        The part, `factor` times as large; `scaled` carries the part's points over.
+        The part, `factor` times as large; `scaled` transforms its points.
     """
     part = window.of(canvas)
     if factor == 1:
@@ -105,7 +105,7 @@ def enlarged(canvas: UInt8, window: Window, factor: int) -> Iterator[UInt8]:
 
 
 def draw_lines(canvas: UInt8, lines: Sequence[Float32], closed: bool, colour: Colour, thickness: int) -> None:
-    """Draw smooth lines through points, in place.
+    """Draw antialiased lines through points, in place.
 
     Args:
         canvas: (H, W, 3) uint8 RGB.
@@ -121,7 +121,7 @@ def draw_lines(canvas: UInt8, lines: Sequence[Float32], closed: bool, colour: Co
 def draw_rimmed_lines(
     canvas: UInt8, lines: Sequence[Float32], closed: bool, colour: Colour, width: float, rim: float
 ) -> None:
-    """Draw lines with a thin dark rim, which keeps them visible on any ground, in place.
+    """Draw lines with a thin dark rim, which keeps them visible on any background, in place.
 
     Args:
         canvas: (H, W, 3) uint8 RGB.
@@ -137,7 +137,7 @@ def draw_rimmed_lines(
 
 
 def draw_dot(canvas: UInt8, centre: Float32, radius: float, colour: Colour) -> None:
-    """Draw a disc with soft edges, in place; OpenCV's small circles are diamonds.
+    """Draw an antialiased disc, in place; OpenCV draws small circles as diamonds.
 
     Args:
         canvas: (H, W, 3) uint8 RGB.
@@ -155,7 +155,7 @@ def draw_dot(canvas: UInt8, centre: Float32, radius: float, colour: Colour) -> N
 
 
 def draw_discs(canvas: UInt8, centres: Float32, radius: float, colour: Colour) -> None:
-    """Draw many discs of more than about 3 px quickly, in place; smaller ones are `draw_dot`'s.
+    """Draw many discs quickly, in place; for radii below about 3 px, use `draw_dot`.
 
     Args:
         canvas: (H, W, 3) uint8 RGB.
@@ -175,11 +175,11 @@ def text_size(text: str, height: float) -> tuple[int, int]:
 
 
 def draw_text(canvas: UInt8, text: str, x: int, y: int, height: float, colour: Colour = WHITE) -> None:
-    """Write a line of text, in place.
+    """Draw a line of text, in place.
 
     Args:
         canvas: (H, W, 3) uint8 RGB.
-        text: ASCII, which every font of OpenCV has.
+        text: ASCII; OpenCV's fonts contain nothing else.
         x: left end, px.
         y: base line, px.
         height: of capitals in px.

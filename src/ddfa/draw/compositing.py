@@ -1,4 +1,4 @@
-"""Laying a coloured surface over a picture, without teeth along its outlines."""
+"""Compositing of a coloured surface over an image, antialiased along its outlines."""
 
 from typing import Final
 
@@ -8,29 +8,29 @@ import numpy as np
 from ddfa.arrays import Float32, UInt8
 from ddfa.compiling import compiled
 
-_STEP: Final = 8.0  # px of depth between neighbours from which on they belong to an outline
-_FAR: Final = np.float32(-1e6)  # depth of what no surface covers
+_STEP: Final = 8.0  # px; a larger difference in depth between neighbours is an outline
+_FAR: Final = np.float32(-1e6)  # depth of the background
 _SIGMA: Final = 0.8  # px
 _WEIGHTS: Final = cv2.getGaussianKernel(3, _SIGMA, cv2.CV_32F)[:, 0]
 
 
 def composite(ground: UInt8, colour: Float32, cover: Float32, depth: Float32) -> None:
-    """Lay a surface over a picture, in place.
+    """Composite a surface over an image, in place.
 
-    At outlines, which are steps in depth such as the rim of a face and where its nose stands before its cheek, colour
-    and cover are averaged over 3 x 3 pixels.
+    At outlines, which are depth discontinuities such as the rim of a face or the edge of the nose in front of the
+    cheek, colour and opacity are averaged over 3 x 3 pixels.
 
     Args:
-        ground: (h, w, 3) uint8 RGB.
+        ground: (h, w, 3) uint8 RGB, changed.
         colour: (h, w, 3) float32 in [0, 255].
-        cover: (h, w) float32 in [0, 1].
+        cover: (h, w) float32 opacity in [0, 1].
         depth: (h, w) float32 px, larger is nearer; -inf where there is no surface.
     """
     _composite(ground, colour, cover, np.maximum(depth, _FAR), _WEIGHTS)
 
 
 def composite_reference(ground: UInt8, colour: Float32, cover: Float32, depth: Float32) -> None:
-    """The slow, readable twin of `composite`: same arguments, same answer up to rounding."""
+    """Slow, readable reference implementation of `composite`: same arguments, same result up to rounding."""
     kernel, solid = np.ones((3, 3), np.uint8), np.maximum(depth, _FAR)
     outline = cv2.dilate(solid, kernel) - cv2.erode(solid, kernel) > _STEP
     layer = np.dstack([colour * cover[..., None], cover])

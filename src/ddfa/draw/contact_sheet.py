@@ -1,4 +1,4 @@
-"""All there is to see of the faces of a photo in one picture: a tile per style of `ddfa.draw.styles`."""
+"""Contact sheet of the faces of a photo: a tile per style of `ddfa.draw.styles`."""
 
 from typing import Final
 
@@ -13,12 +13,12 @@ from ddfa.draw.zbuffer import Figure, figures_of, shown_vertices
 from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
 
-MOST_FACES: Final = 20  # strips; of a crowd the rest would be specks
+MOST_FACES: Final = 20  # strips; more would be too small to see
 _GRID_TILE: Final = 480  # px, of a single face
 _STRIP_TILE: Final = 240  # px, of several faces
 _GAP: Final = 0.02  # of a tile
-_AROUND: Final = 1.5  # side of the square that is shown, in lengths of the face
-_AROUND_BOX: Final = 1.2  # the same in lengths of face and pose box, where that is drawn
+_AROUND: Final = 1.5  # side of the square that is shown, relative to the face
+_AROUND_BOX: Final = 1.2  # the same relative to face and pose box, where that is drawn
 _TILES: Final[dict[str, OverlayStyle]] = {
     "photo": EMPTY_STYLE,
     "landmarks": OVERLAY_STYLES["landmarks"],
@@ -34,14 +34,14 @@ _TILES: Final[dict[str, OverlayStyle]] = {
 
 
 def draw_sheet(image: UInt8, faces: Faces) -> UInt8:
-    """Draw each face in every style: two rows of tiles for a single face, a strip of tiles per face for several.
+    """Draw each face in every style: two rows of tiles for a single face, one row per face for several.
 
     Args:
         image: (H, W, 3) uint8 RGB, the photo the faces were found in.
-        faces: at least one face; of more than `MOST_FACES` the first ones are drawn.
+        faces: at least one face; only the first `MOST_FACES` are drawn.
 
     Returns:
-        The picture, uint8 RGB; a head model without a texture map or regions has no tiles for them.
+        The sheet, uint8 RGB; there are no UV and region tiles for a head model without a texture map or regions.
     """
     shown = _tiles_of(faces.head)
     if len(faces) == 1:
@@ -74,7 +74,7 @@ def _tiles(image: UInt8, face: Faces, styles: dict[str, OverlayStyle], side: int
 
 
 def _close_up(image: UInt8, points: Float32, around: float, side: int) -> tuple[UInt8, float, tuple[float, float]]:
-    """Cut the square around points (K, 2), (side, side, 3), and tell its scale and origin for `figures_of`."""
+    """Crop the square around points (K, 2) to (side, side, 3); also returns scale and origin for `figures_of`."""
     low, high = points.min(axis=0), points.max(axis=0)
     length = max(2, round(around * float((high - low).max())))
     x0, y0 = (round(float(value)) for value in (low + high) / 2 - length / 2)

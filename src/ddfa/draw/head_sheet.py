@@ -14,7 +14,7 @@ from ddfa.geometry.camera import FLIP_Y
 from ddfa.head.model import HeadModel
 from ddfa.raster.rasterize import interpolate, rasterize, shade, vertex_normals
 
-# What each region looks like, RGB in [0, 1]; later ones win.
+# Colour of each region, RGB in [0, 1]; where regions overlap the later one wins.
 _COLOURS: Final = {
     "skin": (0.84, 0.68, 0.60), "hair": (0.56, 0.51, 0.49), "lips": (0.76, 0.46, 0.45),
     "eye_socket": (0.80, 0.52, 0.50), "mouth_inner": (0.50, 0.17, 0.17),
@@ -33,12 +33,12 @@ _COLUMNS: Final = 8
 
 @dataclass(frozen=True)
 class View:
-    """How a head is looked at.
+    """Viewpoint of a head.
 
     Attributes:
         yaw_deg: the head turns to the image right by this angle.
         zoom: 1 shows the whole head.
-        lift: where the centre of the picture lies above the middle of the landmarks, in heights of their box.
+        lift: height of the image centre above the middle of the landmarks, relative to the height of their box.
     """
 
     yaw_deg: float = 0.0
@@ -55,7 +55,7 @@ def head_contact_sheet(head: HeadModel, tile: int = 240) -> UInt8:
 
     Args:
         head: any head model with triangles.
-        tile: side of one picture in px.
+        tile: side of one image in px.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -80,14 +80,14 @@ def draw_head(
     size: int = 480,
     landmarks: bool = False,
 ) -> UInt8:
-    """Draw one head without perspective on a white ground.
+    """Draw one head in orthographic projection on a white background.
 
     Args:
         head: the model.
         identity: (i,) coefficients; the mean by default.
         expression: (e,) coefficients; neutral by default.
-        view: from where.
-        size: side of the picture in px.
+        view: the viewpoint.
+        size: side of the image in px.
         landmarks: whether to draw the 68 landmarks.
 
     Returns:
@@ -113,7 +113,7 @@ def draw_head(
 
 
 def _project(head: HeadModel, points: Float32, view: View, size: int) -> Float32:
-    """Head space to image px of a square picture, the same for all coefficients of a head."""
+    """Head space to image px of a square image, the same for all coefficients of a head."""
     angle = np.radians(view.yaw_deg)
     turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
     low, high = head.landmark_points.mean.min(axis=0), head.landmark_points.mean.max(axis=0)
@@ -152,7 +152,7 @@ def _expression_tiles(head: HeadModel, tile: int) -> list[UInt8]:
         for unit, name in zip(units, head.expression_names, strict=True)
     ]
     if {"jawOpen", "mouthClose"} <= set(head.expression_names):
-        # mouthClose is defined as what closes the lips of an open jaw.
+        # mouthClose is defined relative to an open jaw, whose lips it closes.
         both = units[head.expression_names.index("jawOpen")] + units[head.expression_names.index("mouthClose")]
         tiles.append(_write(draw_head(head, expression=both, view=_FACE, size=tile), "jawOpen + mouthClose"))
     return tiles

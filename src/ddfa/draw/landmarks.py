@@ -1,4 +1,4 @@
-"""The 68 landmarks over a photo: joined in their groups, those the head itself hides drawn faintly."""
+"""The 68 landmarks over a photo: joined in groups; landmarks that the head itself occludes are drawn faintly."""
 
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -21,11 +21,11 @@ from ddfa.draw.canvas import (
 
 
 class LandmarkGroup(NamedTuple):
-    """One line through some of the iBUG-68 landmarks.
+    """A polyline through some of the iBUG-68 landmarks.
 
     Attributes:
         name: what it outlines.
-        points: the landmarks from `points.start` on, up to `points.stop`.
+        points: range of landmark indices.
         closed: whether the last is joined to the first.
         colour: RGB.
     """
@@ -54,12 +54,12 @@ _FAINT: Final = 0.45  # opacity of what is hidden
 
 
 def line_width(landmarks: Float32) -> float:
-    """Choose the width of lines over a face, px: as wide as the face is large."""
+    """Choose the width of lines over a face, px, in proportion to its size."""
     return max(0.6, float(np.ptp(landmarks[:, :2], axis=0).max()) / 170)
 
 
 def draw_landmarks(canvas: UInt8, landmarks: Float32, hidden: Bools | None = None) -> None:
-    """Draw the 68 landmarks, joined in their groups, in place; lines are as wide as the face is large.
+    """Draw the 68 landmarks, joined in groups, in place; the width of lines follows the size of the face.
 
     Args:
         canvas: (H, W, 3) uint8 RGB.
@@ -70,19 +70,19 @@ def draw_landmarks(canvas: UInt8, landmarks: Float32, hidden: Bools | None = Non
     window = window_around(landmarks, canvas.shape, 3 * width + 3)
     if window.is_empty:
         return
-    covered = np.zeros(len(landmarks), bool) if hidden is None else hidden
+    is_hidden = np.zeros(len(landmarks), bool) if hidden is None else hidden
     factor = int(np.clip(np.ceil(_FINE_WIDTH / width), 1, _FINEST))
     with enlarged(canvas, window, factor) as fine:
         points = scaled(window.local(landmarks), factor)
-        if covered.any():
+        if is_hidden.any():
             faint = fine.copy()
-            _draw(faint, points, covered, True, width * factor, factor)
+            _draw(faint, points, is_hidden, True, width * factor, factor)
             cv2.addWeighted(faint, _FAINT, fine, 1 - _FAINT, 0, dst=fine)
-        _draw(fine, points, covered, False, width * factor, factor)
+        _draw(fine, points, is_hidden, False, width * factor, factor)
 
 
 def _draw(canvas: UInt8, points: Float32, hidden: Bools, faintly: bool, width: float, factor: int) -> None:
-    """Draw the hidden or the seen part: lines, then dots over them."""
+    """Draw the hidden or the visible part: lines, then dots over them."""
     rim = factor * min(1.0, width / factor)
     for group in LANDMARK_GROUPS:
         for run in _runs(np.arange(68)[group.points], group.closed, hidden, faintly):
@@ -99,7 +99,7 @@ def _draw(canvas: UInt8, points: Float32, hidden: Bools, faintly: bool, width: f
 
 
 def _runs(points: "np.typing.NDArray[np.intp]", closed: bool, hidden: Bools, faintly: bool) -> list[list[int]]:
-    """Split the line of a group into the parts to draw: a segment is faint where both of its ends are hidden."""
+    """Split the line of a group into runs to draw: a segment is faint if both of its ends are hidden."""
     line = [*points.tolist(), *([int(points[0])] if closed else [])]
     runs: list[list[int]] = []
     for start, end in pairwise(line):

@@ -1,4 +1,4 @@
-"""The pose of a head over a photo: a box that turns with it, its axes, its angles in words."""
+"""The pose of a head over a photo: a box, the axes, and the angles as text."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -28,7 +28,7 @@ _LETTERS: Final = (10.0, 44.0)  # px, height of the capitals of the angles
 
 
 def pose_box_corners(landmarks: Float32, rotation: Float32) -> Float32:
-    """Place the published pose box: a square behind the face and a larger one before it.
+    """Compute the pose box of original 3DDFA: a square behind the face and a larger one in front of it.
 
     Args:
         landmarks: (68, 3) image px.
@@ -44,7 +44,7 @@ def pose_box_corners(landmarks: Float32, rotation: Float32) -> Float32:
     box = np.zeros((8, 3), np.float32)
     box[:4, :2], box[4:, :2], box[4:, 2] = square * rear, square * front, front
     corners = ((box @ rotation.T) * FLIP_Y)[:, :2]
-    # Hung where the published code hangs it: the rear square's centre at the mean of jaw and brows.
+    # As in original 3DDFA: the centre of the rear square is at the mean of jaw and brows.
     return np.asarray(corners - corners[:4].mean(axis=0) + landmarks[:27, :2].mean(axis=0), np.float32)
 
 
@@ -101,14 +101,14 @@ def draw_axes(canvas: UInt8, landmarks: Float32, rotation: Float32, width: float
 def draw_angles(
     canvas: UInt8, corners: Float32, euler_deg: Float32, width: float, taken: Sequence[Window] = ()
 ) -> Window:
-    """Write the angles on a dark plate below the box, or above it where it would hide other plates, in place.
+    """Draw the angles on a dark plate below the box, or above it where it would hide other plates, in place.
 
     Args:
         canvas: (H, W, 3) uint8 RGB.
         corners: (8, 2) of the box, in pixels of the canvas.
         euler_deg: (3,) yaw, pitch, roll.
         width: of the lines of this face in px.
-        taken: plates written before.
+        taken: plates of other faces.
 
     Returns:
         The plate.
@@ -118,26 +118,27 @@ def draw_angles(
     length, height = text_size(words, letters)
     margin = round(0.6 * height)
     centre, (top, bottom) = float(corners[:, 0].mean()), (float(corners[:, 1].min()), float(corners[:, 1].max()))
-    places = [
+    candidates = [
         _plate(canvas.shape, centre, base, length, height, margin)
         for base in (bottom + 2.5 * height, top - 1.5 * height, bottom + 5 * height)
     ]
-    plate = next((place for place in places if not any(_overlap(place, other) for other in taken)), places[0])
+    free = (plate for plate in candidates if not any(_overlap(plate, other) for other in taken))
+    plate = next(free, candidates[0])
     ground = plate.of(canvas)
     ground[:] = np.rint(0.3 * ground + 0.7 * np.array(INK)).astype(np.uint8)
     draw_text(canvas, words, plate.x0 + margin, plate.y1 - margin, letters)
     return plate
 
 
-def _words(euler_deg: Float32, letters: float, room: float) -> str:
-    """The angles in words, or as numbers alone where the words would be much wider than the box."""
+def _words(euler_deg: Float32, letters: float, available: float) -> str:
+    """The angles with their names, or as numbers alone where that would be much wider than the box."""
     angles = np.rint(euler_deg) + 0.0  # no "-0"
     words = "yaw {:+.0f}  pitch {:+.0f}  roll {:+.0f}".format(*angles)
-    return words if text_size(words, letters)[0] < 1.6 * room else "{:+.0f} {:+.0f} {:+.0f}".format(*angles)
+    return words if text_size(words, letters)[0] < 1.6 * available else "{:+.0f} {:+.0f} {:+.0f}".format(*angles)
 
 
 def _plate(shape: tuple[int, ...], centre: float, base: float, length: int, height: int, margin: int) -> Window:
-    """The ground of a line of text, moved into the picture."""
+    """The background of a line of text, moved into the image."""
     x = int(np.clip(centre - length / 2, margin, max(margin, shape[1] - length - margin)))
     y = int(np.clip(base, height + margin, max(height + margin, shape[0] - margin)))
     return Window(x - margin, y - height - margin, x + length + margin, y + margin)

@@ -1,4 +1,4 @@
-"""What an overlay shows: named styles and their combinations."""
+"""Styles of overlays: what is drawn, by name, and combinations."""
 
 from dataclasses import dataclass, fields
 from typing import Final
@@ -13,13 +13,13 @@ class OverlayStyle:
     """What an overlay shows; opacities are in [0, 1], 0 for none.
 
     Attributes:
-        mesh: opacity of the dense mesh as clay.
+        mesh: opacity of the shaded dense mesh.
         landmarks: whether the 68 landmarks are drawn.
         pose: whether the pose box, the axes and the angles are drawn.
         wireframe: opacity of the lines of the mesh.
-        depth: opacity of the mesh coloured by depth, bright near, dark far, each face over its own range.
-        normals: opacity of the mesh coloured by where its surface faces: red right, green up, blue to the viewer.
-        pncc: opacity of the mesh coloured by the place on the mean head (projected normalised coordinate code).
+        depth: opacity of the mesh coloured by depth, bright near, dark far, scaled to the range of each face.
+        normals: opacity of the mesh coloured by its normals: red right, green up, blue towards the viewer.
+        pncc: opacity of the mesh coloured by projected normalised coordinate code (PNCC).
         uv: opacity of a chequered texture; models without a texture map show nothing.
         regions: opacity of the named regions of the head; models without regions show nothing.
     """
@@ -35,7 +35,7 @@ class OverlayStyle:
     regions: float = 0.0
 
     def __or__(self, other: "OverlayStyle") -> "OverlayStyle":
-        """What either style shows; the larger opacity counts."""
+        """Combine two styles; the larger opacity counts."""
         pairs = {field.name: (getattr(self, field.name), getattr(other, field.name)) for field in fields(self)}
         return OverlayStyle(**{name: max(pair) for name, pair in pairs.items()})
 
@@ -71,7 +71,7 @@ def parse_style(text: str) -> OverlayStyle:
         The style that shows all of them.
 
     Raises:
-        OutputError: a name that is none of them, or no name.
+        OutputError: an unknown name, or no name.
     """
     names = [name.strip().lower() for name in text.split("+")]
     style = EMPTY_STYLE

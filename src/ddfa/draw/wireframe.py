@@ -1,4 +1,4 @@
-"""The lines of a face's mesh: equally wide at any distance, those on its far side hidden."""
+"""Wireframe of a face: mesh lines of constant width, with hidden lines removed."""
 
 from functools import lru_cache
 from typing import Final
@@ -15,32 +15,32 @@ _LINE: Final = np.array([222, 244, 255], np.float32)
 _VEIL: Final = np.array([14, 30, 52], np.float32)
 _VEIL_OPACITY: Final = 0.34
 _WIDTH: Final = 1.0 / 360  # of the face's length
-_OPEN_SPACING: Final = 7.0  # px between lines from which they are drawn in full; closer ones fade
+_OPEN_SPACING: Final = 7.0  # px; lines closer together than this fade
 _FAINTEST: Final = 0.2
 
 
-def wireframe(figure: Figure, sight: RasterizedFace) -> tuple[Float32, Float32]:
-    """Draw the lines of a mesh on a dark veil.
+def wireframe(figure: Figure, surface: RasterizedFace) -> tuple[Float32, Float32]:
+    """Draw the lines of a mesh on a dark, translucent layer.
 
     Args:
         figure: the face.
-        sight: what is seen of it.
+        surface: its visible surface.
 
     Returns:
         Colour (h, w, 3) float32 in [0, 255] and opacity (h, w) float32 in [0, 1].
     """
     triangles = figure.head.triangles
     width = float(np.clip(_WIDTH * np.ptp(figure.landmarks[:, :2], axis=0).max(), 0.8, 4))
-    lines = edge_lines(sight.raster, figure.vertices, triangles, drawn_edges(figure.head), width)
-    light = interpolate(sight.raster, triangles, 0.4 + 0.6 * np.clip(figure.normals[:, 2:], 0, 1))
+    lines = edge_lines(surface.raster, figure.vertices, triangles, drawn_edges(figure.head), width)
+    light = interpolate(surface.raster, triangles, 0.4 + 0.6 * np.clip(figure.normals[:, 2:], 0, 1))
     colour = _VEIL + (_LINE * light - _VEIL) * lines[..., None]
     return colour.astype(np.float32), (_VEIL_OPACITY + (1 - _VEIL_OPACITY) * lines).astype(np.float32)
 
 
 def edge_lines(raster: Raster, vertices: Float32, triangles: Int32, drawn: Bools, width: float) -> Float32:
-    """Draw edges of a mesh where they are seen.
+    """Draw the visible edges of a mesh.
 
-    Where lines would run together, as around the eyes or on a small face, they fade.
+    Lines fade where they are too close together, as around the eyes or on a small face.
 
     Args:
         raster: of the mesh.
@@ -59,13 +59,13 @@ def edge_lines(raster: Raster, vertices: Float32, triangles: Int32, drawn: Bools
 
 
 def edge_lines_reference(raster: Raster, vertices: Float32, triangles: Int32, drawn: Bools, width: float) -> Float32:
-    """The slow, readable twin of `edge_lines`: same arguments, same answer up to rounding."""
+    """Slow, readable reference implementation of `edge_lines`: same arguments, same result up to rounding."""
     seen = raster.triangle[raster.mask]
     corners = vertices[triangles, :2].astype(np.float64)[seen]
     sides = np.roll(corners, -1, axis=1) - np.roll(corners, 1, axis=1)  # the side opposite to each corner
     area = np.abs(sides[:, 0, 0] * sides[:, 1, 1] - sides[:, 0, 1] * sides[:, 1, 0])
     heights = area[:, None] / np.maximum(np.linalg.norm(sides, axis=2), 1e-6)
-    # A point on a line has weight 0 of the corner opposite to it; an edge that is not drawn is far from everywhere.
+    # The barycentric weight of a corner is the distance to the opposite edge over the height of the triangle.
     distance = np.where(drawn[seen], heights * raster.barycentric[raster.mask], np.inf).min(axis=1)
     strength = np.clip(2 * np.sqrt(area) / (_OPEN_SPACING * width), _FAINTEST, 1)
     lines = np.zeros(raster.mask.shape, np.float32)
@@ -100,8 +100,8 @@ def _edge_lines(
 def drawn_edges(head: HeadModel) -> Bools:
     """Choose the edges of a mesh that a wireframe draws.
 
-    The open head is made of quads, each split into two triangles and those into four: the edges of the quads are
-    drawn, and its eyeballs, which are made otherwise, have none. Of a head without such quads all edges are drawn.
+    The open head is made of quads, each split into two triangles and those into four: only the edges of the quads are
+    drawn. Its eyeballs are not made of quads, and no edges of theirs are drawn. Heads without quads are drawn whole.
 
     Args:
         head: the model.
@@ -110,12 +110,12 @@ def drawn_edges(head: HeadModel) -> Bools:
         (T, 3) bool, whether the edge opposite to each corner is drawn.
     """
     whole = len(head.triangles) - len(head.triangles) % 8
-    # Of a triangle abc come (a, ab, ca), (ab, b, bc), (ca, bc, c) and (ab, bc, ca), in this order.
+    # A triangle abc is split into (a, ab, ca), (ab, b, bc), (ca, bc, c) and (ab, bc, ca), in this order.
     pieces = head.triangles[:whole].reshape(-1, 2, 4, 3)
     middle = np.stack([pieces[:, :, 0, 1], pieces[:, :, 1, 2], pieces[:, :, 2, 0]], axis=-1)
     corners = np.stack([pieces[:, :, k, k] for k in range(3)], axis=-1)
     edges = np.sort(np.stack([corners, np.roll(corners, -1, axis=-1)], axis=-1), axis=-1)  # ab, bc, ca
-    same = (edges[:, 0, :, None] == edges[:, 1, None]).all(axis=-1)  # of the two triangles: where the diagonal is
+    same = (edges[:, 0, :, None] == edges[:, 1, None]).all(axis=-1)  # shared by both triangles: the diagonal
     quads = (middle == pieces[:, :, 3]).all(axis=(1, 2)) & (same.sum(axis=(1, 2)) == 1)
     if not quads.any():
         return np.ones(head.triangles.shape, bool)

@@ -1,4 +1,4 @@
-"""A face in the pixels of the picture it is drawn into, and what the z-buffer sees of it there."""
+"""A face in the pixels of the image it is drawn into, and its visible surface there."""
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -27,8 +27,8 @@ class Figure:
         landmarks: (68, 3) px.
         rotation: (3, 3) head to camera, y up.
         euler_deg: (3,) yaw, pitch, roll.
-        scale: px per head unit; of two faces the larger one is taken to be nearer to the camera, since heads differ
-            less in size than in distance.
+        scale: px per head unit; the larger of two faces is assumed to be nearer to the camera, since heads differ less
+            in size than in distance.
     """
 
     head: HeadModel
@@ -50,10 +50,10 @@ class Figure:
 
 
 class RasterizedFace(NamedTuple):
-    """The visible part of a figure.
+    """The visible surface of a figure.
 
     Attributes:
-        window: the part of the canvas it lies in.
+        window: the part of the canvas that contains it.
         raster: of that part.
         shown: (h, w) float32, 1 on the face, ears, eyes and mouth, falling to 0 over one triangle at their edge.
     """
@@ -64,12 +64,12 @@ class RasterizedFace(NamedTuple):
 
 
 def figures_of(faces: Faces, scale: float = 1.0, origin: tuple[float, float] = (0.0, 0.0)) -> list[Figure]:
-    """Carry faces over to a canvas.
+    """Transform faces to the pixels of a canvas.
 
     Args:
         faces: the faces.
         scale: canvas px per image px.
-        origin: the image point (px, of the corner of a pixel: -0.5 is the picture's border) at the canvas' corner.
+        origin: column and row of the image pixel at the canvas' top-left corner.
 
     Returns:
         The figures, the farthest first.
@@ -96,7 +96,7 @@ def rasterize_figure(figure: Figure, shape: tuple[int, ...]) -> RasterizedFace |
         shape: of the canvas, (H, W, ...).
 
     Returns:
-        The visible part, or None where the figure lies outside or its model has no triangles.
+        Its visible surface; None if it is outside the canvas or its model has no triangles.
     """
     size = shape[:2]
     if size not in figure.rasterized:
@@ -114,45 +114,46 @@ def _rasterize(figure: Figure, shape: tuple[int, ...]) -> RasterizedFace | None:
     return RasterizedFace(window, raster, interpolate(raster, head.triangles, shown[:, None])[..., 0])
 
 
-def occlude(sights: list[RasterizedFace | None]) -> list[RasterizedFace | None]:
-    """Remove from each face the part that those after it, which are nearer, occlude; the arguments stay as they are."""
-    sights = [None if sight is None else sight._replace(shown=sight.shown.copy()) for sight in sights]
-    for far, sight in enumerate(sights):
-        for nearer in sights[far + 1 :]:
-            if sight is None or nearer is None:
+def occlude(surfaces: list[RasterizedFace | None]) -> list[RasterizedFace | None]:
+    """Remove from each surface what the nearer ones, later in the list, occlude; the arguments are unchanged."""
+    surfaces = [None if surface is None else surface._replace(shown=surface.shown.copy()) for surface in surfaces]
+    for far, surface in enumerate(surfaces):
+        for nearer in surfaces[far + 1 :]:
+            if surface is None or nearer is None:
                 continue
-            x0, y0 = (max(a, b) for a, b in zip(sight.window[:2], nearer.window[:2], strict=True))
-            x1, y1 = (min(a, b) for a, b in zip(sight.window[2:], nearer.window[2:], strict=True))
+            x0, y0 = (max(a, b) for a, b in zip(surface.window[:2], nearer.window[:2], strict=True))
+            x1, y1 = (min(a, b) for a, b in zip(surface.window[2:], nearer.window[2:], strict=True))
             both = Window(x0, y0, x1, y1)
             if both.is_empty:
                 continue
-            cover = cv2.GaussianBlur(nearer.shown, (0, 0), 0.7)
+            occlusion = cv2.GaussianBlur(nearer.shown, (0, 0), 0.7)
             mine, theirs = (
                 np.s_[y0 - window.y0 : y1 - window.y0, x0 - window.x0 : x1 - window.x0]
-                for window in (sight.window, nearer.window)
+                for window in (surface.window, nearer.window)
             )
-            sight.shown[mine] *= 1 - cover[theirs]
-    return sights
+            surface.shown[mine] *= 1 - occlusion[theirs]
+    return surfaces
 
 
-def covered(points: Float32, sights: list[RasterizedFace | None]) -> "np.typing.NDArray[np.bool_]":
-    """Tell which points (K, 2 or 3) of the canvas lie behind one of the given, nearer, figures: (K,) bool."""
+def covered(points: Float32, surfaces: list[RasterizedFace | None]) -> "np.typing.NDArray[np.bool_]":
+    """Find the points (K, 2 or 3) of the canvas that are behind one of the given, nearer surfaces: (K,) bool."""
     behind = np.zeros(len(points), bool)
-    for sight in sights:
-        if sight is None:
+    for surface in surfaces:
+        if surface is None:
             continue
-        columns, rows = np.rint(sight.window.local(points)[:, :2]).astype(int).T
-        height, width = sight.shown.shape
+        columns, rows = np.rint(surface.window.local(points)[:, :2]).astype(int).T
+        height, width = surface.shown.shape
         inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-        behind[inside] |= sight.shown[rows[inside], columns[inside]] > 0.5
+        behind[inside] |= surface.shown[rows[inside], columns[inside]] > 0.5
     return behind
 
 
 @lru_cache(maxsize=4)
 def shown_vertices(head: HeadModel) -> Float32:
-    """(V,) float32, 1 for the face, ears, eyes and mouth of an open head, 0 for hair and neck; 1 for a Basel head.
+    """Compute which vertices overlays show: (V,) float32, 1 for face, ears, eyes and mouth, 0 for hair and neck.
 
-    Smoothed over the mesh, for the edge of a region runs in teeth along its triangles.
+    A head without regions is shown whole. Values are smoothed over the mesh, since the edge of a region follows its
+    triangles and is jagged.
     """
     if "face" not in head.regions:
         return np.ones(head.vertices, np.float32)

@@ -1,4 +1,4 @@
-"""Soft steps, layers over layers, and holes filled from around them."""
+"""Smooth steps, alpha blending, and hole filling by push-pull pyramids."""
 
 import cv2
 import numpy as np
@@ -7,45 +7,48 @@ from ddfa.arrays import Bools, Float32, Floats, UInt8
 
 
 def smoothstep(values: Floats, low: float, high: float) -> Float32:
-    """0 below `low`, 1 above `high`, smooth between; `low > high` falls instead."""
+    """Return 0 below `low`, 1 above `high`, and a smooth step between; with `low > high` it falls instead."""
     t = np.clip((np.asarray(values, np.float32) - low) / (high - low), 0.0, 1.0)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
 def blend(under: Floats, over: Floats, share: Floats) -> Float32:
-    """`over` laid on `under` (..., 3) with opacity `share` (...) in [0, 1]."""
+    """Blend `over` onto `under`, (..., 3) each, with opacity `share` (...) in [0, 1]."""
     opacity = np.asarray(share, np.float32)[..., None]
     return np.asarray(under + (over - under) * opacity, np.float32)
 
 
-def fill_holes(picture: UInt8, covered: Bools) -> UInt8:
-    """Fill uncovered pixels from their surroundings by push-pull pyramids.
+def fill_holes(image: UInt8, valid: Bools) -> UInt8:
+    """Fill invalid pixels from their surroundings by push-pull pyramids.
 
     Args:
-        picture: (H, W, 3) uint8.
-        covered: (H, W) bool, True where the picture is valid.
+        image: (H, W, 3) uint8.
+        valid: (H, W) bool.
 
     Returns:
-        (H, W, 3) uint8; covered pixels are unchanged.
+        (H, W, 3) uint8; valid pixels are unchanged.
     """
-    if covered.all() or not covered.any():
-        return picture
-    filled = push_pull(picture, covered)
-    result = np.where(covered[..., None], picture, np.clip(filled, 0, 255))
+    if valid.all() or not valid.any():
+        return image
+    filled = push_pull(image, valid)
+    result = np.where(valid[..., None], image, np.clip(filled, 0, 255))
     return np.asarray(result, np.uint8)
 
 
 def push_pull(values: Floats | UInt8, weight: Floats | Bools) -> Float32:
-    """Draw values over places without any, smoothly: nearer ones count for more.
+    """Interpolate values smoothly over pixels without any (Gortler et al., "The Lumigraph", 1996, section 4.3).
+
+    The pull averages known values down a pyramid; the push fills gaps of each level from the coarser one below it.
 
     Args:
         values: (H, W, C).
-        weight: (H, W) in [0, 1], trust in each; where it is 1 the value stays. Somewhere it must not be 0.
+        weight: (H, W) in [0, 1], confidence; where it is 1 the value stays. It must not be 0 everywhere.
 
     Returns:
         (H, W, C) float32.
     """
     trust = np.asarray(weight, np.float32)[..., None]
+    # Values are premultiplied, so that unknown pixels do not darken the coarser levels.
     levels: list[tuple[Float32, Float32]] = [(np.asarray(values * trust, np.float32), trust)]
     while min(levels[-1][0].shape[:2]) > 2:
         colour, mass = (np.asarray(cv2.pyrDown(layer), np.float32) for layer in levels[-1])

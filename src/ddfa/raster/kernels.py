@@ -1,21 +1,21 @@
 """Kernels of the rasteriser: which triangles cover which pixels, and which of them is nearest.
 
-A face in a photo has more triangles than pixels, and guessing wrong at each `if` costs more than computing. So small
-triangles go through in chunks, one step for the whole chunk at a time, with nothing to decide in the steps that
-processors can do for many triangles at once:
+A face in a photo has more triangles than pixels, and a mispredicted branch costs more than the arithmetic. Small
+triangles are therefore processed in chunks, one step for the whole chunk at a time, and the steps that processors can
+vectorise contain no branches:
 
-    gather   corners of the triangles beside each other
-    set_up   box, edge functions, which of them own their points
+    gather   copy the corners of the triangles into contiguous rows
+    set_up   bounding box, edge functions, fill rule
     spread   one block of 2 x 2 pixels for each triangle; more for those with larger boxes
     measure  the four pixels of every block: inside or not, weights, depth
-    collect  the pixels inside
-    merge    the z-buffer
+    collect  compact the pixels inside
+    merge    update the z-buffer
 
 Triangles with larger boxes are filled row by row.
 
-Numbers of a chunk lie in rows of one array, whose distances are constants: else the compiler must suppose that one row
-may overwrite another, and does one triangle at a time. Single precision is exact here: in boxes of `_SIDE` px edge
-functions are multiples of 2^-16 px² below 2^7 px².
+The values of a chunk are rows of one array at constant offsets: otherwise the compiler must assume that the rows alias,
+and does not vectorise. Single precision is exact here: in boxes of `_SIDE` px, edge functions are multiples of
+2^-16 px² below 2^7 px².
 """
 
 import numpy as np
@@ -24,34 +24,34 @@ from ddfa.arrays import Float32, Int32
 from ddfa.compiling import compiled
 
 SUBPIXELS = 256
-# Smaller than any distance between a crossing and the next whole number, larger than the error of a crossing.
+# Smaller than any distance between a crossing and the next integer, larger than the rounding error of a crossing.
 _HAIR = 2.0**-34
 
 _CHUNK = 128  # triangles
 _SIDE = 8  # px, of boxes that go in blocks
-# Blocks of a chunk at most. The addition keeps equal places of two rows out of one set of the processor's cache.
-_ROOM = _CHUNK * (_SIDE // 2) ** 2 + 16
-# Unsigned: an index need not be tested for counting from the end.
+# Maximum number of blocks of a chunk. The offset of 16 keeps equal columns of two rows out of the same cache set.
+_CAPACITY = _CHUNK * (_SIDE // 2) ** 2 + 16
+# Unsigned: Numba then emits no test for negative indices.
 _U = np.uint64
-# Rows of a chunk's numbers.
+# Number of rows.
 _ROWS = 35
 # fmt: off
 (
     _AX, _AY, _AZ, _BX, _BY, _BZ, _CX, _CY, _CZ,  # corners
-    _TOP, _LEFT, _BOTTOM, _RIGHT,  # box, or block and what limits it; empty where there is nothing to draw
-    _B_RIGHT, _B_DOWN, _C_RIGHT, _C_DOWN,  # what the edge functions of b and c gain per pixel
-    _ON_B, _ON_C, _AREA,  # the edge functions at the first pixel, and what all three sum up to
-    _LEAST_A, _LEAST_B, _LEAST_C,  # what the edge functions of pixels inside exceed
+    _TOP, _LEFT, _BOTTOM, _RIGHT,  # box, or block and its limits; empty where there is nothing to draw
+    _B_RIGHT, _B_DOWN, _C_RIGHT, _C_DOWN,  # increments of the edge functions of b and c per pixel
+    _ON_B, _ON_C, _AREA,  # the edge functions at the first pixel, and the sum of all three
+    _LEAST_A, _LEAST_B, _LEAST_C,  # thresholds that the edge functions of inside pixels exceed
     _Z, _, _, _, _WEIGHT_B, _, _, _, _WEIGHT_C, _, _, _,  # of each of the four pixels of a block
-) = (_U(row * _ROOM) for row in range(_ROWS))
+) = (_U(row * _CAPACITY) for row in range(_ROWS))
 # fmt: on
-_SECOND, _THIRD, _FOURTH = _U(_ROOM), _U(2 * _ROOM), _U(3 * _ROOM)
+_SECOND, _THIRD, _FOURTH = _U(_CAPACITY), _U(2 * _CAPACITY), _U(3 * _CAPACITY)
 _ZERO, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)
 
 
 @compiled
 def snap(vertices: Float32, points: Float32) -> None:
-    """Round x and y of (V, 3) to sub-pixels; a vertex that is not finite becomes NaN as a whole."""
+    """Round x and y of (V, 3) to sub-pixels; all coordinates of a vertex that is not finite become NaN."""
     for v in range(_U(len(vertices))):
         x, y, z = np.float64(vertices[v, 0]), np.float64(vertices[v, 1]), np.float64(vertices[v, 2])
         if not np.isfinite(x + y + z):
@@ -71,10 +71,10 @@ def fill(
     barycentric: Float32,
     depth: Float32,
 ) -> None:
-    """Draw from ``first_row`` to before ``stop_row`` what `rasterize` returns, of (V, 3) ``points`` by `snap`."""
+    """Draw rows ``first_row`` to ``stop_row - 1`` of what `rasterize` returns, from (V, 3) ``points`` of `snap`."""
     width = index.shape[1]
-    rows, source = np.empty(_ROWS * _ROOM, np.float32), np.empty(_ROOM, np.int32)
-    inside, chosen = np.empty(4 * _ROOM, np.int32), np.empty(4 * _ROOM + 1, np.uint64)
+    rows, source = np.empty(_ROWS * _CAPACITY, np.float32), np.empty(_CAPACITY, np.int32)
+    inside, chosen = np.empty(4 * _CAPACITY, np.int32), np.empty(4 * _CAPACITY + 1, np.uint64)
     for begin in range(0, len(triangles), _CHUNK):
         count = min(_CHUNK, len(triangles) - begin)
         _gather(points, triangles, begin, count, rows)
@@ -106,17 +106,17 @@ def _set_up(
         left, right = np.ceil(min(ax, bx, cx)), np.ceil(max(ax, bx, cx))
         side = max(right - left, bottom - top)
         top, bottom, left, right = max(top, first_row), min(bottom, stop_row), max(left, _ZERO), min(right, width)
-        # Counted from the first pixel, so that numbers are small and exact.
+        # Relative to the first pixel, so that values are small and exact in single precision.
         ax, ay, bx, by, cx, cy = ax - left, ay - top, bx - left, by - top, cx - left, cy - top
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         sign = _ONE if area > _ZERO else -_ONE
-        # Each edge function is positive on the triangle's side.
+        # Signs are chosen so that each edge function is positive inside the triangle, whatever its winding.
         b_right, b_down, c_right, c_down = sign * (cy - ay), sign * (ax - cx), sign * (ay - by), sign * (bx - ax)
         a_right, a_down = -b_right - c_right, -b_down - c_down
         rows[k + _B_RIGHT], rows[k + _B_DOWN], rows[k + _C_RIGHT], rows[k + _C_DOWN] = b_right, b_down, c_right, c_down
         rows[k + _ON_B], rows[k + _ON_C] = -ax * b_right - ay * b_down, -ax * c_right - ay * c_down
         rows[k + _AREA] = sign * area
-        # On left and top edges 0 is inside; else any value above 0 is at least 2^-16.
+        # On left and top edges, 0 counts as inside; all other inside values are at least 2^-16.
         rows[k + _LEAST_A] = -_HAIR if (a_right > _ZERO) | ((a_right == _ZERO) & (a_down > _ZERO)) else _ZERO
         rows[k + _LEAST_B] = -_HAIR if (b_right > _ZERO) | ((b_right == _ZERO) & (b_down > _ZERO)) else _ZERO
         rows[k + _LEAST_C] = -_HAIR if (c_right > _ZERO) | ((c_right == _ZERO) & (c_down > _ZERO)) else _ZERO
@@ -142,7 +142,7 @@ def _fill_large(
         bx, by, bz = np.float64(rows[k + _BX]), np.float64(rows[k + _BY]), np.float64(rows[k + _BZ])
         cx, cy, cz = np.float64(rows[k + _CX]), np.float64(rows[k + _CY]), np.float64(rows[k + _CZ])
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if not (area < 0 or (area > 0 and not cull)):  # not a number: a corner is not finite
+        if not (area < 0 or (area > 0 and not cull)):  # also skips NaN: a corner is not finite
             continue
         top, left, right = int(rows[k + _TOP]), int(rows[k + _LEFT]), int(rows[k + _RIGHT])
         bottom = int(min(np.ceil(max(ay, by, cy)), np.float64(stop_row)))
@@ -157,11 +157,11 @@ def _fill_rows(
     ax: float, ay: float, az: float, bx: float, by: float, bz: float, cx: float, cy: float, cz: float, area: float,
     row: int, stop: int, column: int, end: int, t: int, index: Int32, barycentric: Float32, depth: Float32,
 ) -> None:  # fmt: skip
-    """Find where each row of a triangle begins and ends."""
+    """Fill a triangle row by row, between the crossings of each row with its edges."""
     ux, uy, vx, vy = bx - ax, by - ay, cx - ax, cy - ay
     inverse, bz, cz = 1 / area, bz - az, cz - az
     zx, zy = (bz * vy - cz * uy) / area, (cz * ux - bz * vx) / area
-    # From top to bottom, so that both triangles of an edge compute the same crossing with a row.
+    # Sorted from top to bottom, so that both triangles of an edge compute bitwise the same crossing with a row.
     x0, y0, x1, y1, x2, y2 = ax, ay, bx, by, cx, cy
     if y1 < y0:
         x0, y0, x1, y1 = x1, y1, x0, y0
@@ -180,7 +180,7 @@ def _fill_rows(
             left, right = right, left
         dy = y - ay
         z_row = az + dy * zy
-        # Kept within the picture before they become whole numbers, whose range is smaller.
+        # Clipped to the image before conversion to integers, whose range is smaller.
         for x in range(_U(max(np.ceil(left - _HAIR), column)), _U(max(min(np.ceil(right - _HAIR), end), 0))):
             dx = x - ax
             z = np.float32(z_row + dx * zx)
@@ -194,7 +194,7 @@ def _fill_rows(
 
 @compiled
 def _spread(rows: Float32, count: int, source: Int32, chosen: Int32) -> np.uint64:
-    """Append the further blocks of boxes larger than one; return how many blocks there are."""
+    """Append further blocks for boxes larger than one block; return the number of blocks."""
     wide = _U(0)
     for k in range(_U(count)):
         source[k] = k
@@ -249,7 +249,7 @@ def _measure_pixel(
     rows: Float32, inside: Int32, place: int, on_b: float, on_c: float, within: bool, area: float,
     least: tuple[float, float, float], inverse: float, z: tuple[float, float, float],
 ) -> None:  # fmt: skip
-    """One pixel of a block, by the edge functions there; z holds that of a, and how much more those of b and c."""
+    """Test one pixel of a block by its edge functions; `z` holds that of a, and the differences of b and c to it."""
     hit = (area - on_b - on_c > least[0]) & (on_b > least[1]) & (on_c > least[2])
     inside[place] = np.int32(hit & within)
     weight_b, weight_c = on_b * inverse, on_c * inverse
@@ -259,7 +259,10 @@ def _measure_pixel(
 
 @compiled
 def _collect(inside: Int32, blocks: int, chosen: Int32) -> np.uint64:
-    """Write down the pixels inside, as block + pixel x `_ROOM`, by adding to their number what may be 0."""
+    """List the inside pixels as block + pixel x `_CAPACITY`.
+
+    Without branches: every pixel is written, and the count grows by 0 or 1.
+    """
     number = _U(0)
     for k in range(_U(blocks)):
         chosen[number] = k
@@ -279,8 +282,8 @@ def _merge(
     index: Int32, barycentric: Float32, depth: Float32,
 ) -> None:  # fmt: skip
     for place in range(_U(number)):
-        pixel = chosen[place] // _U(_ROOM)
-        k = chosen[place] - pixel * _U(_ROOM)
+        pixel = chosen[place] // _U(_CAPACITY)
+        k = chosen[place] - pixel * _U(_CAPACITY)
         y, x = _U(rows[k + _TOP]) + (pixel >> _U(1)), _U(rows[k + _LEFT]) + (pixel & _U(1))
         z, t = rows[chosen[place] + _Z], begin + source[k]
         if z > depth[y, x] or (z == depth[y, x] and t < index[y, x]):

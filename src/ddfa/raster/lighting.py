@@ -1,9 +1,9 @@
-"""Light as spherical harmonics of order 2, and what of it reaches the folds of a head.
+"""Lighting as second-order spherical harmonics, and ambient occlusion of a head.
 
 Convention: normals and directions are unit vectors in camera axes (x right, y up, z towards the viewer).
 
-What a matte surface sends back of far light is almost exactly a second-order function of its normal
-(Ramamoorthi and Hanrahan, "An efficient representation for irradiance environment maps", 2001).
+The light that a Lambertian surface reflects from distant sources is almost exactly a second-order function of its
+normal (Ramamoorthi and Hanrahan, "An efficient representation for irradiance environment maps", 2001).
 """
 
 from typing import Final
@@ -16,12 +16,12 @@ from ddfa.geometry.pose import matrix_from_euler
 from ddfa.head.model import HeadModel
 from ddfa.raster.rasterize import rasterize, vertex_normals
 
-# The clamped cosine in each band, times the harmonics' own constants: a light from d then gives about max(n.d, 0).
+# The clamped cosine in each band, times the constants of the harmonics: a light from d then yields about max(n.d, 0).
 _BAND: Final = (1 / 4, 1 / 2, 5 / 16)
 
 
 def harmonics(normals: Floats) -> Float32:
-    """The nine harmonics of unit vectors.
+    """Evaluate the nine harmonics of unit vectors.
 
     Args:
         normals: (..., 3).
@@ -36,28 +36,28 @@ def harmonics(normals: Floats) -> Float32:
 
 
 def light_from(direction: Floats, colour: Floats) -> Float64:
-    """Coefficients (9, 3) of one far light.
+    """Compute the coefficients (9, 3) of one distant light.
 
     Args:
         direction: (3,) towards the light, unit.
-        colour: (3,) what a white surface that faces it sends back.
+        colour: (3,) radiance of a white surface that faces it.
     """
     weights = np.repeat(_BAND, (1, 3, 5)) * harmonics(direction)
     return np.asarray(weights[:, None] * np.asarray(colour), np.float64)
 
 
 def shading(normals: Floats, light: Floats) -> Float32:
-    """What white surfaces (V, 3) send back under light (9, 3): (V, 3) float32, never negative."""
+    """Compute the radiance of white surfaces with normals (V, 3) under light (9, 3): (V, 3) float32, not negative."""
     return np.asarray(np.maximum(harmonics(normals) @ np.asarray(light, np.float32), 0.0), np.float32)
 
 
 def estimate_light(normals: Floats, brightness: Floats, weights: Floats) -> Float64:
-    """The light under which a surface of one colour would look as bright as seen.
+    """Estimate the light under which a surface of uniform colour has the observed brightness.
 
     Args:
         normals: (K, 3).
-        brightness: (K,) seen.
-        weights: (K,) trust.
+        brightness: (K,) observed.
+        weights: (K,) confidence.
 
     Returns:
         (9,) coefficients of the shading, of which the weighted mean over the surface is 1.
@@ -67,14 +67,14 @@ def estimate_light(normals: Floats, brightness: Floats, weights: Floats) -> Floa
     target = brightness / max(float(np.average(brightness, weights=trust)), 1e-6)
     damping = np.diag([0.0, *[0.01] * 3, *[0.04] * 5]) * trust.sum()
     coefficients = np.zeros(9)
-    for _ in range(3):  # what is no skin, or lies in a cast shadow, loses its say
+    for _ in range(3):  # reweighted: hair, lips and cast shadows are outliers
         coefficients = np.linalg.solve((basis.T * trust) @ basis + damping, (basis.T * trust) @ target)
         trust = weights / (1 + ((target - basis @ coefficients) / 0.15) ** 2)
     return coefficients
 
 
 def skin_light(head: HeadModel, normals: Floats, colours: Floats) -> Float32:
-    """The light in a photo, told by the skin of the face.
+    """Estimate the light in a photo from the skin of the face.
 
     Args:
         head: the head model, with regions.
@@ -94,14 +94,14 @@ def skin_light(head: HeadModel, normals: Floats, colours: Floats) -> Float32:
 
 
 def ambient_occlusion(head: HeadModel, directions: int = 48, size: int = 256) -> Float32:
-    """Share of the light from all sides that reaches each vertex, (V,) float32.
+    """Compute the share of light from all directions that reaches each vertex, (V,) float32.
 
-    Folds that some expression opens, as under the lids and in the mouth, count as open.
+    Folds that some expression opens, such as those under the lids and in the mouth, count as open.
 
     Args:
         head: the head model.
-        directions: from which the head is looked at.
-        size: of those pictures in px.
+        directions: number of viewing directions.
+        size: side of the z-buffers in px.
     """
     opened = np.zeros(len(head.expression_names))
     for name, amount in (("eyeBlinkLeft", 1.0), ("eyeBlinkRight", 1.0), ("jawOpen", 0.7)):
@@ -114,19 +114,22 @@ def ambient_occlusion(head: HeadModel, directions: int = 48, size: int = 256) ->
 def _occlusion(shape: Float32, head: HeadModel, directions: int, size: int) -> Float32:
     normals = vertex_normals(shape, head.triangles)
     reached, possible = np.zeros(len(shape)), np.full(len(shape), 1e-6)
-    scale = size / 330  # px per mm: the head fits whichever way it is turned
+    scale = size / 330  # px per mm: the head fits in any orientation
     turn = np.arange(directions) + 0.5
-    elevations, azimuths = np.arcsin(1 - 2 * turn / directions), turn * 137.508  # evenly over the sphere
+    elevations, azimuths = (
+        np.arcsin(1 - 2 * turn / directions),
+        turn * 137.508,
+    )  # golden-angle spiral
     for azimuth, elevation in zip(azimuths, elevations, strict=True):
         rotation = matrix_from_euler(np.array([azimuth % 360, np.rad2deg(elevation), 0.0]))
         towards = np.maximum(normals @ rotation[2], 0)
-        reached += towards * _seen((shape @ rotation.T * scale).astype(np.float32), head, size)
+        reached += towards * _visible((shape @ rotation.T * scale).astype(np.float32), head, size)
         possible += towards
     return np.asarray(reached / possible, np.float32)
 
 
-def _seen(points: Float32, head: HeadModel, size: int) -> Bools:
-    """Which vertices (V,) no other part of the surface hides."""
+def _visible(points: Float32, head: HeadModel, size: int) -> Bools:
+    """Find the vertices (V,) that no other part of the surface occludes."""
     points = points * FLIP_Y + np.array([size / 2, size / 2, 0], np.float32)
     depth = rasterize(points, head.triangles, size, size).depth
     column, row = np.clip(np.rint(points[:, :2]), 0, size - 1).astype(int).T

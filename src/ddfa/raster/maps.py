@@ -1,6 +1,7 @@
-"""Maps of faces: per pixel of the photo, what the mesh says there. docs/render.md tells how each is read back.
+"""Maps of faces: depth, normals, PNCC, UV coordinates and regions per pixel of the photo.
 
-`FaceMaps` draws all of its faces into one depth buffer: give it `faces[i]` for one face. Backgrounds are 0.
+`FaceMaps` draws all of its faces into one depth buffer; pass `faces[i]` for one face. The background is 0. How to read
+each file back is described in docs/render.md.
 """
 
 from functools import cached_property
@@ -27,7 +28,7 @@ REGION_COLOURS: Final[dict[str, tuple[int, int, int]]] = {
 
 
 class FaceMaps:
-    """The maps of some faces of one photo, in one depth buffer; each is drawn on first use.
+    """Maps of the faces of one photo, in one depth buffer; each is computed on first use.
 
     Attributes:
         faces: the faces; of several, a smaller face counts as farther away.
@@ -41,7 +42,7 @@ class FaceMaps:
 
     @cached_property
     def raster(self) -> Raster:
-        """What each pixel sees; triangle t of face k has the number k T + t."""
+        """The visible triangle of each pixel; triangle t of face k has the index k T + t."""
         width, height = self.faces.image_size
         return rasterize(self._vertices, self._triangles, height, width)
 
@@ -52,7 +53,7 @@ class FaceMaps:
 
     @cached_property
     def depth_range(self) -> tuple[float, float]:
-        """The least and greatest z of the vertices, px."""
+        """Minimum and maximum z of the vertices, px."""
         z = self._vertices[:, 2]
         return float(z.min(initial=np.inf)), float(z.max(initial=-np.inf))
 
@@ -62,16 +63,16 @@ class FaceMaps:
         return np.where(self.mask, self.raster.depth, np.float32(np.nan))
 
     def depth8(self) -> UInt8:
-        """(H, W) uint8 as published: 255 (z - min) / (max - min), cut to whole numbers; 0 where there is no face."""
-        picture = np.zeros(self.mask.shape, np.uint8)
-        picture[self.mask] = 255 * self._relative_depth()
-        return picture
+        """(H, W) uint8 as in original 3DDFA: 255 (z - min) / (max - min), truncated; 0 where there is no face."""
+        image = np.zeros(self.mask.shape, np.uint8)
+        image[self.mask] = 255 * self._relative_depth()
+        return image
 
     def depth16(self) -> NDArray[np.uint16]:
         """(H, W) uint16: 1 + 65534 (z - min) / (max - min), rounded; 0 where there is no face."""
-        picture = np.zeros(self.mask.shape, np.uint16)
-        picture[self.mask] = 1 + np.rint(65534 * self._relative_depth())
-        return picture
+        image = np.zeros(self.mask.shape, np.uint16)
+        image[self.mask] = 1 + np.rint(65534 * self._relative_depth())
+        return image
 
     def normals(self) -> Float32:
         """(H, W, 3) float32 unit normals: x right, y up, z towards the viewer."""
@@ -87,7 +88,7 @@ class FaceMaps:
         return self._painted(np.rint(127.5 * (self.normals()[self.mask] + 1)))
 
     def pncc(self) -> UInt8:
-        """(H, W, 3) uint8 RGB: 255 times the normalised coordinates of `ncc_codes`, cut to whole numbers."""
+        """(H, W, 3) uint8 RGB: 255 times the normalised coordinates of `ncc_codes`, truncated."""
         return self._painted(255 * np.clip(self._repeat(ncc_codes(self.faces.head))[self.mask], 0, 1))
 
     def uv(self) -> Float32:
@@ -101,26 +102,26 @@ class FaceMaps:
 
     def uv16(self) -> NDArray[np.uint16]:
         """(H, W, 3) uint16 RGB: 65535 u, 65535 v, and 65535 where there is a face."""
-        picture = np.zeros((*self.mask.shape, 3), np.uint16)
-        picture[self.mask, :2] = np.rint(65535 * np.clip(self.uv()[self.mask], 0, 1))
-        picture[self.mask, 2] = 65535
-        return picture
+        image = np.zeros((*self.mask.shape, 3), np.uint16)
+        image[self.mask, :2] = np.rint(65535 * np.clip(self.uv()[self.mask], 0, 1))
+        image[self.mask, 2] = 65535
+        return image
 
     def regions(self) -> UInt8:
-        """(H, W, 3) uint8 RGB of `REGION_COLOURS`; of a triangle's corners, that nearest to the pixel decides."""
+        """(H, W, 3) uint8 RGB of `REGION_COLOURS`; each pixel has the region of the nearest corner of its triangle."""
         head = self.faces.head
         corner = self.raster.barycentric[self.mask].argmax(axis=1)
         nearest = head.triangles[self._one_face.triangle[self.mask], corner]
         return self._painted(region_colours(head)[nearest])
 
     def _painted(self, colours: NDArray[Any]) -> UInt8:
-        """A black picture, (H, W, 3) uint8, with colours (K, 3) in the pixels of the mask."""
-        picture = np.zeros((*self.mask.shape, 3), np.uint8)
-        picture[self.mask] = colours
-        return picture
+        """A black image, (H, W, 3) uint8, with colours (K, 3) in the pixels of the mask."""
+        image = np.zeros((*self.mask.shape, 3), np.uint8)
+        image[self.mask] = colours
+        return image
 
     def _relative_depth(self) -> Float32:
-        """0 to 1 from the farthest to the nearest vertex, (K,) float32 for the pixels of the mask."""
+        """Depth from 0 at the farthest to 1 at the nearest vertex, (K,) float32 for the pixels of the mask."""
         low, high = self.depth_range
         return np.asarray(np.clip((self.raster.depth[self.mask] - low) / max(high - low, 1e-6), 0, 1), np.float32)
 
@@ -136,14 +137,14 @@ class FaceMaps:
         return interpolate(self._one_face, self.faces.head.triangles, values)
 
     def spread(self, values: Float32) -> Float32:
-        """Spread values (n V, C) of all vertices of all faces over the picture, (H, W, C) float32; 0 elsewhere."""
+        """Interpolate values (n V, C) of all vertices of all faces over the image: (H, W, C) float32; 0 elsewhere."""
         return interpolate(self.raster, self._triangles, values)
 
 
 def original_depth(faces: Faces) -> UInt8:
-    """The depth of all faces as published 3DDFA V1 draws it: each from 0 to 255 on its own, nearest white.
+    """Draw the depth of all faces as original 3DDFA V1 does: each scaled from 0 to 255 on its own, nearest white.
 
-    Where faces overlap, the nearer one of `scene_vertices` is seen; published, the later one.
+    Where faces overlap, the nearer one of `scene_vertices` is visible; in the original, the later one.
 
     Returns:
         (H, W) uint8, 0 where there is no face.
@@ -157,10 +158,10 @@ def original_depth(faces: Faces) -> UInt8:
 
 
 def scene_vertices(faces: Faces) -> Float32:
-    """Put the faces of a photo behind each other, though weak perspective knows no distance.
+    """Place the faces of a photo at different depths, though weak perspective contains no distance.
 
-    Heads are taken to be equally large, and the focal length to be the picture's longer side (a view of 53 degrees): a
-    face of half the size is then twice as far away. A single face is left as it is.
+    All heads are assumed to be of equal size, and the focal length to be the longer side of the image (a field of view
+    of 53 degrees): a face of half the size is then twice as far away. A single face is left unchanged.
 
     Returns:
         (n, V, 3) float32, image px; z in pixels of the largest face.
@@ -176,13 +177,13 @@ def scene_vertices(faces: Faces) -> Float32:
 
 
 def ncc_codes(head: HeadModel) -> Float32:
-    """The normalised coordinate code, (V, 3) float32 in [0, 1]: the mean head, each axis stretched to its range."""
+    """Compute normalised coordinate codes, (V, 3) float32 in [0, 1]: the mean head, each axis scaled to its range."""
     low, high = head.mean.min(axis=0), head.mean.max(axis=0)
     return np.asarray((head.mean - low) / np.maximum(high - low, 1e-12), np.float32)
 
 
 def region_colours(head: HeadModel, ground: int = 0) -> UInt8:
-    """The colour of each vertex, (V, 3) uint8 RGB, by its region, see `REGION_COLOURS`.
+    """Look up the colour of each vertex's region, (V, 3) uint8 RGB, see `REGION_COLOURS`.
 
     Args:
         head: the model.

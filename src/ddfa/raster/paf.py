@@ -1,8 +1,8 @@
-"""The pose adaptive feature of 3DDFA V1: the crop's pixels laid out on the face's surface.
+"""The pose adaptive feature (PAF) of 3DDFA V1: pixels of the crop resampled on a grid over the surface of the face.
 
-64 x 64 anchors lie on a grid around the face; the pixels about each, as the crop shows it, make one patch of the
-picture. The published anchors come with the Basel model, and their expression basis is by mistake a copy of the
-identity basis, so they do not follow an open mouth. Ours are points of the mesh, of any head model, and do.
+64 x 64 anchors are spread on a cylindrical grid around the face; the crop's pixels around each anchor form one patch of
+the image. The anchors of original 3DDFA come with the Basel model, and their expression basis is by mistake a copy of
+the identity basis, so they do not follow an open mouth. Here anchors are points of the mesh of any head model, and do.
 """
 
 from functools import lru_cache
@@ -23,15 +23,15 @@ _ABOVE, _BELOW = 0.35, 0.05  # how far the grid goes beyond the landmarks, in he
 
 
 def pose_adaptive_feature(crop: UInt8, face: Faces, kernel: int = 3) -> UInt8:
-    """Lay the pixels of a crop out on the face.
+    """Resample a crop on the anchors of a face.
 
     Args:
-        crop: (S, S, 3) uint8, what the network saw of the face.
-        face: one face; of several, the first is taken.
+        crop: (S, S, 3) uint8, the input of the network.
+        face: one face; of several, the first is used.
         kernel: side of the patch of each anchor in px, odd.
 
     Returns:
-        (64 kernel, 64 kernel, 3) uint8, upright; hidden anchors show what hides them.
+        (64 kernel, 64 kernel, 3) uint8, upright; hidden anchors show what occludes them.
 
     Raises:
         OutputError: the kernel is even, or larger than the crop.
@@ -39,7 +39,7 @@ def pose_adaptive_feature(crop: UInt8, face: Faces, kernel: int = 3) -> UInt8:
     """
     size, reach = crop.shape[0], kernel // 2
     if kernel % 2 == 0 or not 0 < kernel <= size:
-        raise OutputError(f"PAF kernel of {kernel} px: give an odd number from 1 to {size - 1 + size % 2}")
+        raise OutputError(f"PAF kernel of {kernel} px: choose an odd number from 1 to {size - 1 + size % 2}")
     centres = np.clip(np.rint(_anchors_in_crop(face)[..., :2]), reach, size - 1 - reach).astype(int)
     step = np.arange(-reach, reach + 1)
     x, y = centres[..., 0, None] + step, centres[..., 1, None] + step  # (64, 64, kernel)
@@ -53,13 +53,13 @@ def _anchors_in_crop(face: Faces) -> Float32:
     points = (face.vertices[0][corners] * weights[..., None]).sum(axis=2)
     x0, y0, x1, _ = face.roi[0]
     factor = face.crop_size / max(float(x1 - x0), 1e-6)
-    half = 0.0 if face.convention.published else 0.5  # open: the RoI's border is that of the crop's first pixel
+    half = 0.0 if face.convention.published else 0.5  # open: the border of the RoI is that of the crop's first pixel
     return np.asarray((points - np.array([x0, y0, 0])) * factor - np.array([half, half, 0]), np.float32)
 
 
 @lru_cache(maxsize=4)
 def _anchors(head: HeadModel) -> tuple[Int32, Float32]:
-    """Corners (64, 64, 3) and weights of the points of the mesh that a cylinder around the mean face hits first."""
+    """Corners (64, 64, 3) and barycentric weights of the outermost points of the mean face on a cylindrical grid."""
     if not len(head.triangles):
         raise ModelError(f"head model '{head.name}' has no triangles to put anchors on: put its tri.mat beside it")
     landmarks = head.landmark_points.mean
@@ -80,7 +80,7 @@ def _anchors(head: HeadModel) -> tuple[Int32, Float32]:
 
 
 def _nearest(mask: "np.typing.NDArray[np.bool_]") -> Int32:
-    """The flat index (H, W) of the nearest true pixel."""
+    """Flat index (H, W) of the nearest true pixel."""
     labels = cv2.distanceTransformWithLabels((~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)[
         1
     ]

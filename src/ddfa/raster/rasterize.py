@@ -1,14 +1,14 @@
-"""Z-buffer rasteriser: which triangle each pixel sees, and where inside it.
+"""Z-buffer rasteriser: the visible triangle of each pixel, and barycentric weights within it.
 
 Convention: vertices are already in image space (x right, y down, z towards the viewer, pixels; pixel centres at
 integers), so there is no camera here and barycentric coordinates are exact (no perspective division). The larger z
-wins, and of two equal z the triangle that comes first.
+wins; of two equal z, the first triangle.
 
-Fill rule: x and y are first rounded to 1/256 px, as on graphics cards. A pixel belongs to a triangle if its centre lies
-inside, or on a left edge or a horizontal top edge: triangles that share an edge never leave a hole along it and never
-cover a pixel twice. With coordinates up to 16,384 px this is exact: counted in 1/65,536 px², every area is a whole
-number below 2^53, and where a row crosses an edge is either a whole number or at least 2^-31 px from one, which is
-much more than the rounding error. Beyond, pixels within rounding of an edge may fall to either side.
+Fill rule (top-left, as on graphics cards): x and y are first rounded to 1/256 px. A pixel belongs to a triangle if its
+centre is inside, or on a left edge or a horizontal top edge: triangles that share an edge leave no hole along it and
+never cover a pixel twice. With coordinates up to 16,384 px this is exact: in units of 1/65,536 px², every area is an
+integer below 2^53, and the crossing of a row with an edge is either an integer or at least 2^-31 px from one, which is
+much more than the rounding error. Beyond that, pixels within rounding of an edge may fall on either side.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ BACKGROUND = -1
 
 
 class Raster(NamedTuple):
-    """What each pixel sees; of `rasterize_batch`, every array has a first axis of meshes.
+    """The visible surface of each pixel; from `rasterize_batch`, every array has a first axis of meshes.
 
     Attributes:
         triangle: (H, W) int32, index of the visible triangle, -1 where there is none.
@@ -41,7 +41,7 @@ class Raster(NamedTuple):
 
     @property
     def mask(self) -> Bools:
-        """(H, W) bool, True where a triangle is seen."""
+        """(H, W) bool, True where a triangle is visible."""
         return np.asarray(self.triangle >= 0)
 
 
@@ -54,10 +54,10 @@ def rasterize(
         vertices: (V, 3) float, image space px, larger z nearer to the viewer.  A
             triangle with a vertex that is not finite is skipped.
         triangles: (T, 3) int, vertex indices.
-        height: rows of the picture.
-        width: columns of the picture.
-        cull: leave out triangles whose inside the viewer sees: those clockwise in a y-up space.
-        threads: how many share the rows.
+        height: rows of the image.
+        width: columns of the image.
+        cull: skip back-facing triangles: those clockwise in a y-up space.
+        threads: number of threads that share the rows.
 
     Returns:
         The visible triangle, barycentric weights and depth of every pixel.
@@ -77,8 +77,8 @@ def rasterize(
 
 
 def _bands(points: Float32, height: int, count: int) -> list[int]:
-    """Rows at which bands of about as many vertices each begin, and `height`."""
-    rows = points[:: max(1, len(points) // 1000), 1]  # some tell enough
+    """First rows of bands with about equally many vertices each, and `height`."""
+    rows = points[:: max(1, len(points) // 1000), 1]  # a sample is enough
     rows = rows[(rows > 0) & (rows < height)]
     if not len(rows):
         return [0, height]
@@ -88,7 +88,7 @@ def _bands(points: Float32, height: int, count: int) -> list[int]:
 
 @lru_cache(maxsize=1)
 def _helpers(count: int) -> ThreadPoolExecutor:
-    """Threads beside the caller's, kept: starting them takes as long as a small picture."""
+    """Threads besides the caller's, kept alive: starting them takes as long as drawing a small image."""
     return ThreadPoolExecutor(count)
 
 
@@ -98,18 +98,18 @@ def rasterize_scene(vertices: Float32, triangles: Int32, height: int, width: int
     Args:
         vertices: (n, V, 3) float, image space px.
         triangles: (T, 3) int, of each mesh.
-        height: rows of the picture.
-        width: columns of the picture.
+        height: rows of the image.
+        width: columns of the image.
         cull: see `rasterize`.
 
     Returns:
-        What every pixel sees; triangle t of mesh k has the index k T + t, as in the arrays of `scene_mesh`.
+        The visible surface; triangle t of mesh k has the index k T + t, as in the arrays of `scene_mesh`.
     """
     return rasterize(*scene_mesh(vertices, triangles), height, width, cull=cull)
 
 
 def scene_mesh(vertices: Floats, triangles: Int32) -> tuple[Float32, Int32]:
-    """Join n meshes (n, V, 3) of one topology (T, 3) to one: (n V, 3) float32 and (n T, 3) int32."""
+    """Concatenate n meshes (n, V, 3) of one topology (T, 3): (n V, 3) float32 and (n T, 3) int32."""
     count, size = vertices.shape[:2]
     offsets = size * np.arange(count, dtype=np.int32)[:, None, None]
     joined = (np.asarray(triangles, np.int32)[None] + offsets).reshape(-1, 3)
@@ -117,13 +117,13 @@ def scene_mesh(vertices: Floats, triangles: Int32) -> tuple[Float32, Int32]:
 
 
 def rasterize_batch(vertices: Float32, triangles: Int32, height: int, width: int, *, cull: bool = False) -> Raster:
-    """Rasterise several meshes of one topology, each into a picture of its own.
+    """Rasterise several meshes of one topology, each into its own image.
 
     Args:
         vertices: (n, V, 3) float, image space px.
         triangles: (T, 3) int, of each mesh.
-        height: rows of a picture.
-        width: columns of a picture.
+        height: rows of an image.
+        width: columns of an image.
         cull: see `rasterize`.
 
     Returns:
@@ -138,7 +138,7 @@ def rasterize_batch(vertices: Float32, triangles: Int32, height: int, width: int
 
 
 def rasterize_reference(vertices: Float32, triangles: Int32, height: int, width: int, *, cull: bool = False) -> Raster:
-    """The slow, readable twin of `rasterize`: same arguments, same answer, by the signs of exact edge functions."""
+    """Slow, readable reference implementation of `rasterize`: exact edge functions, same arguments and result."""
     raster = _empty(height, width)
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float64)
     for index, (a, b, c) in enumerate(_snapped(vertices).astype(float)[np.asarray(triangles)]):
@@ -149,28 +149,28 @@ def rasterize_reference(vertices: Float32, triangles: Int32, height: int, width:
         weight_b, weight_c = _cross(to_pixel, c - a) * (1 / area), _cross(b - a, to_pixel) * (1 / area)
         inside = np.ones((height, width), bool)
         for start, end in ((a, b), (b, c), (c, a)) if area > 0 else ((b, a), (c, b), (a, c)):
-            # In pixels, y down, the triangle lies to the right of its edges.
+            # In pixels, y down, the triangle is to the right of its edges.
             side = _cross(end - start, (columns - start[0], rows - start[1]))
             left, top = end[1] < start[1], end[1] == start[1] and end[0] > start[0]
             inside &= (side >= 0) if left or top else (side > 0)
         weights = np.stack([np.maximum(1 - weight_b - weight_c, 0), weight_b, weight_c], axis=-1)
         slope = (b[2] - a[2]) * (c - a)[1::-1] - (c[2] - a[2]) * (b - a)[1::-1]
         depth = a[2] + to_pixel[1] * (-slope[1] / area) + to_pixel[0] * (slope[0] / area)
-        seen = inside & (depth.astype(np.float32) > raster.depth)
-        raster.triangle[seen] = index
-        raster.barycentric[seen] = weights[seen]
-        raster.depth[seen] = depth[seen]
+        visible = inside & (depth.astype(np.float32) > raster.depth)
+        raster.triangle[visible] = index
+        raster.barycentric[visible] = weights[visible]
+        raster.depth[visible] = depth[visible]
     return raster
 
 
 def interpolate(raster: Raster, triangles: Int32, attributes: Floats, background: float = 0.0) -> Float32:
-    """Spread per-vertex attributes over the picture.
+    """Interpolate per-vertex attributes over the image.
 
     Args:
         raster: result of `rasterize` for the same triangles.
         triangles: (T, 3) int, vertex indices into ``attributes`` (UV triangles serve as well).
         attributes: (V, C) float, one row per vertex.
-        background: value where no triangle is seen.
+        background: value where no triangle is visible.
 
     Returns:
         (H, W, C) float32.
@@ -184,8 +184,8 @@ def interpolate(raster: Raster, triangles: Int32, attributes: Floats, background
 def vertex_normals(vertices: Float32, triangles: Int32) -> Float32:
     """Area-weighted unit normals, (V, 3) float32.
 
-    They point out of a mesh whose triangles are counter-clockwise seen from outside in
-    the (right-handed) space of ``vertices``; a vertex of no triangle gets zeros.
+    They point outwards if triangles are counter-clockwise seen from outside in the (right-handed) space of
+    ``vertices``; a vertex of no triangle has a zero normal.
 
     Args:
         vertices: (V, 3) float, any right-handed space.
@@ -198,7 +198,7 @@ def vertex_normals(vertices: Float32, triangles: Int32) -> Float32:
 
 
 def vertex_normals_reference(vertices: Float32, triangles: Int32) -> Float32:
-    """The slow, readable twin of `vertex_normals`: same arguments, same answer up to rounding."""
+    """Slow, readable reference implementation of `vertex_normals`: same arguments, same result up to rounding."""
     corners = vertices[triangles]
     faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals = np.zeros_like(vertices, dtype=np.float64)
@@ -214,12 +214,12 @@ def shade(
     light: tuple[float, float, float] = (-0.25, 0.35, 0.9),
     ambient: float = 0.35,
 ) -> Float32:
-    """Lambert plus ambient brightness of unit normals.
+    """Compute Lambertian plus ambient brightness of unit normals.
 
     Args:
         normals: (..., 3) float, unit, in the space of ``light`` (head space: y up, z out).
         light: direction towards the light; need not be unit.
-        ambient: brightness of what faces away from the light, 0..1.
+        ambient: brightness of surfaces that face away from the light, 0..1.
 
     Returns:
         (...) float32 in [ambient, 1].

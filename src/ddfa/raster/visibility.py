@@ -1,8 +1,8 @@
 """Which vertices and landmarks are visible: inside the image, facing the viewer, not hidden by the face itself.
 
-There are two tests of landmarks, for different uses. `landmark_visibility` is the one that files and records contain:
-it counts landmarks outside the image as hidden, and works without Numba. `hidden_landmarks` is for overlays, which
-draw hidden landmarks faintly: with a z-buffer, whatever the border of the image.
+There are two tests of landmarks. `landmark_visibility` is what files and records contain: landmarks outside the image
+are not visible, and Numba is not needed. `hidden_landmarks` is for overlays, which draw hidden landmarks faintly: it
+uses a coarser z-buffer and ignores the border of the image.
 """
 
 from typing import Final, NamedTuple
@@ -15,23 +15,23 @@ from ddfa.faces import Faces
 from ddfa.geometry.camera import FLIP_Y
 from ddfa.head.model import HeadModel
 
-# All lengths below are px of a head enlarged to this height or width, so that the size of the photo does not matter;
-# 4 px are 3 mm of an open head.
+# All lengths below are px of a head scaled to this height or width, so that results do not depend on the size of the
+# photo; 4 px are 3 mm of the open head.
 _SIDE: Final = 320
 _MARGIN: Final = 2
-# Points of lids and lips lie in folds, and jaw points on or just behind the outline, whose normals turn away: landmarks
-# count as seen if at or beside them no more than a fold lies before them. A surface so steep that it runs along the
-# line of sight would otherwise hide its own points.
+# Landmarks of lids and lips are in folds, and jaw points are on or just behind the outline, whose normals turn away.
+# A landmark therefore counts as visible if, at its position or beside it, the nearest surface is no more than the depth
+# of a fold in front of it. Otherwise a surface nearly parallel to the line of sight would hide its own points.
 _FOLD: Final = 8.0
 _BESIDE: Final = 2.0
-_LOOKS: Final = _BESIDE * np.array([[0, 0], *((np.cos(a), np.sin(a)) for a in np.arange(8) * np.pi / 4)])
-_NARROW: Final = 8.0  # as nearly all triangles are
+_OFFSETS: Final = _BESIDE * np.array([[0, 0], *((np.cos(a), np.sin(a)) for a in np.arange(8) * np.pi / 4)])
+_NARROW: Final = 8.0  # px, width of nearly all triangles
 _OVERLAY_SIDE: Final = 160  # px; length of the face in the z-buffer of `hidden_landmarks`
 _OVERLAY_SLACK: Final = 3.0  # px of that z-buffer by which a surface may lie in front of a landmark on it
 
 
 class Visibility(NamedTuple):
-    """What the photo shows of one face.
+    """Visibility of one face in its photo.
 
     Attributes:
         vertices: (V,) bool.
@@ -43,10 +43,10 @@ class Visibility(NamedTuple):
 
 
 def face_visibility(face: Faces) -> Visibility:
-    """Find what is seen of a face; other faces and things before it are not known of.
+    """Find the visible vertices and landmarks of a face; occlusion by other faces and objects is not considered.
 
     Args:
-        face: one face; of several, the first is taken.
+        face: one face; of several, the first is used.
 
     Returns:
         The visible vertices and landmarks. A head model without triangles hides nothing.
@@ -55,30 +55,29 @@ def face_visibility(face: Faces) -> Visibility:
 
 
 def landmark_visibility(face: Faces) -> Bools:
-    """Find the landmarks that are seen, (68,) bool, see `face_visibility`; without Numba, which takes time to load."""
+    """Find the visible landmarks, (68,) bool, see `face_visibility`; without Numba, which takes time to load."""
     return face.remember("landmark_visibility", lambda: _landmark_visibility(face))
 
 
 def _landmark_visibility(face: Faces) -> Bools:
     head, vertices = face.head, np.asarray(face.vertices[0], np.float32)
-    # The z origin of `landmarks68` may be another (V2).
+    # Not `landmarks68`: under the V2 convention its z origin differs from that of the vertices.
     points = (vertices[head.landmark_vertices] * head.landmark_weights[..., None]).sum(axis=1)
     inside = _inside(points, face.image_size)
     if not len(head.triangles):
         return inside
     mesh, placed = _enlarged(vertices, vertices), _enlarged(points, vertices)
-    looks = placed[:, None, :2] + _LOOKS
-    nearest = nearest_surface(looks, mesh, head.triangles)
+    nearest = nearest_surface(placed[:, None, :2] + _OFFSETS, mesh, head.triangles)
     return np.asarray(inside & (nearest.min(axis=1) - placed[:, 2] < _FOLD))
 
 
 def vertex_visibility(face: Faces) -> Bools:
-    """Find the vertices that are seen, (V,) bool, with a z-buffer, see `face_visibility`."""
+    """Find the visible vertices, (V,) bool, with a z-buffer, see `face_visibility`."""
     return face.remember("vertex_visibility", lambda: _vertex_visibility(face))
 
 
 def _vertex_visibility(face: Faces) -> Bools:
-    # Imported here: Numba takes its time.
+    # Imported here: Numba takes time to load.
     from ddfa.raster.rasterize import rasterize, vertex_normals
 
     triangles, vertices = face.head.triangles, np.asarray(face.vertices[0], np.float32)
@@ -140,11 +139,11 @@ def hidden_in(depth: Float32, landmarks: Float32, extent: float) -> Bools:
     return hidden
 
 
-def nearest_surface(looks: Floats, vertices: Floats, triangles: Int32) -> Floats:
-    """Find the z of the nearest surface at some places of the picture, without rasterising it.
+def nearest_surface(positions: Floats, vertices: Floats, triangles: Int32) -> Floats:
+    """Find the z of the nearest surface at some image positions, without rasterising the mesh.
 
     Args:
-        looks: (K, L, 2) px, K groups of L places close to each other.
+        positions: (K, L, 2) px, K groups of L positions close to each other.
         vertices: (V, 3) px, larger z nearer to the viewer.
         triangles: (T, 3) int.
 
@@ -152,10 +151,11 @@ def nearest_surface(looks: Floats, vertices: Floats, triangles: Int32) -> Floats
         (K, L) float64, -inf where there is none.
     """
     points = np.asarray(vertices, np.float64)
-    # Column by column: over rows of three NumPy takes ten times as long.
+    # Column by column: along rows of three, NumPy takes ten times as long.
     (left, right), (top, bottom) = (_extent(np.ascontiguousarray(points[:, axis])[triangles.T]) for axis in (0, 1))
-    boxes = np.column_stack([looks.min(axis=1), looks.max(axis=1)])
-    # Sorted by their left ends, the narrow triangles near a place are a short run; the few wide ones are always asked.
+    boxes = np.column_stack([positions.min(axis=1), positions.max(axis=1)])
+    # Sorted by their left ends, the narrow triangles near a position are a short run; the few wide ones are always
+    # tested.
     is_wide = right - left > _NARROW
     wide, narrow = np.flatnonzero(is_wide), np.flatnonzero(~is_wide)
     narrow = narrow[np.argsort(left[narrow])]
@@ -166,16 +166,16 @@ def nearest_surface(looks: Floats, vertices: Floats, triangles: Int32) -> Floats
         run = np.concatenate([narrow[start:end], wide])
         near.append(run[(left[run] <= x1) & (right[run] >= x0) & (top[run] <= y1) & (bottom[run] >= y0)])
     counts = np.array([len(found) for found in near], np.intp)
-    group = np.repeat(np.arange(len(looks)), counts)  # of each pair of group and triangle
+    group = np.repeat(np.arange(len(positions)), counts)  # of each pair of group and triangle
     a, b, c = points[triangles[np.concatenate([np.zeros(0, np.intp), *near])]].transpose(1, 0, 2)[:, :, None]
-    u, v, p = b - a, c - a, looks[group] - a[..., :2]
+    u, v, p = b - a, c - a, positions[group] - a[..., :2]
     area = u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
-    with np.errstate(divide="ignore", invalid="ignore"):  # triangles seen from the side hide nothing
+    with np.errstate(divide="ignore", invalid="ignore"):  # triangles seen edge-on hide nothing
         weight_b = (p[..., 0] * v[..., 1] - p[..., 1] * v[..., 0]) / area
         weight_c = (u[..., 0] * p[..., 1] - u[..., 1] * p[..., 0]) / area
     hit = (weight_b >= 0) & (weight_c >= 0) & (weight_b + weight_c <= 1)
     z = a[..., 2] + weight_b * u[..., 2] + weight_c * v[..., 2]
-    nearest = np.full(looks.shape[:2], -np.inf)
+    nearest = np.full(positions.shape[:2], -np.inf)
     some = counts > 0
     if some.any():
         firsts = (np.cumsum(counts) - counts)[some]
@@ -184,7 +184,7 @@ def nearest_surface(looks: Floats, vertices: Floats, triangles: Int32) -> Floats
 
 
 def _extent(values: Floats) -> tuple[Floats, Floats]:
-    """Least and largest of three rows (3, n), each (n,)."""
+    """Minimum and maximum of three rows (3, n), each (n,)."""
     first, second, third = values
     return np.minimum(np.minimum(first, second), third), np.maximum(np.maximum(first, second), third)
 
@@ -194,7 +194,7 @@ def _inside(points: Floats, size: tuple[int, int]) -> Bools:
 
 
 def _enlarged(points: Floats, vertices: Floats) -> Float32:
-    """Move and scale points (K, 3) as fits the vertices of a head into a square of `_SIDE`."""
+    """Move and scale points (K, 3) by the transform that fits the vertices of a head into a square of `_SIDE`."""
     flat = np.ascontiguousarray(vertices[:, :2].T)
     low = flat.min(axis=1)
     scale = (_SIDE - 1 - 2 * _MARGIN) / max(float((flat.max(axis=1) - low).max()), 1e-6)

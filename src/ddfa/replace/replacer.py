@@ -15,7 +15,7 @@ from ddfa.replace.appearance.noise import match_noise
 from ddfa.replace.source import Source
 from ddfa.replace.target import TargetFace
 from ddfa.replace.temporal import TemporalState
-from ddfa.texture.atlas import atlas_places
+from ddfa.texture.atlas import atlas_pixels
 
 Shape = Literal["source", "target", "blend"]
 _SHARE: Final = {"source": 1.0, "blend": 0.5, "target": 0.0}
@@ -41,7 +41,7 @@ class Replacer:
         self.source, self.surface, self.limit = source, source.surface, limit
         self._share = _SHARE[shape]
         self.colour_basis = ColourBasis(source.surface)
-        self._pixels = atlas_places(self.surface.uv, source.texture.shape[0])
+        self._pixels = atlas_pixels(self.surface.uv, source.texture.shape[0])
         self._opacity = self.surface.opacity * source.known
 
     def __call__(self, image: UInt8, faces: Faces) -> SyntheticImage:

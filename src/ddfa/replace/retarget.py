@@ -12,7 +12,7 @@ from ddfa.head.model import HeadModel
 from ddfa.images import SyntheticImage
 from ddfa.raster.rasterize import interpolate, rasterize
 from ddfa.replace.roi_canvas import RoiCanvas
-from ddfa.texture.atlas import atlas_places
+from ddfa.texture.atlas import atlas_pixels
 
 PLAIN = (118, 122, 128)  # RGB of the plain background
 
@@ -37,7 +37,7 @@ class TexturedHead:
                 f"a texture is square, not {texture.shape[1]} x {texture.shape[0]}: use one written by `ddfa align`"
             )
         self._head, self._texture, self._identity = head, texture, identity
-        self._pixels = atlas_places(uv, texture.shape[0])
+        self._pixels = atlas_pixels(uv, texture.shape[0])
 
     def draw(self, synthetic: SyntheticImage, face: Faces) -> None:
         """Draw the head at the position of a face, with its pose and expression, in place.

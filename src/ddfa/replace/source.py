@@ -17,7 +17,7 @@ from ddfa.replace.appearance.colour import ColourBasis, contrast, log_colours
 from ddfa.replace.appearance.skin_texture import faded, unwrap_skin, whole_skin
 from ddfa.replace.face_region import FaceSurface
 from ddfa.replace.target import TargetFace
-from ddfa.texture.atlas import atlas_of, atlas_places
+from ddfa.texture.atlas import atlas_of, atlas_pixels
 
 _SIZE: Final = 1024  # px, side of the texture: about 4 px per mm of the face
 _TRUST: Final = (0.3, 0.85)  # confidence between which the source's skin fades in
@@ -63,7 +63,7 @@ class Source:
     def _at_vertices(self, spot: float) -> Float32:
         size = self.texture.shape[0]
         soft = cv2.GaussianBlur(self.texture, (0, 0), spot * size)
-        return log_colours(sample(soft, atlas_places(self.surface.vertex_uv, size)))
+        return log_colours(sample(soft, atlas_pixels(self.surface.vertex_uv, size)))
 
 
 def source_from_photos(photos: Sequence[UInt8], faces: Sequence[Faces], size: int = _SIZE) -> Source:
@@ -85,7 +85,7 @@ def source_from_photos(photos: Sequence[UInt8], faces: Sequence[Faces], size: in
     views = [TargetFace.of(surface, colour_basis, photo, face, size) for photo, face in zip(photos, faces, strict=True)]
     seen = [unwrap_skin(view, atlas, _lips_mm(face) > _OPEN_MM) for view, face in zip(views, faces, strict=True)]
     texture, known = whole_skin(seen, atlas)
-    trust = smoothstep(sample(faded(known, atlas), atlas_places(surface.vertex_uv, size))[:, 0], *_TRUST)
+    trust = smoothstep(sample(faded(known, atlas), atlas_pixels(surface.vertex_uv, size))[:, 0], *_TRUST)
     return Source(surface, texture, trust, np.mean([face.identity[0] for face in faces], axis=0))
 
 

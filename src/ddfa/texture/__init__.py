@@ -1,1 +1,1 @@
-"""Textures of photographed faces on the open head's atlas: unwrapping, the interior of the mouth, frontal views."""
+"""Textures on the open head's atlas: unwrapping of photos, completion, eyes and mouth, frontal views."""

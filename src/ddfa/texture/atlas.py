@@ -1,4 +1,4 @@
-"""The open head's texture atlas: what lies where on it, and how values on the mesh get there."""
+"""The open head's texture atlas: masks and distance fields per texel, interpolation from the mesh, mirroring."""
 
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
@@ -17,17 +17,17 @@ from ddfa.raster.rasterize import interpolate, rasterize
 _BROWS: Final = (range(17, 22), range(22, 27))
 _LIDS: Final = ((*range(36, 42), 36), (*range(42, 48), 42))
 _MOUTH_LINE: Final = ((*range(60, 68), 60),)
-_HAIRLINE_ROUNDS: Final = 40  # of smoothing over the mesh: the edge of the hair then spreads over some 25 mm
+_HAIRLINE_ROUNDS: Final = 40  # of smoothing over the mesh: the edge of the hair is then about 25 mm wide
 
 
 class Atlas:
-    """The surface of a head in texture space; fields are those of the mean head, computed on first use.
+    """The surface of a head in texture space; fields describe the mean head and are computed on first use.
 
     Attributes:
         head: the head model.
         size: side S of the atlas in px.
-        inside: (S, S) bool, where some part of the head lies.
-        uv: (U, 2) float32, where each texture vertex lies, atlas px.
+        inside: (S, S) bool, texels covered by some part of the head.
+        uv: (U, 2) float32, position of each texture vertex, atlas px.
 
     Raises:
         ModelError: the head has no texture map, mirror map or regions.
@@ -38,7 +38,7 @@ class Atlas:
         if head.mirror_vertices is None or "hair" not in head.regions:
             raise ModelError(f"head '{head.name}' cannot be textured: textures need a bundle for the open head")
         self.head, self.size = head, size
-        self.uv = atlas_places(uv, size)
+        self.uv = atlas_pixels(uv, size)
         flat = np.column_stack([self.uv, np.zeros(len(self.uv), np.float32)]).astype(np.float32)
         self._raster = rasterize(flat, self.uv_triangles, size, size)
         self.inside: Bools = self._raster.mask
@@ -54,17 +54,17 @@ class Atlas:
 
     @cached_property
     def skin(self) -> Bools:
-        """(S, S), the skin, lips included."""
+        """(S, S), skin, lips included."""
         return self.region("skin") > 0.5
 
     @cached_property
     def inner_vertices(self) -> Bools:
-        """(V,), what lies behind lids and lips."""
+        """(V,), vertices behind the lids and lips."""
         return ~self.head.regions["skin"]
 
     @cached_property
     def inner(self) -> Bools:
-        """(S, S), the same on the atlas."""
+        """(S, S), `inner_vertices` on the atlas."""
         return self.inside & ~self.skin
 
     @cached_property
@@ -79,13 +79,13 @@ class Atlas:
 
     @cached_property
     def face(self) -> Float32:
-        """(S, S), 1 on the face, falling to 0 at its edge."""
+        """(S, S) in [0, 1], 1 on the face, falling to 0 at its edge."""
         soft = _smoothed(self.head, self.head.regions["face"], 12)
         return smoothstep(self.spread(soft[:, None])[..., 0], 0.45, 0.95)
 
     @cached_property
     def hair(self) -> Float32:
-        """(S, S), 1 where hair grows, 0 where it does not, half-way at the hairline."""
+        """(S, S) in [0, 1], 1 where hair grows, 0 where it does not, 0.5 at the hairline."""
         return self.spread(self.vertex_hair[:, None])[..., 0]
 
     @cached_property
@@ -109,11 +109,11 @@ class Atlas:
         return self._distance(_MOUTH_LINE)
 
     def spread(self, values: Floats) -> Float32:
-        """Values (V, C) at the vertices, over the atlas: (S, S, C) float32, 0 outside."""
+        """Interpolate values (V, C) at the vertices over the atlas: (S, S, C) float32, 0 outside."""
         return interpolate(self._raster, self.head.triangles, values)
 
     def normals(self, shape: Floats) -> Float32:
-        """`vertex_normals` of a shape (V, 3) of this head, several times faster."""
+        """Compute `vertex_normals` of a shape (V, 3) of this head, several times faster."""
         axes = np.ascontiguousarray(np.asarray(shape, np.float32).T)
         a, b, c = (axes.take(corner, axis=1) for corner in self._triangle_corners)
         (ux, uy, uz), (vx, vy, vz) = b - a, c - a
@@ -123,16 +123,16 @@ class Atlas:
         return np.asarray(summed / np.maximum(length, 1e-12)[:, None], np.float32)
 
     def region(self, name: str) -> Float32:
-        """Where a region lies, (S, S) float32 in [0, 1]."""
+        """Draw the mask of a region, (S, S) float32 in [0, 1]."""
         return self.spread(self.head.regions[name].astype(np.float32)[:, None])[..., 0]
 
     def closed(self, texture: Floats) -> Float32:
-        """The texture (S, S, C) with the gaps between its parts filled from the nearest part, for smooth sampling."""
+        """Fill the gaps between parts of a texture (S, S, C) from the nearest texel, so that sampling has no seams."""
         flat = np.asarray(texture, np.float32).reshape(self.size**2, -1)
         return flat[self._nearest].reshape(texture.shape)
 
     def mirrored(self, texture: Floats) -> Float32:
-        """The texture (S, S, C) of the mirrored head."""
+        """Mirror a texture (S, S, C) left to right, on the surface of the head."""
         x, y = self._mirror[..., 0], self._mirror[..., 1]
         result = cv2.remap(np.asarray(texture, np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(result, np.float32).reshape(texture.shape)
@@ -148,7 +148,7 @@ class Atlas:
 
     @cached_property
     def flush(self) -> Float32:
-        """(S, S) in [0, 1], where blood shows: cheeks, the tip of the nose, ears."""
+        """(S, S) in [0, 1], where skin is redder: cheeks, the tip of the nose, ears."""
         tip = self.head.landmark_points.mean[30]
         side = np.abs(self.position) * np.array([1, 0, 0]) + self.position * np.array([0, 1, 1])
         cheek = np.exp(-np.square(side - [38.0, tip[1], 82.0]).sum(axis=-1) / (2 * 17.0**2))
@@ -156,36 +156,36 @@ class Atlas:
         return np.asarray(np.clip(cheek + 0.7 * nose + 0.6 * self.region("ears"), 0, 1), np.float32)
 
     def _distance(self, lines: tuple[Sequence[int], ...]) -> Float32:
-        """Distance (S, S) to the nearest of some lines along landmarks, mm."""
+        """Distance (S, S) to the nearest of several polylines through landmarks, mm."""
         points = self.head.landmark_points.mean
         return np.asarray(np.min([_distance(self.position, points[list(line)]) for line in lines], axis=0), np.float32)
 
     def _mirror_lookup(self, mirror: Int32) -> Float32:
-        """Atlas px (S, S, 2) at which the mirror image of each place lies."""
+        """Position (S, S, 2) of the mirror image of each texel, atlas px."""
         corners, texture_corners = self.head.triangles.ravel(), self.uv_triangles.ravel()
         owner = np.zeros(len(self.uv), np.int32)
         owner[texture_corners] = corners
         order = np.argsort(owner, kind="stable")
         first, last = (np.searchsorted(owner[order], mirror[owner], side) for side in ("left", "right"))
-        # A vertex on a seam lies at several places: of those of its mirror image, take the one across the middle.
+        # A vertex on a seam has several positions: of those of its mirror image, take the one across the middle.
         across = self.uv * np.array([-1, 1], np.float32) + np.array([self.size - 1, 0], np.float32)
-        place, best = np.zeros_like(self.uv), np.full(len(self.uv), np.inf, np.float32)
+        mirrored, best = np.zeros_like(self.uv), np.full(len(self.uv), np.inf, np.float32)
         for step in range(int((last - first).max())):
             candidate = self.uv[order[np.minimum(first + step, last - 1)]]
             distance = np.linalg.norm(candidate - across, axis=1)
-            place = np.where((distance < best)[:, None], candidate, place)
+            mirrored = np.where((distance < best)[:, None], candidate, mirrored)
             best = np.minimum(distance, best)
-        return interpolate(self._raster, self.uv_triangles, place)
+        return interpolate(self._raster, self.uv_triangles, mirrored)
 
 
-def atlas_places(uv: Float32, size: int) -> Float32:
-    """Px (U, 2) of texture coordinates (U, 2), u right, v up, on an atlas of side `size`, row 0 at v = 1."""
+def atlas_pixels(uv: Float32, size: int) -> Float32:
+    """Convert UV coordinates (U, 2), u right, v up, to pixels (U, 2) of an atlas of side `size`, row 0 at v = 1."""
     return np.asarray(uv * [size, -size] + [-0.5, size - 0.5], np.float32)
 
 
 @lru_cache(maxsize=4)
 def atlas_of(head: HeadModel, size: int) -> Atlas:
-    """The atlas of a head at a size, made once.
+    """Return the atlas of a head at a size, cached.
 
     Raises:
         ModelError: see `Atlas`.
@@ -194,18 +194,18 @@ def atlas_of(head: HeadModel, size: int) -> Atlas:
 
 
 def _nearest(inside: Bools) -> Int32:
-    """Flat index (S * S,) of the nearest place inside, for each place."""
+    """Flat index (S * S,) of the nearest texel inside, for each texel."""
     _, labels = cv2.distanceTransformWithLabels(
         (~inside).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     of_label = np.zeros(labels.max() + 1, np.int32)
-    places = np.flatnonzero(inside)
-    of_label[labels.ravel()[places]] = places
+    texels = np.flatnonzero(inside)
+    of_label[labels.ravel()[texels]] = texels
     return np.asarray(of_label[labels.ravel()], np.int32)
 
 
 def _corners(head: HeadModel) -> Any:
-    """Sparse (V, T): 1 where a vertex is a corner of a triangle."""
+    """Sparse (V, T), 1 where a vertex is a corner of a triangle: sums over adjacent triangles as a matrix product."""
     from scipy.sparse import csr_array
 
     rows, columns = head.triangles.ravel(), np.repeat(np.arange(len(head.triangles)), 3)
@@ -213,7 +213,7 @@ def _corners(head: HeadModel) -> Any:
 
 
 def _smoothed(head: HeadModel, mask: Bools, rounds: int) -> Float32:
-    """A region (V,) with soft edges, averaged over neighbours on the mesh."""
+    """A region (V,) with soft edges, by repeated averaging over neighbours on the mesh."""
     from scipy.sparse import coo_array
 
     edges = head.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)

@@ -42,7 +42,7 @@ class _Eye(NamedTuple):
         ball: (K,) bool.
         lid: (K,) float32, how much of a blink's way each vertex of the upper lid goes, 0 to 1; elsewhere 0.
         edge: vertices along the edge of the upper lid, by x.
-        zone: (K,) bool, vertices whose box in the picture is drawn again.
+        zone: (K,) bool, vertices whose box in the image is drawn again.
     """
 
     side: str

@@ -10,7 +10,7 @@ from ddfa.head.model import HeadModel
 from ddfa.raster.rasterize import interpolate, rasterize, shade, vertex_normals
 from ddfa.raster.sampling import sample
 
-# Pictures are drawn this many times finer, then reduced.
+# Images are drawn this many times finer, then reduced.
 _FINE = 2
 # Lips less than this apart (mm) are closed.
 _CLOSED_MM = 2.5
@@ -132,7 +132,7 @@ class MouthSynthesizer:
 
 
 def _travel(lookup: Float32) -> Float32:
-    """How much (h, w) in 0..1 each pixel of a fine picture must be drawn, given where in the photo it comes from."""
+    """How much (h, w) in 0..1 each pixel of a fine image must be drawn, given where in the photo it comes from."""
     rows, columns = np.indices(lookup.shape[:2], np.float32)
     own = (np.stack([columns, rows], axis=-1) - (_FINE - 1) / 2) / _FINE
     return np.asarray(np.clip(4 * np.abs(lookup - own).max(axis=-1), 0, 1), np.float32)

@@ -1,4 +1,4 @@
-"""`ddfa data profile`: labelled photos become pictures of the same faces turned out of plane."""
+"""`ddfa data profile`: labelled photos become images of the same faces turned out of plane."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -36,23 +36,23 @@ _EXPRESSION_YAW_DEG = 40.0
 
 @dataclass(frozen=True)
 class ProfileConfig:
-    """How many pictures are made, and how far faces turn.
+    """How many images are made, and how far faces turn.
 
     Attributes:
         data: a labelled data set.
         output: the data set folder to write; a run that was stopped goes on where it was.
-        count: pictures to make.
+        count: images to make.
         yaw_deg: least and largest |yaw| after the turn.
         pitch_deg: standard deviation of the pitch after the turn.
-        nods: share of pictures turned mostly up or down, at little yaw.
-        frontal: share of pictures hardly turned at all, where only the lids change.
-        lids: share of the other pictures whose lids change as well.
-        mouths: share of all pictures whose mouths change.
+        nods: share of images turned mostly up or down, at little yaw.
+        frontal: share of images hardly turned at all, where only the lids change.
+        lids: share of the other images whose lids change as well.
+        mouths: share of all images whose mouths change.
         other_backdrop: share of turned heads with a corner of another photo behind them instead of their own.
-        picture: side of the pictures in px.
-        margin: side of the picture over the side of the face's RoI.
+        picture: side of the images in px.
+        margin: side of the image over the side of the face's RoI.
         worst: share of the labels with the largest fit error to leave out.
-        teacher: bundles of networks; each label is drawn towards what these see in the turned picture itself.
+        teacher: bundles of networks; each label is drawn towards what these see in the turned image itself.
         trust: how far, from 0 (not at all) to 1 (to where the teachers see the face).
         workers: processes; 0 means one per core.
         seed: of the choices.
@@ -84,7 +84,7 @@ def make_face_profiles(config: ProfileConfig) -> Labels:
         config: what and how.
 
     Returns:
-        The labels of the new pictures.
+        The labels of the new images.
 
     Raises:
         DataError: the data set cannot be used, or `trust` is no share.
@@ -122,7 +122,7 @@ class FaceRotator:
         self._odds = np.cumsum(weights / weights.sum())[:-1]
 
     def draw(self, rng: np.random.Generator, count: int) -> Iterator[Sample]:
-        """So many pictures (S, S, 3), one after the other, with their labels."""
+        """So many images (S, S, 3), one after the other, with their labels."""
         for _ in range(count):
             yield self._sample(rng)
 
@@ -216,7 +216,7 @@ class FaceRotator:
         return corner(photo, rng)
 
     def _window(self, index: int) -> tuple[UInt8, Float64]:
-        """The face and its surroundings at the picture's size, and the head's pose (3, 4) there."""
+        """The face and its surroundings at the image's size, and the head's pose (3, 4) there."""
         size, margin = self._config.picture, self._config.margin
         x0, y0, x1, y1 = roi_from_landmarks(self._data.landmarks[index : index + 1])[0].astype(np.float64)
         grow = (margin - 1) / 2 * (x1 - x0)

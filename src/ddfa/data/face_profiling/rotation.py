@@ -1,6 +1,6 @@
 """Face profiling: turn a photographed face out of plane and photograph it again.
 
-The idea is that of "Face Alignment in Full Pose Range" (section 5): the fitted head gives the picture depth, the
+The idea is that of "Face Alignment in Full Pose Range" (section 5): the fitted head gives the image depth, the
 background is carried by a coarse mesh around it, both are rotated and drawn again with the photo as their texture,
 and the label is transformed exactly.
 """
@@ -26,7 +26,7 @@ _SURROUNDINGS = 0.4
 _FAR_SIDE = 0.3
 # Edges are where the depth jumps by so many px.
 _EDGE_DEPTH = 6.0
-# Darker than this is no picture but the frame around one.
+# Darker than this is no image but the frame around one.
 _FRAME_LEVEL = 12
 _DRAWN_OUT_BLUR = 3.0
 _TEXTURED = ("skin", "eye_left", "eye_right", "teeth", "tongue", "mouth_inner")
@@ -52,7 +52,7 @@ def rotate_face(
             own background, unrotated and without the head.
 
     Returns:
-        (H, W, 3) uint8, the picture after the rotation; no pixel is left empty.
+        (H, W, 3) uint8, the image after the rotation; no pixel is left empty.
     """
     height, width = photo.shape[:2]
     margin = max(height, width) // 3
@@ -78,7 +78,7 @@ def _kept(away: Float32, triangles: Int32, transform: Floats, size: float) -> In
     """Those triangles of the surroundings that look right after the rotation.
 
     On the side that turns away they would be squeezed to stripes beside the face, and what is far from the face is no
-    part of the head: there the backdrop is the better picture.
+    part of the head: there the backdrop is the better image.
 
     Args:
         away: (A, 2) px, from the nearest point of the face to each anchor.
@@ -86,7 +86,7 @@ def _kept(away: Float32, triangles: Int32, transform: Floats, size: float) -> In
         transform: (3, 4).
         size: of the face in px.
     """
-    # How depth shows sideways in the picture. Nods are left alone: neck and hair belong below and above a face.
+    # How depth shows sideways in the image. Nods are left alone: neck and hair belong below and above a face.
     sideways = transform[0, 2] / np.cbrt(np.linalg.det(transform[:, :3]))
     if abs(sideways) < _SLIGHT_SINE:
         return triangles
@@ -147,7 +147,7 @@ def background_anchors(vertices: Floats, triangles: Int32, shape: tuple[int, int
     Args:
         vertices: (V, 3) image space px.
         triangles: (T, 3) int32.
-        shape: height and width of the picture that the grid covers.
+        shape: height and width of the image that the grid covers.
 
     Returns:
         (A, 3) float32 anchors in image space, (A, 2) float32 how far each lies from the nearest point of the face, and
@@ -185,7 +185,7 @@ def background_anchors(vertices: Floats, triangles: Int32, shape: tuple[int, int
 def content(photo: UInt8) -> tuple[slice, slice]:
     """Rows and columns of a photo (H, W, 3) uint8 inside the black bars around it, if there are any."""
     bright = photo.max(axis=2) >= _FRAME_LEVEL
-    # A few pixels of noise do not make a row part of the picture, and the bars' soft edge goes with them.
+    # A few pixels of noise do not make a row part of the image, and the bars' soft edge goes with them.
     inside = [np.flatnonzero(bright.mean(axis=axis) > 0.05) for axis in (1, 0)]
     if not all(len(lines) > 4 for lines in inside):
         return slice(0, bright.shape[0]), slice(0, bright.shape[1])

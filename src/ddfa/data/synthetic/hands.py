@@ -85,7 +85,7 @@ def hand_occluder(size: int, face: tuple[float, float, float], skin: Floats, rng
     """A hand before a face.
 
     Args:
-        size: of the picture in px.
+        size: of the image in px.
         face: centre x and y of the face, and its height, px.
         skin: (3,) its colour in full light, RGB in [0, 1].
         rng: source of randomness.

@@ -1,4 +1,4 @@
-"""Things before a face, and how they are laid over a picture."""
+"""Things before a face, and how they are laid over an image."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from ddfa.raster.blending import blend
 
 
 class Occluder(NamedTuple):
-    """Something before a picture.
+    """Something before an image.
 
     Attributes:
         colours: (S, S, 3) float32 RGB, 1 is white.
@@ -23,7 +23,7 @@ class Occluder(NamedTuple):
 
 
 def composite(picture: Float32, cover: Occluder, rng: np.random.Generator) -> Float32:
-    """Lay something over a picture, with the shadow that it casts.
+    """Lay something over an image, with the shadow that it casts.
 
     Args:
         picture: (S, S, 3) float32 RGB.
@@ -39,10 +39,10 @@ def composite(picture: Float32, cover: Occluder, rng: np.random.Generator) -> Fl
 
 
 def object_occluder(size: int, rng: np.random.Generator) -> Occluder:
-    """Something held before the middle of a picture: a cup, a microphone, a phone.
+    """Something held before the middle of an image: a cup, a microphone, a phone.
 
     Args:
-        size: of the picture in px.
+        size: of the image in px.
         rng: source of randomness.
     """
     width = size * rng.uniform(0.06, 0.17)

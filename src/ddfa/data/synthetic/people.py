@@ -29,7 +29,7 @@ _ACTS: Final[dict[str, dict[str, tuple[float, float]]]] = {
     "talk": {"jawOpen": (0.05, 0.35), "mouthLowerDown": (0, 0.4), "mouthFunnel": (0, 0.3), "mouthClose": (0, 0.05)},
     "puff": {"cheekPuff": (0.3, 1.0), "mouthPress": (0, 0.6)},
 }  # fmt: skip
-_YAW_BANDS: Final = ((0.0, 20.0, 0.2), (20.0, 45.0, 0.25), (45.0, 90.0, 0.55))  # least, largest, share of pictures
+_YAW_BANDS: Final = ((0.0, 20.0, 0.2), (20.0, 45.0, 0.25), (45.0, 90.0, 0.55))  # least, largest, share of images
 
 
 class People:

@@ -30,7 +30,7 @@ from ddfa.head.model import HeadModel
 from ddfa.raster.lighting import ambient_occlusion
 from ddfa.texture.atlas import Atlas
 
-_PER_FACE: Final = 4  # pictures of a skin before a ground; each shows another shape, expression, pose and light
+_PER_FACE: Final = 4  # images of a skin before a ground; each shows another shape, expression, pose and light
 _FACE_SHARE: Final = 0.85  # height of a face over the side of its RoI
 _GREY: Final = 0.02  # range of the channels of a skin
 _SHOULDER: Final = 0.7  # brighter places do not reach white at once
@@ -38,17 +38,17 @@ _SHOULDER: Final = 0.7  # brighter places do not reach white at once
 
 @dataclass(frozen=True)
 class RenderConfig:
-    """How many pictures are drawn, and of what.
+    """How many images are drawn, and of what.
 
     Attributes:
         output: the data set folder to write; a run that was stopped goes on where it was.
         data: a labelled data set that lends skins, shapes, expressions and backgrounds; without one all are made up.
-        count: pictures to draw.
+        count: images to draw.
         painted: share of the faces whose skin is painted even where photos could lend one.
-        hands: share of the pictures with a hand or a thing before the face.
-        glasses: share of the pictures with glasses.
-        picture: side of the pictures in px.
-        margin: side of the picture over the side of the face's RoI.
+        hands: share of the images with a hand or a thing before the face.
+        glasses: share of the images with glasses.
+        picture: side of the images in px.
+        margin: side of the image over the side of the face's RoI.
         worst: share of the labels with the largest fit error to leave out.
         workers: processes; 0 means one per core.
         seed: of all that is random.
@@ -74,7 +74,7 @@ def render_faces(config: RenderConfig) -> Labels:
         config: what and how.
 
     Returns:
-        The labels of the pictures: pose, identity and expression as drawn, fit error 0; `sources` names the photos
+        The labels of the images: pose, identity and expression as drawn, fit error 0; `sources` names the photos
         that lent the skins.
 
     Raises:
@@ -114,7 +114,7 @@ class FaceRenderer:
         self._shoulders = Shoulders(head, occlusion)
 
     def draw(self, rng: np.random.Generator, count: int) -> Iterator[Sample]:
-        """Pictures with their labels, one after the other."""
+        """Images with their labels, one after the other."""
         for number in range(count):
             if number % _PER_FACE == 0:
                 (face, own), ground = self._face(rng), self._ground(rng)
@@ -154,7 +154,7 @@ class FaceRenderer:
         return Sample(_photographed(picture, rng), pose, identity, expression, 0.0, source)
 
     def _cover(self, landmarks: Floats, skin: Float32, rng: np.random.Generator) -> Occluder:
-        """A hand or a thing before landmarks (68, 3) of the picture."""
+        """A hand or a thing before landmarks (68, 3) of the image."""
         size = self._config.picture
         if rng.random() < 0.4:
             return object_occluder(size, rng)
@@ -162,7 +162,7 @@ class FaceRenderer:
         return hand_occluder(size, (float(x), float(y), _FACE_SHARE * size / self._config.margin), skin, rng)
 
     def _pose(self, landmarks: Float32, angles: tuple[float, float, float]) -> Float64:
-        """The pose (3, 4) that puts the RoI of the turned landmarks in the middle of the picture."""
+        """The pose (3, 4) that puts the RoI of the turned landmarks in the middle of the image."""
         size = self._config.picture
         linear = FLIP_Y_MATRIX @ matrix_from_euler(np.array(angles))
         x0, y0, x1, y1 = roi_from_landmarks((landmarks @ linear.T)[None])[0].astype(np.float64)
@@ -198,7 +198,7 @@ class FaceRenderer:
 
 
 def _photographed(picture: Float32, rng: np.random.Generator) -> UInt8:
-    """A drawn picture (S, S, 3) with the softness, the noise and the highlights of a photo; white is 1."""
+    """A drawn image (S, S, 3) with the softness, the noise and the highlights of a photo; white is 1."""
     over = np.maximum(picture - _SHOULDER, 0) / (1 - _SHOULDER)
     picture = np.minimum(picture, _SHOULDER) + np.float32(1 - _SHOULDER) * np.tanh(over)
     if rng.random() < 0.7:

@@ -13,7 +13,7 @@ from ddfa.raster.lighting import shading
 from ddfa.raster.rasterize import BACKGROUND, Raster, interpolate, rasterize, vertex_normals
 from ddfa.texture.atlas import Atlas
 
-_FINE = 2  # pictures are drawn this much larger and averaged down
+_FINE = 2  # images are drawn this much larger and averaged down
 _LEAST_LIGHT: Final = {"teeth": 0.42, "tongue": 0.4, "mouth_inner": 0.22, "eye_left": 0.45, "eye_right": 0.45}
 _EYE_GLOSS, _SKIN_GLOSS = 0.5, 0.16
 
@@ -62,7 +62,7 @@ class Painter:
         self._skin = head.regions["face"].astype(np.float32)
 
     def draw(self, scene: Scene) -> Float32:
-        """The picture (size, size, 3) float32 RGB in [0, 1]."""
+        """The image (size, size, 3) float32 RGB in [0, 1]."""
         size = scene.ground.shape[0]
         vertices, triangles = self._mesh(scene)
         seen = _FINE * project(vertices, scene.pose).astype(np.float32)
