@@ -113,9 +113,9 @@ class FaceAligner:
         found = self._detections(image, boxes, landmarks)
         if found.landmarks is not None:
             return Located(image, roi_from_landmarks(found.landmarks), found)
-        published = self.bundle.convention.published
-        enlargement = ORIGINAL_ENLARGEMENT if published else FITTED_ENLARGEMENT
-        return Located(image, roi_from_boxes(found.boxes, enlargement=enlargement, truncate=published), found)
+        original = self.bundle.convention.is_original
+        enlargement = ORIGINAL_ENLARGEMENT if original else FITTED_ENLARGEMENT
+        return Located(image, roi_from_boxes(found.boxes, enlargement=enlargement, truncate=original), found)
 
     def align_located(self, images: Sequence[Located], refine: bool = False) -> list[Faces]:
         """Regress the faces of several images together, the second half of a call.

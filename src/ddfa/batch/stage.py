@@ -104,8 +104,8 @@ class AlignStage:
     @property
     def _reduces(self) -> bool:
         """Whether photos may be decoded smaller: YuNet looks at no more px, and our RoIs are not in whole px."""
-        published = self._aligner.bundle.convention.published
-        return not (self._settings.full or published) and self._settings.detector in (None, "yunet")
+        original = self._aligner.bundle.convention.is_original
+        return not (self._settings.full or original) and self._settings.detector in (None, "yunet")
 
     def _rows(self, photos: "list[_Photo]") -> Iterator[dict[str, Any]]:
         """The rows of some photos, whose faces are regressed together."""

@@ -207,7 +207,7 @@ def _from_zero(stored: Float32) -> Float32:
 def _whole(crop: UInt8, convention: PixelConvention) -> Float32:
     """The RoI (1, 4) that is the whole crop."""
     height, width = crop.shape[:2]
-    edge = 0.0 if convention.published else -0.5
+    edge = 0.0 if convention.is_original else -0.5
     return np.array([[edge, edge, width + edge, height + edge]], np.float32)
 
 

@@ -53,7 +53,7 @@ def _anchors_in_crop(face: Faces) -> Float32:
     points = (face.vertices[0][corners] * weights[..., None]).sum(axis=2)
     x0, y0, x1, _ = face.roi[0]
     factor = face.crop_size / max(float(x1 - x0), 1e-6)
-    half = 0.0 if face.convention.published else 0.5  # open: the border of the RoI is that of the crop's first pixel
+    half = 0.0 if face.convention.is_original else 0.5  # open: the RoI starts at the border of pixel 0
     return np.asarray((points - np.array([x0, y0, 0])) * factor - np.array([half, half, 0]), np.float32)
 
 

@@ -27,8 +27,8 @@ class PixelConvention(Enum):
     V2 = "v2"
 
     @property
-    def published(self) -> bool:
-        """Whether crops and RoIs are rounded exactly as the published code does."""
+    def is_original(self) -> bool:
+        """Whether it is that of an original 3DDFA model (V1/V2), whose RoIs and crops are rounded to whole pixels."""
         return self is not PixelConvention.OPEN
 
     def to_image(self, points: Floats, roi: Floats, size: int, *, floor_z: bool = True) -> Float32:

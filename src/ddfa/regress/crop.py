@@ -20,7 +20,7 @@ def cut_crops(image: UInt8, roi: Floats, size: int, convention: PixelConvention)
     Returns:
         (n, S, S, C) uint8.
     """
-    cut = original_crop if convention.published else affine_crop
+    cut = original_crop if convention.is_original else affine_crop
     crops = np.empty((len(roi), size, size, *image.shape[2:]), np.uint8)
     for crop, square in zip(crops, roi, strict=True):
         crop[:] = cut(image, square, size)

@@ -70,7 +70,7 @@ class Regressor:
             (n, 3, S, S) float32, or (n, S, S, 3) uint8 for a network that normalises by itself.
         """
         size, convention = self.bundle.input_size, self.bundle.convention
-        if self._takes_crops or convention.published:
+        if self._takes_crops or convention.is_original:
             return self._inputs_of(cut_crops(image, roi, size, convention))
         self._crops += len(roi)
         crops = network_crops(image, roi, size, best_sampler(self._crops))

@@ -92,7 +92,7 @@ class Teacher:
         corner = -0.5 if bundle.convention is PixelConvention.OPEN else 0.0
         roi = np.tile([corner, corner, corner + size, corner + size], (len(params), 1))
         crop = bundle.convention.to_image(camera, roi, size).astype(np.float64)
-        if bundle.convention.published:
+        if bundle.convention.is_original:
             crop[..., 1] += _ORIGINAL_Y_SHIFT
         crop[..., 2] -= crop[..., 2].mean(axis=1, keepdims=True)
         return crop
