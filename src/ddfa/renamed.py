@@ -6,6 +6,7 @@ from typing import Final
 COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
     ("export",): ("models", "convert"),
     ("train-covering",): ("train-occlusion",),
+    ("bench", "openings"): ("bench", "apertures"),
 }
 OPTIONS: Final[Mapping[tuple[str, ...], Mapping[str, str]]] = {
     ("models", "convert"): {"mirrored": "flip-tta", "beside": "ensemble"},

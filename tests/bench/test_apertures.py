@@ -14,7 +14,8 @@ from ddfa.bench.apertures import (
 )
 from ddfa.bench.report import JSON_FILE, MARKDOWN_FILE
 from ddfa.cli import main
-from ddfa.commands.bench import Models, openings
+from ddfa.commands.bench.apertures import apertures
+from ddfa.commands.bench.options import Models
 from ddfa.data.pseudo_labels.mesh_points import OBSERVED_POINTS
 from ddfa.data.pseudo_labels.mesh_teacher import MeshView
 from ddfa.data.sets.dataset import LABEL_FILE, PHOTO_LINK, held_out_indices
@@ -63,7 +64,7 @@ def test_only_photos_kept_aside_count(blinking):
     with pytest.raises(DataError, match="keeps none of its photos aside"):
         held_out_photos(blinking, 1e-9)
     with pytest.raises(DataError, match="name the data sets"):
-        openings((), Models())
+        apertures((), Models())
 
 
 def test_a_head_without_face_units_shows_gaps_only():
@@ -94,7 +95,7 @@ def test_closing_finds_the_bin_where_blinks_rise():
 
 
 def test_command_writes_both_tables(blinking, toy_bundle, tmp_path, capsys):
-    words = ["bench", "openings", "default", str(toy_bundle.folder), "--data", str(blinking), "--held-out", "1"]
+    words = ["bench", "apertures", "default", str(toy_bundle.folder), "--data", str(blinking), "--held-out", "1"]
     assert main([*words, "--output", str(tmp_path / "out")]) == 0
     assert "monotone" in capsys.readouterr().out
     record = json.loads((tmp_path / "out" / JSON_FILE).read_text())
@@ -121,7 +122,7 @@ class Mesh:
 def test_face_mesh_as_reference(blinking, toy_bundle, tmp_path, monkeypatch):
     monkeypatch.setattr("ddfa.bench.apertures.MeshTeacher", Mesh)
     run = Models(("default",), tmp_path / "out")
-    assert openings((blinking,), run, mesh_teacher=tmp_path / "any.task", held_out=1.0) == 0
+    assert apertures((blinking,), run, mesh_teacher=tmp_path / "any.task", held_out=1.0) == 0
     results = json.loads((tmp_path / "out" / JSON_FILE).read_text())["results"]
     assert {result["count"] for result in results} == {COUNT - 1}
     labels = next(r for r in results if r["model"] == "the labels" and r["measure"] == "eyeBlink")

@@ -2,7 +2,7 @@ import pytest
 
 from ddfa.bench.curves import RunCurves, draw_curves
 from ddfa.cli import main
-from ddfa.commands.bench import curves
+from ddfa.commands.bench.curves import curves
 from ddfa.errors import DataError
 from ddfa.images import read_image
 

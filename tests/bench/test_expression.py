@@ -9,7 +9,8 @@ from ddfa.bench.expression import ReferenceScores, agreements, area_under_curve,
 from ddfa.bench.predict import Predictions
 from ddfa.bench.report import JSON_FILE
 from ddfa.cli import main
-from ddfa.commands.bench import Models, blink
+from ddfa.commands.bench.blink import blink
+from ddfa.commands.bench.options import Models
 from ddfa.data.pseudo_labels.mesh_teacher import MeshView
 from ddfa.errors import DataError
 from ddfa.head.model import HeadModel
@@ -104,7 +105,7 @@ def test_a_basel_model_is_judged_by_its_landmarks(root, toy_bundle, tmp_path, ca
     (tmp_path / "samples.csv").write_text("name,cheekPuff\n" + "".join(f"{name},0\n" for name in names))
     with pytest.raises(DataError, match="none of these models"):
         blink(root / "samples", Models((str(toy_bundle.folder),)), tmp_path / "samples.csv", expression="cheekPuff")
-    with pytest.raises(DataError, match="where do the reference scores come from"):
+    with pytest.raises(DataError, match="either --scores or --mesh-teacher"):
         blink(root / "samples", Models((str(toy_bundle.folder),)))
 
 

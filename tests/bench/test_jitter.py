@@ -1,15 +1,19 @@
 import json
+from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from ddfa.align import FaceAligner
-from ddfa.bench.jitter import Track, follow, read_video, score_jitter
+from ddfa.bench import jitter
+from ddfa.bench.jitter import Track, follow, open_recorded, score_jitter
 from ddfa.bench.report import JSON_FILE
 from ddfa.cli import main
 from ddfa.detect import Detections
-from ddfa.errors import DataError
+from ddfa.errors import DataError, VideoError
+from ddfa.images import read_image
 
 
 def track_of(points):
@@ -67,34 +71,49 @@ def test_a_face_that_shrinks_away_is_looked_for_again(toy_bundle):
     assert follow(aligner, frames([7, 7, 7])).redetected == 3
 
 
-@pytest.fixture
-def video(tmp_path):
-    path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for k in range(5):
-        writer.write(np.full((48, 64, 3), (200, 10 * k, 0), np.uint8))
-    writer.release()
+def write_video(path, images, times, degrees=0):
+    """Write images at the given times, s, with a rotation in the metadata."""
+    av = pytest.importorskip("av", reason="needs the extra `video`")
+    height, width = images[0].shape[:2]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "10"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        if degrees:
+            stream.set_display_rotation(degrees)
+        for image, time in zip(images, times, strict=True):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = round(1000 * time), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
     return path
 
 
-def test_videos_are_rgb(video):
-    pictures = list(read_video(video))
-    assert len(pictures) == 5 and pictures[0].shape == (48, 64, 3) and pictures[0][0, 0, 2] > 150
-    assert len(list(read_video(video, 2))) == 2
+def test_rotation_and_times_come_from_the_file(tmp_path):
+    images = [np.full((48, 64, 3), (10 * k, 0, 200), np.uint8) for k in range(4)]
+    times = [0, 0.04, 0.2, 0.24]
+    source = open_recorded(write_video(tmp_path / "clip.mp4", images, times, degrees=90))
+    found = list(source)
+    assert [frame.time for frame in found] == pytest.approx(times)
+    assert found[0].image.shape == (64, 48, 3) and found[0].image[30, 20, 2] > 150  # upright, RGB
 
 
-def test_command(root, toy_bundle, video, tmp_path):
-    picture = cv2.resize(cv2.imread(str(root / "samples" / "astronaut.jpg")), (256, 256))
-    writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*"MJPG"), 25, (256, 256))
-    for _ in range(4):
-        writer.write(picture)
-    writer.release()
-    words = ["bench", "jitter", str(toy_bundle.folder), "--video", str(video), "--detected"]
+def test_command(root, toy_bundle, tmp_path):
+    image = cv2.resize(read_image(root / "samples" / "astronaut.jpg"), (256, 256))
+    video = write_video(tmp_path / "clip.mp4", [image] * 5, np.arange(5) / 25)
+    words = ["bench", "jitter", str(toy_bundle.folder), "--video", str(video), "--detected", "--frames", "4"]
     assert main([*words, "--output", str(tmp_path / "out")]) == 0
     record = json.loads((tmp_path / "out" / JSON_FILE).read_text())
     assert record["frames"] == 4 and [r["of"] for r in record["results"]] == ["first difference", "second difference"]
 
 
-def test_unreadable_video(tmp_path, toy_bundle):
-    with pytest.raises(DataError, match="not a readable video"):
-        list(read_video(tmp_path / "none.mp4"))
+def test_unreadable_video(tmp_path, monkeypatch):
+    with pytest.raises(VideoError, match="does not exist"):
+        open_recorded(tmp_path / "none.mp4")
+
+    class Live:
+        live = True
+
+    monkeypatch.setattr(jitter, "open_video", lambda path: Live())
+    with pytest.raises(DataError, match="is a camera"):
+        open_recorded(Path("0"))

@@ -9,7 +9,8 @@ from ddfa.bench.predict import detect_face, predict
 from ddfa.bench.report import CHART_FILE, JSON_FILE, MARKDOWN_FILE
 from ddfa.bench.sets import AnnotatedSet
 from ddfa.cli import main
-from ddfa.commands.bench import Protocol, landmarks
+from ddfa.commands.bench.landmarks import landmarks
+from ddfa.commands.bench.options import Protocol
 from ddfa.detect import Detections
 from ddfa.detect.detections import box_overlap
 from ddfa.detect.yunet import YuNet

@@ -10,7 +10,8 @@ from ddfa.bench.original_sets import OriginalSet, load_points21, points21, score
 from ddfa.bench.predict import predict
 from ddfa.bench.report import JSON_FILE
 from ddfa.cli import main
-from ddfa.commands.bench import Protocol, aflw, aflw2000
+from ddfa.commands.bench.aflw import aflw, aflw2000
+from ddfa.commands.bench.options import Protocol
 from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError
 from ddfa.images import write_image

@@ -12,7 +12,8 @@ from ddfa.bench.predict import predict
 from ddfa.bench.report import JSON_FILE
 from ddfa.bench.sets import AnnotatedSet
 from ddfa.cli import main
-from ddfa.commands.bench import Protocol, pose
+from ddfa.commands.bench.options import Protocol
+from ddfa.commands.bench.pose import pose
 from ddfa.errors import DataError
 from ddfa.geometry.pose import matrix_from_euler
 

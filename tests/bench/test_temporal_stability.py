@@ -4,9 +4,17 @@ import cv2
 import numpy as np
 import pytest
 
+from ddfa.align import FaceAligner
+from ddfa.bench import temporal_stability
 from ddfa.bench.report import JSON_FILE
 from ddfa.bench.synthetic_clip import SyntheticClip, deviation
 from ddfa.cli import main
+from ddfa.detect import Detections
+from ddfa.errors import DataError
+from ddfa.video.io.source import Frame
+from ddfa.video.tracking.follower import TrackedDetection
+
+from ..face_factory import place_faces
 
 
 @pytest.fixture
@@ -60,3 +68,36 @@ def test_command(root, tmp_path):
 def test_one_source(tmp_path, capfd):
     assert main(["bench", "jitter"]) == 2
     assert "--video or --moved" in capfd.readouterr().err
+
+
+def test_smoothing_starts_again_after_a_gap(toy_bundle, monkeypatch):
+    """A face that is hidden for a while is NaN there, and the frames after it do not depend on those before."""
+    aligner = FaceAligner(toy_bundle, threads=1)
+    faces = [place_faces(aligner.head, [(yaw, 0, 0)]) for yaw in (10, 10, 10, 40, 40, 40)]
+    frames = [Frame(np.zeros((8, 8, 3), np.uint8), k / 25, k) for k in range(7)]
+    shown = (
+        [[TrackedDetection(0, face)] for face in (*faces[:3],)] + [[]] + [[TrackedDetection(0, f)] for f in faces[3:]]
+    )
+    monkeypatch.setattr(temporal_stability, "Follower", lambda aligner: lambda frame: shown[frame.index])
+    tracks = temporal_stability.smoothed_tracks(aligner, frames, (0, 2))
+    assert [track.model for track in tracks] == ["followed", "One-Euro", "look ahead 2"]
+    for track in tracks:
+        np.testing.assert_allclose(track.yaw_deg, [10, 10, 10, np.nan, 40, 40, 40], atol=1e-3)
+        assert track.missed == 1
+
+
+def test_a_video_without_a_face(toy_bundle, monkeypatch):
+    monkeypatch.setattr(temporal_stability, "Follower", lambda aligner: lambda frame: [])
+    frame = Frame(np.zeros((8, 8, 3), np.uint8), 0, 0)
+    with pytest.raises(DataError, match="shows no face"):
+        temporal_stability.smoothed_tracks(FaceAligner(toy_bundle, threads=1), [frame])
+
+
+def test_the_largest_face_of_a_photo_moves():
+    boxes = np.array([[0, 0, 10, 10], [20, 20, 60, 60]], np.float32)
+    photo = np.zeros((80, 80, 3), np.uint8)
+    clip = SyntheticClip.of_largest_face(photo, lambda _: Detections.from_boxes(boxes), 30)
+    np.testing.assert_array_equal(clip.box, boxes[1])
+    assert len(clip) == 30
+    with pytest.raises(DataError, match=r"x\.jpg shows no face"):
+        SyntheticClip.of_largest_face(photo, lambda _: Detections.from_boxes(boxes[:0]), 30, "x.jpg")

@@ -1,10 +1,9 @@
-"""How quietly landmarks lie in a video: their first and second differences from frame to frame."""
+"""Temporal stability of landmarks in a video: their first and second differences from frame to frame."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ddfa.align import FaceAligner
@@ -14,8 +13,9 @@ from ddfa.bench.predict import detect_face
 from ddfa.bench.report import Scores
 from ddfa.errors import DataError, DetectorError
 from ddfa.faces import Faces
+from ddfa.video.io.frames import FrameSource, open_video
 
-# A face followed from frame to frame is lost when its RoI gets smaller than this (3DDFA_V2), square px.
+# A tracked face is detected again when its RoI gets smaller than this, square px (as in 3DDFA_V2).
 _SMALLEST_ROI = 2020.0
 
 
@@ -27,7 +27,7 @@ class Track:
         model: the bundle's name.
         landmarks68: (T, 68, 3) float32 px; NaN in frames without a face.
         yaw_deg: (T,) float32; NaN likewise.
-        found_anew: how often the face had to be detected.
+        redetected: how often the face had to be detected.
     """
 
     model: str
@@ -41,65 +41,42 @@ class Track:
         return int(np.isnan(self.yaw_deg).sum())
 
 
-def read_video(path: Path, limit: int = 0) -> Iterator[UInt8]:
-    """Read the frames of a video.
-
-    Args:
-        path: the file.
-        limit: only the first so many frames; 0 means all.
-
-    Yields:
-        (H, W, 3) uint8 RGB.
+def open_recorded(path: Path) -> FrameSource:
+    """Open a video, or a folder or glob pattern of images, with `ddfa.video`: upright frames with their own times.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: it is a camera, whose frames cannot be read twice.
+        VideoError: it cannot be read.
     """
-    capture = cv2.VideoCapture(str(path))
-    try:
-        count = 0
-        while not limit or count < limit:
-            more, frame = capture.read()
-            if not more:
-                break
-            count += 1
-            yield np.ascontiguousarray(np.asarray(frame, np.uint8)[..., ::-1])
-        if not count:
-            raise DataError(f"{path} is not a readable video: check the path, or convert it to MP4")
-    finally:
-        capture.release()
-
-
-def frame_rate(path: Path) -> float:
-    """Frames per second of a video; 25 where it does not say."""
-    capture = cv2.VideoCapture(str(path))
-    rate = float(capture.get(cv2.CAP_PROP_FPS))
-    capture.release()
-    return rate if rate > 0 else 25.0
+    source = open_video(path)
+    if source.live:
+        raise DataError(f"{path} is a camera: record a video first, every model needs the same frames")
+    return source
 
 
 def follow(aligner: FaceAligner, frames: Iterable[UInt8], *, detected: bool = False) -> Track:
-    """Follow the largest face of the first frame that shows one.
+    """Track the largest face of the first frame that shows one, frame by frame and without smoothing.
 
     Args:
         aligner: the model and its detector.
         frames: (H, W, 3) uint8 RGB each.
-        detected: detect the face in every frame and regress in two steps; else the RoI comes from the landmarks of
-            the frame before, and the detector is asked only while there are none.
+        detected: detect the face in every frame and regress twice; otherwise the RoI comes from the landmarks of the
+            previous frame, and the detector runs only while there are none.
 
     Returns:
         The track.
     """
-    points, yaw, anew = [], [], 0
-    last: Float32 | None = None  # the landmarks of the frame before, if it shows the face
+    points, yaw, redetected = [], [], 0
+    last: Float32 | None = None  # landmarks of the previous frame, if it shows the face
     for frame in frames:
-        faces = None if detected or last is None else _go_on(aligner, frame, last)
+        faces = None if detected or last is None else _regressed_around(aligner, frame, last)
         if faces is None:
             faces = detect_face(aligner, frame, last)
-            anew += len(faces)
+            redetected += len(faces)
         last = faces.landmarks68[0] if len(faces) else None
         points.append(np.full((68, 3), np.nan, np.float32) if last is None else last)
         yaw.append(faces.euler_deg[0, 0] if len(faces) else np.float32(np.nan))
-    return Track(aligner.bundle.name, np.array(points, np.float32), np.array(yaw, np.float32), anew)
+    return Track(aligner.bundle.name, np.array(points, np.float32), np.array(yaw, np.float32), redetected)
 
 
 def score_jitter(track: Track, *, align: bool = False) -> list[Scores]:
@@ -107,12 +84,12 @@ def score_jitter(track: Track, *, align: bool = False) -> list[Scores]:
 
     Args:
         track: of T frames.
-        align: bring neighbouring frames to the scale and place of the middle one first, which leaves what the shape
-            does.
+        align: first align both neighbouring frames to the middle one in scale and translation, which leaves changes of
+            the shape.
 
     Returns:
-        First and second difference of each frame where its neighbours show the face too: the mean length over the 68
-        points in the plane, in % of the size of the face. The first holds real motion, the second almost only noise.
+        First and second difference at each frame whose neighbours show the face, too: the mean 2D length over the 68
+        landmarks, in % of the face's size. The first includes real motion, the second is almost only noise.
     """
     points = np.asarray(track.landmarks68[..., :2], np.float64)
     before, middle, after = points[:-2], points[1:-1], points[2:]
@@ -133,8 +110,8 @@ def _length(difference: Float64, size: Floats) -> Float64:
     return np.asarray(100 * np.linalg.norm(difference, axis=-1).mean(axis=1) / size)
 
 
-def _go_on(aligner: FaceAligner, frame: UInt8, last: Float32) -> Faces | None:
-    """The face around the last landmarks; None when it has left the picture or shrunk away."""
+def _regressed_around(aligner: FaceAligner, frame: UInt8, last: Float32) -> Faces | None:
+    """The face around the last landmarks; None if it has left the image or become too small."""
     try:
         faces = aligner(frame, landmarks=last[None])
     except DetectorError:

@@ -1,4 +1,4 @@
-"""What following and smoothing do to landmarks in a video, beside frame by frame."""
+"""What tracking and smoothing do to landmarks in a video, compared with frame-by-frame results."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -13,36 +13,41 @@ from ddfa.bench.synthetic_clip import SETTLED, SyntheticClip, deviation
 from ddfa.errors import DataError
 from ddfa.faces import Faces
 from ddfa.video.io.source import Frame
-from ddfa.video.tracking.follower import Follower, TrackedDetection
-from ddfa.video.tracking.identity import IdentityCompensation
-from ddfa.video.tracking.smoother import TrackSmoother
+from ddfa.video.tracking.follower import Follower
+from ddfa.video.tracking.tracker import FaceSmoother
 
 FRAME_BY_FRAME: Final = "frame by frame"
+_NO_IMAGE: Final = np.zeros((0, 0, 3), np.uint8)
 
 
 def smoothed_tracks(aligner: FaceAligner, frames: Iterable[Frame], look_aheads: Sequence[int] = (0, 4)) -> list[Track]:
-    """Follow the largest face of the first frame that shows one, as `ddfa video` does.
+    """Track the largest face of the first frame that shows one, as `ddfa video` does.
 
     Args:
         aligner: the model and its detector.
         frames: the video.
-        look_aheads: frames to look ahead; 0 for the One-Euro filters.
+        look_aheads: frames to look ahead; 0 for One-Euro filters, which use earlier frames only.
 
     Returns:
-        The track followed only, then smoothed in each way; `model` says how.
+        The track without smoothing, then smoothed in each way; `model` names the way.
+
+    Raises:
+        DataError: no frame shows a face.
     """
-    follower, seen, times = Follower(aligner), [], []
-    for frame in frames:
-        seen.append(follower(frame))
-        times.append(frame.time)
-    first = next((sights for sights in seen if sights), None)
+    follower = Follower(aligner)
+    # The faces are smoothed several times: only the times of the frames are needed then.
+    detected = [(replace(frame, image=_NO_IMAGE), follower(frame)) for frame in frames]
+    first = next((detections for _, detections in detected if detections), None)
     if first is None:
         raise DataError("the video shows no face: choose another")
-    id = max(first, key=lambda sight: float(sight.face.scale[0])).id
-    faces = [_face(sights, id) for sights in seen]
-    exchange = IdentityCompensation(aligner.head, first[0].face.layout)
-    ways = {"One-Euro" if not n else f"look ahead {n}": _steadied(faces, times, exchange, n) for n in look_aheads}
-    return [_track(name, one) for name, one in {"followed": faces, **ways}.items()]
+    id = max(first, key=lambda detection: float(detection.face.scale[0])).id
+    one_face = [(frame, [face for face in detections if face.id == id]) for frame, detections in detected]
+    tracks = [_track("followed", [faces[0].face if faces else None for _, faces in one_face])]
+    for ahead in look_aheads:
+        smoothed = FaceSmoother(aligner.head, ahead).smooth(one_face)
+        name = f"look ahead {ahead}" if ahead else "One-Euro"
+        tracks.append(_track(name, [faces[0].faces if faces else None for _, faces in smoothed]))
+    return tracks
 
 
 def temporal_stability_report(
@@ -52,18 +57,19 @@ def temporal_stability_report(
     *,
     align: bool = False,
 ) -> Report:
-    """Put tracks side by side.
+    """Compare tracks.
 
     Args:
-        tracks: of each model, by name; the first one is what the others are compared with.
-        title: says what was measured on what and how.
-        truth: the path, if it is known; the differences are those at rest then.
+        tracks: of each model, by name; the first track is what the others are compared with.
+        title: what was measured, on what and how.
+        truth: the path of the face, if it is known; the differences are then those at rest.
         align: see `score_jitter`.
 
     Returns:
-        First and second differences, how many times calmer than the first track, and error and lag against the truth.
+        First and second differences, how many times smaller they are than those of the first track, and error and lag
+        against the truth.
     """
-    columns = ["model", "of", "first difference", "calmer", "second difference", "calmer", "missed"]
+    columns = ["model", "of", "first difference", "reduced", "second difference", "reduced", "missed"]
     columns += ["error at rest", "error in motion", "lag, frames"] * (truth is not None)
     rows, record, curves = [], [], []
     for model, ways in tracks:
@@ -90,26 +96,6 @@ def temporal_stability_report(
 def _resting(track: Track, truth: SyntheticClip) -> Track:
     part = slice(SETTLED, truth.start - SETTLED)
     return replace(track, landmarks68=track.landmarks68[part], yaw_deg=track.yaw_deg[part])
-
-
-def _face(sights: Sequence[TrackedDetection], id: int) -> Faces | None:
-    return next((sight.face for sight in sights if sight.id == id), None)
-
-
-def _steadied(
-    faces: Sequence[Faces | None], times: Sequence[float], exchange: IdentityCompensation, look_ahead: int
-) -> list[Faces | None]:
-    """Smooth a track; after a gap it starts anew, as in `FaceTracker`."""
-    result: list[Faces | None] = []
-    steady, given = TrackSmoother(exchange, look_ahead), list[Faces]()
-    for face, time in zip([*faces, None], [*times, 0.0], strict=True):
-        if face is not None:
-            one = steady.add(time, face)
-            given += [] if one is None else [one]
-            continue
-        result += [*given, *steady.finish(), None]
-        steady, given = TrackSmoother(exchange, look_ahead), []
-    return result[:-1]
 
 
 def _track(name: str, faces: Sequence[Faces | None]) -> Track:

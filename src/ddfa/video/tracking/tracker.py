@@ -1,4 +1,4 @@
-"""Faces through a video: stable ids, settled shapes, calm motion."""
+"""Face tracking in a video: stable ids, converging identity, smooth pose and expression."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ddfa.align import FaceAligner
 from ddfa.detect import Detector
 from ddfa.faces import Faces
+from ddfa.head.model import HeadModel
 from ddfa.video.io.source import Frame
 from ddfa.video.tracking.follower import Follower, TrackedDetection
 from ddfa.video.tracking.identity import IdentityCompensation
@@ -27,7 +28,7 @@ class TrackedFace:
 
 
 class FaceTracker:
-    """Follows and smooths the faces of one video.
+    """Tracks and smooths the faces of one video.
 
         tracker = FaceTracker(FaceAligner())
         for frame in open_video(0):
@@ -36,13 +37,13 @@ class FaceTracker:
 
     Args:
         aligner: regresses the faces; its detector finds new ones.
-        detect_every: frames between looks at the whole frame for new faces.
+        detect_every: frames between searches of the whole frame for new faces.
         smooth: whether identity, pose and expression are smoothed.
-        look_ahead: frames that `follow` waits, to smooth without lag; a call itself never waits.
+        look_ahead: frames by which `follow` delays its output, to smooth without lag; a call itself never waits.
         check: see `Follower`.
 
     Attributes:
-        follower: tells how many cuts there were and how often the whole frame was searched.
+        follower: counts shot boundaries and searches of the whole frame.
     """
 
     def __init__(
@@ -55,59 +56,90 @@ class FaceTracker:
         check: Detector | None = None,
     ) -> None:
         self.follower = Follower(aligner, detect_every, check)
-        self._aligner, self._smooth, self._ahead = aligner, smooth, look_ahead if smooth else 0
-        self._steady: dict[int, TrackSmoother] = {}
-        self._exchange: IdentityCompensation | None = None
+        self._smoother = FaceSmoother(aligner.head, look_ahead) if smooth else None
 
     def __call__(self, frame: Frame) -> list[TrackedFace]:
-        """Take the next frame; smoothing looks back only.
+        """Process the next frame; smoothing uses earlier frames only.
 
         Returns:
             The faces in it, the oldest track first.
         """
-        sights = self.follower(frame)
-        if not self._smooth:
-            return [TrackedFace(sight.id, sight.face) for sight in sights]
-        self._steady = {sight.id: self._steady_of(sight, 0) for sight in sights}
-        faces = [(sight.id, self._steady[sight.id].add(frame.time, sight.face)) for sight in sights]
-        return [TrackedFace(id, face) for id, face in faces if face is not None]
+        detections = self.follower(frame)
+        return _unsmoothed(detections) if self._smoother is None else self._smoother(frame, detections)
 
     def follow(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[TrackedFace]]]:
-        """Track a whole video, with the look ahead.
+        """Track a whole video, with the look-ahead.
 
         Args:
-            frames: in the order of time.
+            frames: in temporal order.
+
+        Yields:
+            Every frame with its faces.
+        """
+        detected = ((frame, self.follower(frame)) for frame in frames)
+        if self._smoother is not None:
+            yield from self._smoother.smooth(detected)
+        else:
+            for frame, detections in detected:
+                yield frame, _unsmoothed(detections)
+
+
+class FaceSmoother:
+    """Smooths the tracks of one video; a track that is interrupted starts again without its past.
+
+    Args:
+        head: the head model of the faces.
+        look_ahead: frames by which `smooth` delays its output; a call itself never waits.
+    """
+
+    def __init__(self, head: HeadModel, look_ahead: int = 0) -> None:
+        self._head, self._ahead = head, look_ahead
+        self._tracks: dict[int, TrackSmoother] = {}
+        self._compensation: IdentityCompensation | None = None
+
+    def __call__(self, frame: Frame, detections: list[TrackedDetection]) -> list[TrackedFace]:
+        """Smooth the faces of the next frame; uses earlier frames only."""
+        self._tracks = {detection.id: self._track_of(detection, 0) for detection in detections}
+        faces = [(one.id, self._tracks[one.id].add(frame.time, one.face)) for one in detections]
+        return [TrackedFace(id, face) for id, face in faces if face is not None]
+
+    def smooth(
+        self, detected: Iterable[tuple[Frame, list[TrackedDetection]]]
+    ) -> Iterator[tuple[Frame, list[TrackedFace]]]:
+        """Smooth a whole video, with the look-ahead.
+
+        Args:
+            detected: the frames in temporal order, each with what `Follower` returns for it.
 
         Yields:
             Every frame with its faces.
         """
         if not self._ahead:
-            for frame in frames:
-                yield frame, self(frame)
+            for frame, detections in detected:
+                yield frame, self(frame, detections)
             return
         waiting: deque[_Waiting] = deque()
-        for frame in frames:
-            sights = self.follower(frame)
-            # A track that is not in this frame has ended: what it still owes is given out, and it starts anew later.
-            for id in self._steady.keys() - {sight.id for sight in sights}:
-                _settle_debts(waiting, id, self._steady.pop(id).finish())
-            waiting.append(_Waiting(frame, {sight.id: None for sight in sights}))
-            for sight in sights:
-                self._steady[sight.id] = self._steady_of(sight, self._ahead)
-                face = self._steady[sight.id].add(frame.time, sight.face)
-                _settle_debts(waiting, sight.id, [] if face is None else [face])
+        for frame, detections in detected:
+            # A track that is missing from this frame has ended: its delayed faces are output now.
+            for id in self._tracks.keys() - {detection.id for detection in detections}:
+                _fill_oldest(waiting, id, self._tracks.pop(id).finish())
+            waiting.append(_Waiting(frame, {detection.id: None for detection in detections}))
+            for detection in detections:
+                self._tracks[detection.id] = self._track_of(detection, self._ahead)
+                face = self._tracks[detection.id].add(frame.time, detection.face)
+                _fill_oldest(waiting, detection.id, [] if face is None else [face])
             if len(waiting) > self._ahead:
                 yield waiting.popleft().done()
-        for id, steady in self._steady.items():
-            _settle_debts(waiting, id, steady.finish())
-        self._steady = {}
+        for id, track in self._tracks.items():
+            _fill_oldest(waiting, id, track.finish())
+        self._tracks = {}
         while waiting:
             yield waiting.popleft().done()
 
-    def _steady_of(self, sight: TrackedDetection, look_ahead: int) -> TrackSmoother:
-        if self._exchange is None:
-            self._exchange = IdentityCompensation(self._aligner.head, sight.face.layout)
-        return self._steady.get(sight.id) or TrackSmoother(self._exchange, look_ahead)
+    def _track_of(self, detection: TrackedDetection, look_ahead: int) -> TrackSmoother:
+        if self._compensation is None:
+            self._compensation = IdentityCompensation(self._head, detection.face.layout)
+        return self._tracks.get(detection.id) or TrackSmoother(self._compensation, look_ahead)
 
 
 @dataclass(eq=False)
@@ -121,8 +153,12 @@ class _Waiting:
         return self.frame, [TrackedFace(id, face) for id, face in self.faces.items() if face is not None]
 
 
-def _settle_debts(waiting: Iterable[_Waiting], id: int, faces: list[Faces]) -> None:
-    """Give the next smoothed faces of a track to the oldest frames that wait for them."""
-    owed = (one for one in waiting if id in one.faces and one.faces[id] is None)
-    for one, face in zip(owed, faces, strict=False):
+def _unsmoothed(detections: Iterable[TrackedDetection]) -> list[TrackedFace]:
+    return [TrackedFace(detection.id, detection.face) for detection in detections]
+
+
+def _fill_oldest(waiting: Iterable[_Waiting], id: int, faces: list[Faces]) -> None:
+    """Assign the next smoothed faces of a track to the oldest frames that lack them."""
+    lacking = (one for one in waiting if id in one.faces and one.faces[id] is None)
+    for one, face in zip(lacking, faces, strict=False):
         one.faces[id] = face

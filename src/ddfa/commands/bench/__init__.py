@@ -1,0 +1,1 @@
+"""`ddfa bench ...`: one module per benchmark."""
