@@ -47,7 +47,7 @@ def test_exchange_keeps_the_face_in_its_place(face) -> None:
     bases = np.concatenate([1.1 * head.expression_basis[:2], head.identity_basis[2:]])
     head = replace(head, identity_basis=bases.astype(np.float32))
     identity = np.array([0.5, -0.4, 0, 0, 0], np.float32)
-    seen = moved(replace(face, head=head), motion_of(face), identity)
+    seen = moved(replace(face, model=replace(face.model, head=head)), motion_of(face), identity)
     motion = IdentityCompensation(head, face.layout)(motion_of(seen), identity)
     left = np.abs(moved(seen, motion, np.zeros(5)).landmarks68 - seen.landmarks68).mean()
     lost = np.abs(moved(seen, motion_of(seen), np.zeros(5)).landmarks68 - seen.landmarks68).mean()
