@@ -1,1 +1,1 @@
-"""Face profiling: pose augmentation by out-of-plane rotation, with other eyelids and mouths."""
+"""Face profiling: pose augmentation by out-of-plane rotation, and edits of eyelids and mouths."""

@@ -1,4 +1,4 @@
-"""Other lids for a photographed face: the fitted head closes its eyes, and the photo's skin is drawn over them."""
+"""Eyelid synthesis: the fitted head closes or widens its eyes, and is rendered with the photo as its texture."""
 
 from typing import NamedTuple
 
@@ -13,16 +13,16 @@ from ddfa.head.model import HeadModel
 from ddfa.raster.rasterize import Raster, interpolate, rasterize
 from ddfa.raster.sampling import sample
 
-# Eyes are drawn this many times finer than the photo: lids and lashes are thinner than its pixels.
+# Supersampling: lids and lashes are thinner than pixels of the photo.
 _FINE = 3
-# An eye open less than this (mm) stays as it is: nothing shows what lies behind its lids.
+# Eyes with a smaller aperture (mm) are left unchanged: the photo does not show what is behind the lids.
 _SHUT_MM = 3.0
-# The skin of a closed lid was further up, by this share of the way the lid goes.
+# The skin of a closed lid comes from further up, by this share of the lid's travel.
 _SLIDE = 0.35
-# How often eyes are widened, and how often only one is closed when eyes are closed.
+# Share of widened eyes, and share of winks among closed eyes.
 _WIDE_SHARE = 0.12
 _WINK_SHARE = 0.25
-# What lies within this many mm of an eye is drawn again, or hides it.
+# Vertices within this distance (mm) of an eye are rendered, since they move or occlude it.
 _NEAR_MM = 32.0
 _LASHES_MM = 1.0
 _LASH_COLOUR = np.array([38.0, 28.0, 26.0], np.float32)
@@ -35,14 +35,14 @@ class _Eye(NamedTuple):
         side: suffix of its expressions.
         upper: landmarks on the upper lid.
         lower: landmarks on the lower lid.
-        near: (K,) vertices of the head around the eye; what follows counts these only.
+        near: (K,) vertices of the head around the eye; the arrays below refer to these.
         triangles: (T, 3) int32.
-        corners: (4, 3) corners of the triangles that carry the upper and lower landmarks.
+        corners: (4, 3) corners of the triangles that contain the upper and lower landmarks.
         weights: (4, 3) barycentric weights of these.
         ball: (K,) bool.
-        lid: (K,) float32, how much of a blink's way each vertex of the upper lid goes, 0 to 1; elsewhere 0.
+        lid: (K,) float32, travel of each vertex of the upper lid in a blink, relative to the largest; elsewhere 0.
         edge: vertices along the edge of the upper lid, by x.
-        zone: (K,) bool, vertices whose box in the image is drawn again.
+        zone: (K,) bool, vertices whose bounding box in the image is rendered.
     """
 
     side: str
@@ -58,16 +58,16 @@ class _Eye(NamedTuple):
     zone: Bools
 
     def edges(self, shape: Float32) -> tuple[float, float]:
-        """Height of the upper and of the lower lid's edge, of vertices (K, 3) in head space."""
+        """Height of the edges of the upper and lower lid, for vertices (K, 3) in head space."""
         heights = (shape[self.corners, 1] * self.weights).sum(axis=1)
         return float(heights[:2].mean()), float(heights[2:].mean())
 
 
 class EyelidSynthesizer:
-    """Draws photographed faces with their eyes closed, half closed, winking or wide open.
+    """Edits photos so that eyes are closed, half closed, winking or wide open.
 
     Args:
-        head: the open head: its ARKit expressions and its regions are used.
+        head: the open head, whose ARKit expressions and regions are used.
     """
 
     def __init__(self, head: HeadModel) -> None:
@@ -75,7 +75,7 @@ class EyelidSynthesizer:
         self._eyes = (_eye(head, "Right", [37, 38], [41, 40]), _eye(head, "Left", [43, 44], [47, 46]))
 
     def choose(self, identity: Floats, expression: Floats, rng: np.random.Generator) -> Float32:
-        """Another lid closure for a face.
+        """Draw a random eyelid expression for a face.
 
         Args:
             identity: (I,).
@@ -93,11 +93,11 @@ class EyelidSynthesizer:
                 result[self._index(f"eyeWide{side}")] = amount
                 result[self._index(f"eyeBlink{side}")] *= 1 - amount
             return result
-        # Both eyes nearly alike, and quite shut in more than a quarter of all cases.
+        # Both eyes nearly alike, and fully closed in more than a quarter of all cases.
         shut = np.clip(rng.uniform(0.15, 1.35) + rng.normal(size=2) * 0.06, 0, 1)
         if rng.random() < _WINK_SHARE:
             shut[rng.integers(2)] *= rng.uniform(0, 0.2)
-        # Closing eyes look down and are squeezed a little, as labels of real photos have it.
+        # Closing eyes look down and squint slightly, as in labels of real photos.
         self.close(identity, result, shut, rng.uniform(0, 0.4), rng.uniform(0.2, 0.5))
         return result
 
@@ -110,8 +110,8 @@ class EyelidSynthesizer:
             identity: (I,).
             expression: (E,).
             shut: (2,) for the right and the left eye, 0 as in the photo to 1 closed.
-            squint: `eyeSquint` that a closed eye has in addition.
-            down: `eyeLookDown` that a closed eye has at least. What the lids still miss is made up by `eyeBlink`.
+            squint: `eyeSquint` added to a closed eye.
+            down: minimum `eyeLookDown` of a closed eye. `eyeBlink` closes the rest of the gap.
         """
         gaps = self.openings(identity, expression)
         for number in self._open_eyes(identity, expression):
@@ -128,14 +128,14 @@ class EyelidSynthesizer:
         return np.array([points[eye.upper, 1].mean() - points[eye.lower, 1].mean() for eye in self._eyes])
 
     def draw(self, photo: UInt8, pose: Floats, before: Float32, after: Float32, mix: float = 0.3) -> UInt8:
-        """The photo with the lids of another expression.
+        """Render a photo with the lids of another expression.
 
         Args:
             photo: (H, W, 3) uint8.
             pose: (3, 4), head space to image space.
             before: (V, 3) float32, the photo's face in head space.
             after: (V, 3) float32, the same face with other lids.
-            mix: how much of the new skin comes from below the eye, where no brow is near; the rest from above it.
+            mix: share of the new skin that comes from below the eye, where there is no brow; the rest is from above.
 
         Returns:
             (H, W, 3) uint8; only the surroundings of eyes that change differ.
@@ -154,7 +154,7 @@ class EyelidSynthesizer:
         return [number for number, gap in enumerate(self.openings(identity, expression)) if gap >= _SHUT_MM]
 
     def _blink(self, number: int, identity: Floats, expression: Float32, goal: float) -> None:
-        """Set the blink of `expression` so that the lids are `goal` mm apart, as far as blinks go."""
+        """Set the blink of `expression` so that the lids are `goal` mm apart, within its range."""
         at = self._index(f"eyeBlink{self._eyes[number].side}")
         gaps = []
         for value in (0.0, 1.0):
@@ -166,7 +166,7 @@ class EyelidSynthesizer:
 def _draw_eye(
     result: UInt8, photo: UInt8, eye: _Eye, pose: Float32, before: Float32, after: Float32, mix: float
 ) -> None:
-    """Draw one eye into `result`; `before` and `after` are the (K, 3) vertices around it in head space."""
+    """Render one eye into `result`; `before` and `after` are the (K, 3) vertices around it in head space."""
     target = project(after, pose)
     x0, y0 = np.maximum(np.floor(target[eye.zone, :2].min(axis=0)) - 1, 0).astype(int)
     x1, y1 = np.ceil(target[eye.zone, :2].max(axis=0)).astype(int) + 2
@@ -180,8 +180,8 @@ def _draw_eye(
     moved = np.clip(np.linalg.norm(after - before, axis=1) / 0.4, 0, 1)
     moved[eye.ball] = 1.0
     above, below = _skin(eye, before, after)
-    looks = [(place @ pose[:2, :3].T + pose[:2, 3]).astype(np.float32) for place in (above, below)]
-    seen = interpolate(raster, triangles, np.column_stack([*looks, mix * eye.lid, moved]), background=0.0)
+    sources = [(points @ pose[:2, :3].T + pose[:2, 3]).astype(np.float32) for points in (above, below)]
+    seen = interpolate(raster, triangles, np.column_stack([*sources, mix * eye.lid, moved]), background=0.0)
     colour = sample(photo, seen[..., :2])
     colour += seen[..., 4:5] * (sample(photo, seen[..., 2:4]) - colour)
     closing = np.clip((before - after)[eye.edge, 1].max() / 6.0, 0, 1)
@@ -197,14 +197,14 @@ def _draw_eye(
 
 
 def _skin(eye: _Eye, before: Float32, after: Float32) -> tuple[Float32, Float32]:
-    """Where in head space (K, 3) each vertex takes its texture: from above the eye, and from below it."""
+    """Texture sources of each vertex in head space, (K, 3) each: above the eye, and below it."""
     above, below = before.copy(), before.copy()
     on_lid = eye.lid > 0
     above[on_lid, 1] += _SLIDE * np.clip(before - after, 0, None)[on_lid, 1]
     (old_upper, old_lower), (upper, lower) = eye.edges(before), eye.edges(after)
     below[on_lid] = after[on_lid]
     below[on_lid, 1] = 2 * lower - after[on_lid, 1] - 2 * _LASHES_MM
-    # A widened eye shows what its lid hid: the rest of the eye is stretched.
+    # A widened eye reveals what its lid occluded: the visible part of the eye is stretched.
     if upper - lower > old_upper - old_lower > 0:
         above[eye.ball, 1] = old_lower + (after[eye.ball, 1] - lower) * (old_upper - old_lower) / (upper - lower)
     return above, below
@@ -241,7 +241,7 @@ def _lowest(vertices: Float32, among: NDArray[np.intp], strips: int = 14) -> NDA
 
 
 def _lash_line(points: Float32, raster: Raster, thickness: float) -> Float32:
-    """A line (h, w) float32 in 0..1 along points (n, 3), where nothing hides it."""
+    """Coverage (h, w) float32 in 0..1 of a line through points (n, 3), where it is visible."""
     height, width = raster.depth.shape
     line = np.zeros((height, width), np.uint8)
     pixel = np.rint(points[:, :2]).astype(int)

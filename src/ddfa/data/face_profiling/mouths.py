@@ -1,4 +1,4 @@
-"""Another mouth for a photographed face: the photo is warped with its head, and an opened mouth gets an inside."""
+"""Mouth synthesis: the photo is warped with its fitted head, and the inside of an opened mouth is painted."""
 
 import cv2
 import numpy as np
@@ -10,13 +10,13 @@ from ddfa.head.model import HeadModel
 from ddfa.raster.rasterize import interpolate, rasterize, shade, vertex_normals
 from ddfa.raster.sampling import sample
 
-# Images are drawn this many times finer, then reduced.
+# Supersampling.
 _FINE = 2
 # Lips less than this apart (mm) are closed.
 _CLOSED_MM = 2.5
-# How far from the face (in face sizes) the neck and the background follow it.
+# Distance from the face, in face sizes, over which neck and background follow its motion.
 _FOLLOW = 0.25
-# Colours of the inside under plain light; it is lit down to some mm behind the lips, then darkens over some more.
+# Colours of the inside under neutral light; it is fully lit to `_LIT_MM` behind the lips and darkens over `_DARK_MM`.
 _INSIDE = {"mouth_inner": (140, 56, 52), "tongue": (190, 100, 98), "teeth": (230, 212, 188)}
 _LIT_MM, _DARK_MM = 12.0, 50.0
 # Landmarks in the middle of the inner upper and lower lip.
@@ -24,10 +24,10 @@ _INNER_LIPS = [61, 62, 63], [67, 66, 65]
 
 
 class MouthSynthesizer:
-    """Draws photographed faces with their mouths open, closed, pursed or drawn aside.
+    """Edits photos so that mouths are open, closed, pursed or pulled to one side.
 
     Args:
-        head: the open head: its ARKit expressions and its regions are used.
+        head: the open head, whose ARKit expressions and regions are used.
     """
 
     def __init__(self, head: HeadModel) -> None:
@@ -40,7 +40,7 @@ class MouthSynthesizer:
             self._colour[head.regions[name]] = bright[head.regions[name]] * np.array(colour, np.float32)
 
     def choose(self, identity: Floats, expression: Floats, rng: np.random.Generator) -> Float32:
-        """Another mouth for a face.
+        """Draw a random mouth expression for a face.
 
         Args:
             identity: (I,).
@@ -48,7 +48,7 @@ class MouthSynthesizer:
             rng: source of randomness.
 
         Returns:
-            (E,) float32: a closed mouth opens, is pursed or drawn aside; an open one closes in part.
+            (E,) float32: a closed mouth opens, is pursed or pulled to one side; an open one closes in part.
         """
         result = np.array(expression, np.float32)
         kind, amount = rng.random(), rng.uniform(0.2, 0.8)
@@ -74,11 +74,11 @@ class MouthSynthesizer:
         return float(upper - lower)
 
     def is_closed(self, identity: Floats, expression: Floats) -> bool:
-        """Whether the lips of a face touch, so that a photo shows nothing of its mouth's inside."""
+        """Whether the lips of a face touch, so that a photo does not show the inside of the mouth."""
         return self.opening(identity, expression) < _CLOSED_MM
 
     def draw(self, photo: UInt8, pose: Floats, before: Float32, after: Float32, closed: bool) -> UInt8:
-        """The photo with the mouth of another expression.
+        """Render a photo with the mouth of another expression.
 
         Args:
             photo: (H, W, 3) uint8.
@@ -88,7 +88,7 @@ class MouthSynthesizer:
             closed: whether the photo shows closed lips; the inside of the mouth is then painted.
 
         Returns:
-            (H, W, 3) uint8; what does not move is as it was.
+            (H, W, 3) uint8; pixels that do not move are unchanged.
         """
         height, width = photo.shape[:2]
         source, target = (np.asarray(project(shape, pose), np.float32) for shape in (before, after))
@@ -113,7 +113,7 @@ class MouthSynthesizer:
         return np.asarray(np.clip((1 - share) * photo + new + 0.5, 0, 255), np.uint8)
 
     def _painted(self, photo: UInt8, source: Float32, after: Float32) -> Float32:
-        """Colour (V, 3) of the mouth's inside in the light of the photo; grey in a photo without colour."""
+        """Colour (V, 3) of the inside of the mouth in the light of the photo; grey in a greyscale photo."""
         lips = source[self._head.regions["lips"], :2]
         x, y = np.clip(np.rint(lips).astype(int), 0, [photo.shape[1] - 1, photo.shape[0] - 1]).T
         red, _, blue = tint = photo[y, x].mean(axis=0)
@@ -132,7 +132,7 @@ class MouthSynthesizer:
 
 
 def _travel(lookup: Float32) -> Float32:
-    """How much (h, w) in 0..1 each pixel of a fine image must be drawn, given where in the photo it comes from."""
+    """Weight (h, w) in 0..1 of each pixel of the fine image: 0 if its source in the photo is the same position."""
     rows, columns = np.indices(lookup.shape[:2], np.float32)
     own = (np.stack([columns, rows], axis=-1) - (_FINE - 1) / 2) / _FINE
     return np.asarray(np.clip(4 * np.abs(lookup - own).max(axis=-1), 0, 1), np.float32)
@@ -141,7 +141,7 @@ def _travel(lookup: Float32) -> Float32:
 def _surroundings(
     source: Float32, target: Float32, triangles: Int32, shape: tuple[int, int]
 ) -> tuple[Float32, Float32, Int32]:
-    """Anchors (A, 3) around the face, where they follow its motion to, and their triangles."""
+    """Anchors (A, 3) around the face, their positions after its motion, and their triangles."""
     anchors, away, anchor_triangles = background_anchors(source, triangles, shape)
     motion = interpolate(rasterize(source, triangles, *shape), triangles, target - source)
     columns, rows = np.rint(anchors[:, :2] - away).astype(int).T

@@ -1,4 +1,4 @@
-"""`ddfa data profile`: labelled photos become images of the same faces turned out of plane."""
+"""`ddfa data profile`: pose-augmented images of labelled photos, by out-of-plane rotation."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -24,38 +24,38 @@ from ddfa.geometry.pose import matrix_from_euler
 from ddfa.geometry.roi import crop_matrix, roi_from_landmarks
 from ddfa.head.model import HeadModel
 
-# A photo does not show enough of the cheek and ear for a larger turn.
+# The photo does not show enough of the cheek and ear for a larger rotation.
 _FURTHEST_DEG = 65.0
-# Photos of turned faces show these best: one more weight per so many degrees of yaw.
+# Photos of turned faces show the cheek best: their sampling weight grows by 1 per so many degrees of yaw.
 _TURNED_DEG = 20.0
-# Photos with less room than this share of the face's width beside it are turned less often, by this factor.
+# Photos whose margin beside the face is below `_TIGHT` of its width are used less often, by this factor.
 _TIGHT, _TIGHT_SHARE = 0.05, 0.2
-# Beyond this yaw in the photo the far side is seen too little for another expression to be drawn.
+# Beyond this yaw, the photo shows too little of the far side to render another expression.
 _EXPRESSION_YAW_DEG = 40.0
 
 
 @dataclass(frozen=True)
 class ProfileConfig:
-    """How many images are made, and how far faces turn.
+    """Settings of pose-augmented images.
 
     Attributes:
         data: a labelled data set.
-        output: the data set folder to write; a run that was stopped goes on where it was.
-        count: images to make.
-        yaw_deg: least and largest |yaw| after the turn.
-        pitch_deg: standard deviation of the pitch after the turn.
-        nods: share of images turned mostly up or down, at little yaw.
-        frontal: share of images hardly turned at all, where only the lids change.
-        lids: share of the other images whose lids change as well.
+        output: the data set folder to write; an interrupted run is resumed.
+        count: number of images.
+        yaw_deg: minimum and maximum of |yaw| after the rotation.
+        pitch_deg: standard deviation of the pitch after the rotation.
+        nods: share of images rotated mostly up or down, at small yaw.
+        frontal: share of images that are hardly rotated, where only the eyelids change.
+        lids: share of the other images whose eyelids change as well.
         mouths: share of all images whose mouths change.
-        other_backdrop: share of turned heads with a corner of another photo behind them instead of their own.
+        other_backdrop: share of rotated heads in front of a corner of another photo instead of their own.
         picture: side of the images in px.
-        margin: side of the image over the side of the face's RoI.
-        worst: share of the labels with the largest fit error to leave out.
-        teacher: bundles of networks; each label is drawn towards what these see in the turned image itself.
-        trust: how far, from 0 (not at all) to 1 (to where the teachers see the face).
+        margin: side of the image relative to the side of the face's RoI.
+        worst: share of the labels, those with the largest fit error, to leave out.
+        teacher: bundles of networks; each label is refined towards their predictions on the rotated image.
+        trust: weight of the teachers, from 0 (labels unchanged) to 1 (labels follow the predictions).
         workers: processes; 0 means one per core.
-        seed: of the choices.
+        seed: of the random generator.
     """
 
     data: Path
@@ -78,21 +78,21 @@ class ProfileConfig:
 
 
 def make_face_profiles(config: ProfileConfig) -> Labels:
-    """Turn faces of a labelled data set; writes a new data set.
+    """Rotate the faces of a labelled data set out of plane; writes a new data set.
 
     Args:
-        config: what and how.
+        config: the settings.
 
     Returns:
         The labels of the new images.
 
     Raises:
-        DataError: the data set cannot be used, or `trust` is no share.
+        DataError: the data set cannot be used, or `trust` is not in [0, 1].
         ModelError: a teacher cannot be used.
         OutputError: the folder cannot be written.
     """
     if not 0 <= config.trust <= 1:
-        raise DataError(f"--trust {config.trust:g} is no share: choose a number from 0 to 1")
+        raise DataError(f"--trust {config.trust:g} is out of range: choose a number from 0 to 1")
     apart = {"output", "count", "seed", "workers", "teacher", "trust"}
     settings = {name: value for name, value in asdict(config).items() if name not in apart}
     if config.teacher:
@@ -105,12 +105,12 @@ def make_face_profiles(config: ProfileConfig) -> Labels:
 
 
 class FaceRotator:
-    """Draws turned faces from one data set.
+    """Rotates faces of one data set.
 
     Args:
         data: the labelled photos.
         head: the head model of the labels.
-        config: how far faces turn.
+        config: the settings.
     """
 
     def __init__(self, data: LabelledPhotos, head: HeadModel, config: ProfileConfig) -> None:
@@ -122,7 +122,7 @@ class FaceRotator:
         self._odds = np.cumsum(weights / weights.sum())[:-1]
 
     def draw(self, rng: np.random.Generator, count: int) -> Iterator[Sample]:
-        """So many images (S, S, 3), one after the other, with their labels."""
+        """Render `count` random images (S, S, 3) with their labels."""
         for _ in range(count):
             yield self._sample(rng)
 
@@ -134,13 +134,13 @@ class FaceRotator:
         backdrop: UInt8 | None = None,
         mix: float = 0.5,
     ) -> Sample:
-        """One face turned to a pose, with its label.
+        """Rotate one face to a pose.
 
         Args:
             index: of the photo.
-            aim: yaw and pitch in degrees after the turn.
-            expression: (E,) with other lids or another mouth than the photo's; None leaves them.
-            backdrop: (S, S, 3) uint8, what stands behind the head; None for the photo without its head.
+            aim: yaw and pitch in degrees after the rotation.
+            expression: (E,) with other eyelids or another mouth than in the photo; None keeps them.
+            backdrop: (S, S, 3) uint8, background; None for the photo with its head removed.
             mix: see `EyelidSynthesizer.draw`.
         """
         labels = self._data.labels
@@ -149,11 +149,11 @@ class FaceRotator:
         shape = self._shape(identity, own)
         if expression is not None:
             photo, shape = self._changed(photo, pose, identity, own, shape, expression, mix)
-        seen = own if expression is None else expression
-        transform = self._turned(pose, aim, identity, seen)
+        shown = own if expression is None else expression
+        transform = self._turned(pose, aim, identity, shown)
         picture = rotate_face(photo, _placed(shape, pose), self._triangles, transform, backdrop)
         source = (labels.sources or labels.names)[index]
-        return Sample(picture, _after(transform, pose), identity, seen, float(labels.fit_error[index]), source)
+        return Sample(picture, _after(transform, pose), identity, shown, float(labels.fit_error[index]), source)
 
     def _changed(
         self,
@@ -165,7 +165,7 @@ class FaceRotator:
         expression: Floats,
         mix: float,
     ) -> tuple[UInt8, Float32]:
-        """The photo with another expression than its own, lids first, and the shape it then shows."""
+        """Render the photo with another expression, eyelids first; also returns the new shape."""
         lids = np.where(self._of_eyes, expression, own)
         after = self._shape(identity, lids)
         photo = self._lids.draw(photo, pose, before, after, mix)
@@ -188,7 +188,7 @@ class FaceRotator:
         return self.picture(index, aim, expression, backdrop, rng.uniform(0.2, 0.8))
 
     def _turnable(self, rng: np.random.Generator) -> int:
-        """A photo to turn: rather of a turned face, and seldom one that ends at the cheeks: it has no ear, no jaw."""
+        """Sample a photo: preferably of a turned face, and seldom one cropped at the cheeks, without ear and jaw."""
         while True:
             index = int(np.searchsorted(self._odds, rng.random()))
             if rng.random() < _TIGHT_SHARE or not self._is_tight(index):
@@ -197,11 +197,11 @@ class FaceRotator:
     def _is_tight(self, index: int) -> bool:
         _, columns = content(self._data.photos.read(self._data.labels.names[index]))
         x = self._data.landmarks[index, :, 0]
-        room = _TIGHT * float(np.ptp(x))
-        return bool(x.min() - room < columns.start or x.max() + room > columns.stop)
+        margin = _TIGHT * float(np.ptp(x))
+        return bool(x.min() - margin < columns.start or x.max() + margin > columns.stop)
 
     def _another(self, identity: Floats, expression: Floats, frontal: bool, rng: np.random.Generator) -> Floats | None:
-        """Another expression (E,) for a face, or None."""
+        """A random expression (E,) for a face, or None to keep its own."""
         lids, mouth = frontal or rng.random() < self._config.lids, rng.random() < self._config.mouths
         if lids:
             expression = self._lids.choose(identity, expression, rng)
@@ -210,19 +210,19 @@ class FaceRotator:
         return expression if lids or mouth else None
 
     def _backdrop(self, index: int, rng: np.random.Generator) -> UInt8:
-        """What stands behind the turned head of photo `index`: a corner of it or of another photo."""
+        """The background of the rotated head of photo `index`: a corner of it or of another photo."""
         other = int(rng.integers(len(self._data.labels)))
         photo, _ = self._window(other if rng.random() < self._config.other_backdrop else index)
         return corner(photo, rng)
 
     def _window(self, index: int) -> tuple[UInt8, Float64]:
-        """The face and its surroundings at the image's size, and the head's pose (3, 4) there."""
+        """Crop the face and its surroundings to the image's size; also returns the pose (3, 4) in the crop."""
         size, margin = self._config.picture, self._config.margin
         x0, y0, x1, y1 = roi_from_landmarks(self._data.landmarks[index : index + 1])[0].astype(np.float64)
         grow = (margin - 1) / 2 * (x1 - x0)
         affine = crop_matrix(np.array([[x0 - grow, y0 - grow, x1 + grow, y1 + grow]]), size)[0]
         photo = fill_frame(self._data.photos.read(self._data.labels.names[index]))
-        # A photo cropped to its own border must not get a dark seam from rounding.
+        # Replicated, so that rounding leaves no dark seam where the crop ends at the border of the photo.
         window = cv2.warpAffine(photo, affine, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         pose = np.asarray(self._data.labels.pose[index], np.float64)
         zoom = affine[0, 0]
@@ -236,12 +236,12 @@ class FaceRotator:
         return shape
 
     def _near_aim(self, pose: Floats, rng: np.random.Generator) -> tuple[float, float]:
-        """Yaw and pitch in degrees near those of the photo."""
+        """Random yaw and pitch in degrees close to those of the photo."""
         yaw, pitch, _ = image_euler(pose[None])[0]
         return yaw + rng.uniform(-10, 10), pitch + rng.uniform(-10, 10)
 
     def _aim(self, pose: Floats, rng: np.random.Generator) -> tuple[float, float]:
-        """Yaw and pitch in degrees to turn to: further the way the face looks already."""
+        """Random yaw and pitch in degrees after the rotation: further in the direction in which the face looks."""
         config = self._config
         yaw, pitch, _ = image_euler(pose[None])[0]
         if rng.random() < config.nods:
@@ -253,7 +253,7 @@ class FaceRotator:
         return goal, float(np.clip(0.7 * pitch + rng.normal() * config.pitch_deg, -45, 45))
 
     def _turned(self, pose: Float64, aim: tuple[float, float], identity: Floats, expression: Floats) -> Float64:
-        """The map (3, 4) of image space that turns the head and puts its RoI back in the middle."""
+        """The map (3, 4) of image space that rotates the head and centres its RoI."""
         size = self._config.picture
         yaw, pitch, _ = image_euler(pose[None])[0]
         before, after = matrix_from_euler(np.array([[yaw, pitch, 0.0], [aim[0], aim[1], 0.0]]))

@@ -1,8 +1,8 @@
-"""Face profiling: turn a photographed face out of plane and photograph it again.
+"""Face profiling: rotate a photographed face out of plane and render it.
 
-The idea is that of "Face Alignment in Full Pose Range" (section 5): the fitted head gives the image depth, the
-background is carried by a coarse mesh around it, both are rotated and drawn again with the photo as their texture,
-and the label is transformed exactly.
+As in "Face Alignment in Full Pose Range" (Zhu et al., 2017, section 5), the fitted head provides depth, and a coarse
+mesh around it carries the background. Both are rotated and rendered with the photo as their texture, and the label is
+transformed exactly.
 """
 
 import cv2
@@ -14,21 +14,21 @@ from ddfa.head.model import HeadModel
 from ddfa.raster.blending import fill_holes
 from ddfa.raster.rasterize import Raster, interpolate, rasterize
 
-# Background anchors lie this many px apart, at a face of some hundred px.
+# Spacing of background anchors in px, for a face of about a hundred px.
 _GRID_STEP = 3
-# How fast the hair and the background fall behind the silhouette (depth per px) and how far (in face sizes).
+# Slope with which hair and background recede behind the silhouette (depth per px), and limit (in face sizes).
 _FALL_SLOPE = 1.2
 _FALL_LIMIT = 0.7
-# A rotation that shows less than this share of the depth sideways leaves the surroundings whole. Others keep what is
-# no further from the face than so many face sizes, and not on the side that turns away (cosine of the angle to it).
+# A rotation with a smaller sine keeps all surroundings. Larger rotations keep what is within `_SURROUNDINGS` face sizes
+# of the face, and not on the side that turns away (`_FAR_SIDE` is a cosine).
 _SLIGHT_SINE = 0.45
 _SURROUNDINGS = 0.4
 _FAR_SIDE = 0.3
-# Edges are where the depth jumps by so many px.
+# A larger step in depth, px, is an edge.
 _EDGE_DEPTH = 6.0
-# Darker than this is no image but the frame around one.
+# Darker pixels at the border are a black frame.
 _FRAME_LEVEL = 12
-_DRAWN_OUT_BLUR = 3.0
+_EXTENSION_BLUR = 3.0
 _TEXTURED = ("skin", "eye_left", "eye_right", "teeth", "tongue", "mouth_inner")
 
 
@@ -45,14 +45,13 @@ def rotate_face(
         photo: (H, W, 3) uint8.
         vertices: (V, 3), the fitted mesh in image space (x right, y down, z towards the viewer, px).
         triangles: (T, 3) int32.
-        transform: (3, 4), affine map of image space that moves the head to its new pose: a rotation about some
-            point of the head, scaled and shifted as wished. What it does to the vertices is exactly what has to be
-            done to the label.
-        backdrop: (H, W, 3) uint8, what stands where no anchor is seen after the rotation; by default the photo's
-            own background, unrotated and without the head.
+        transform: (3, 4), affine map of image space that moves the head to its new pose: a rotation about some point of
+            the head, with any scale and translation. The same map applies to the label.
+        backdrop: (H, W, 3) uint8, shown where no anchor is visible after the rotation; by default the background of the
+            photo itself, not rotated, with the head removed.
 
     Returns:
-        (H, W, 3) uint8, the image after the rotation; no pixel is left empty.
+        (H, W, 3) uint8, the image after the rotation, without empty pixels.
     """
     height, width = photo.shape[:2]
     margin = max(height, width) // 3
@@ -75,10 +74,10 @@ def rotate_face(
 
 
 def _kept(away: Float32, triangles: Int32, transform: Floats, size: float) -> Int32:
-    """Those triangles of the surroundings that look right after the rotation.
+    """Select the triangles of the surroundings that look plausible after the rotation.
 
-    On the side that turns away they would be squeezed to stripes beside the face, and what is far from the face is no
-    part of the head: there the backdrop is the better image.
+    On the side that turns away they would be compressed to stripes beside the face, and what is far from the face is
+    not part of the head: there the backdrop is better.
 
     Args:
         away: (A, 2) px, from the nearest point of the face to each anchor.
@@ -86,7 +85,7 @@ def _kept(away: Float32, triangles: Int32, transform: Floats, size: float) -> In
         transform: (3, 4).
         size: of the face in px.
     """
-    # How depth shows sideways in the image. Nods are left alone: neck and hair belong below and above a face.
+    # Horizontal displacement per depth. Pitch is not limited: neck and hair belong below and above a face.
     sideways = transform[0, 2] / np.cbrt(np.linalg.det(transform[:, :3]))
     if abs(sideways) < _SLIGHT_SINE:
         return triangles
@@ -96,7 +95,7 @@ def _kept(away: Float32, triangles: Int32, transform: Floats, size: float) -> In
 
 
 def _smooth_edges(picture: UInt8, raster: Raster) -> UInt8:
-    """Soften what the rasteriser cut sharp: pixels where the depth jumps."""
+    """Blur pixels at depth discontinuities, which the rasteriser leaves aliased."""
     depth = np.where(raster.mask, raster.depth, -1e3).astype(np.float32)
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     jump = cv2.morphologyEx(depth, cv2.MORPH_GRADIENT, cross) > _EDGE_DEPTH
@@ -104,7 +103,7 @@ def _smooth_edges(picture: UInt8, raster: Raster) -> UInt8:
 
 
 def textured_triangles(head: HeadModel) -> Int32:
-    """The triangles (T, 3) that carry texture: skin, eyes and mouth of the open head, everything of others."""
+    """Select the triangles (T, 3) that carry texture: skin, eyes and mouth of the open head, all of other heads."""
     drawn = [head.regions[name] for name in _TEXTURED if name in head.regions]
     if not drawn:
         return head.triangles
@@ -112,9 +111,9 @@ def textured_triangles(head: HeadModel) -> Int32:
 
 
 def facing(vertices: Floats, triangles: Int32) -> Int32:
-    """The triangles (F, 3) whose outside the viewer sees, of a mesh (V, 3) in image space.
+    """Select the front-facing triangles (F, 3) of a mesh (V, 3) in image space.
 
-    What looks away has no texture in the photo. Counter-clockwise seen from outside is clockwise in pixels, y down.
+    Back faces have no texture in the photo. Counter-clockwise seen from outside is clockwise in pixels, y down.
     """
     x, y = np.ascontiguousarray(vertices[:, 0]), np.ascontiguousarray(vertices[:, 1])
     a, b, c = np.ascontiguousarray(triangles.T)
@@ -123,7 +122,7 @@ def facing(vertices: Floats, triangles: Int32) -> Int32:
 
 
 def remove_face(photo: UInt8, vertices: Floats, triangles: Int32) -> UInt8:
-    """The photo without its head: what stands around the face, drawn together over it.
+    """Remove the head from a photo: its area is filled from the surroundings.
 
     Args:
         photo: (H, W, 3) uint8.
@@ -135,14 +134,14 @@ def remove_face(photo: UInt8, vertices: Floats, triangles: Int32) -> UInt8:
     """
     height, width = photo.shape[:2]
     face = rasterize(np.asarray(vertices, np.float32), triangles, height, width).mask
-    # Ears, hair and the soft edge of the fit go as well.
+    # With a margin for ears, hair and the uncertainty of the fit.
     reach = int(0.3 * np.ptp(vertices[:, 1])) | 1
     head = cv2.dilate(face.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
     return fill_holes(photo, ~head)
 
 
 def background_anchors(vertices: Floats, triangles: Int32, shape: tuple[int, int]) -> tuple[Float32, Float32, Int32]:
-    """A coarse grid around a face with estimated depth: level at the silhouette, falling behind it.
+    """Make a coarse grid around a face with estimated depth, which recedes from the silhouette outwards.
 
     Args:
         vertices: (V, 3) image space px.
@@ -150,8 +149,8 @@ def background_anchors(vertices: Floats, triangles: Int32, shape: tuple[int, int
         shape: height and width of the image that the grid covers.
 
     Returns:
-        (A, 3) float32 anchors in image space, (A, 2) float32 how far each lies from the nearest point of the face, and
-        (B, 3) int32 triangles among them.
+        (A, 3) float32 anchors in image space, (A, 2) float32 offset of each from the nearest point of the face, and
+        (B, 3) int32 triangles of anchors.
     """
     raster = rasterize(np.asarray(vertices, np.float32), triangles, *shape)
     face = raster.mask
@@ -160,16 +159,17 @@ def background_anchors(vertices: Floats, triangles: Int32, shape: tuple[int, int
     )
     depth_of_label = np.zeros(nearest.max() + 1, np.float32)
     depth_of_label[nearest[face]] = raster.depth[face]
-    place_of_label = np.zeros((nearest.max() + 1, 2), np.float32)
-    place_of_label[nearest[face]] = np.argwhere(face)[:, ::-1]
+    pixel_of_label = np.zeros((nearest.max() + 1, 2), np.float32)
+    pixel_of_label[nearest[face]] = np.argwhere(face)[:, ::-1]
     size = float(np.ptp(vertices[:, 1]))
     limit = _FALL_LIMIT * size
     fall = limit * (1.0 - np.exp(-_FALL_SLOPE * distance / limit))
     depth = depth_of_label[nearest] - np.where(face, 0, fall)
-    # The nearest silhouette point jumps; smooth its depth away from the face, where nothing has to join.
+    # The nearest point of the silhouette jumps between pixels; depth is smoothed except next to the face, where the
+    # meshes must meet.
     depth = np.where(distance > _GRID_STEP, cv2.GaussianBlur(depth, (0, 0), _GRID_STEP), depth)
-    # Under the face the anchors follow its rim, so that no crack opens there, and sink further inside: they only serve
-    # where the face moves away.
+    # Under the face, anchors follow its rim, so that no gap opens, and sink further inside: they are only visible where
+    # the face moves away.
     inset = cv2.distanceTransform(face.astype(np.uint8), cv2.DIST_L2, 5)
     sink = 0.01 * size + 2.0 * np.maximum(inset - 2 * _GRID_STEP, 0)
     depth = np.where(face, depth - np.minimum(sink, limit), depth).astype(np.float32)
@@ -178,14 +178,14 @@ def background_anchors(vertices: Floats, triangles: Int32, shape: tuple[int, int
     columns = np.arange(0, shape[1], _GRID_STEP)
     x, y = np.meshgrid(columns, rows)
     anchors = np.stack([x, y, depth[y, x]], axis=-1).reshape(-1, 3).astype(np.float32)
-    away = anchors[:, :2] - place_of_label[nearest[y, x].ravel()]
+    away = anchors[:, :2] - pixel_of_label[nearest[y, x].ravel()]
     return anchors, away, _grid_triangles(len(rows), len(columns))
 
 
 def content(photo: UInt8) -> tuple[slice, slice]:
-    """Rows and columns of a photo (H, W, 3) uint8 inside the black bars around it, if there are any."""
+    """Find the rows and columns of a photo (H, W, 3) uint8 inside the black bars around it, if any."""
     bright = photo.max(axis=2) >= _FRAME_LEVEL
-    # A few pixels of noise do not make a row part of the image, and the bars' soft edge goes with them.
+    # Single bright pixels are noise; the blurred edge of the bars is cut off as well.
     inside = [np.flatnonzero(bright.mean(axis=axis) > 0.05) for axis in (1, 0)]
     if not all(len(lines) > 4 for lines in inside):
         return slice(0, bright.shape[0]), slice(0, bright.shape[1])
@@ -197,9 +197,9 @@ def content(photo: UInt8) -> tuple[slice, slice]:
 
 
 def fill_frame(photo: UInt8) -> UInt8:
-    """The photo with its colours drawn out over the black bars around it, if there are any.
+    """Extend the colours of a photo over the black bars around it, if any.
 
-    A crop that reaches beyond its photo has them; on a turned head they would be a black hat.
+    A crop that reaches beyond its photo has them; on a rotated head they would look like a black hat.
 
     Args:
         photo: (H, W, 3) uint8.
@@ -216,18 +216,18 @@ def fill_frame(photo: UInt8) -> UInt8:
 
 
 def _extended(photo: UInt8, top: int, bottom: int, left: int, right: int) -> UInt8:
-    """The photo with its outermost colours drawn out by so many pixels, softly."""
-    drawn = cv2.copyMakeBorder(photo, top, bottom, left, right, cv2.BORDER_REPLICATE)
-    result = np.asarray(cv2.GaussianBlur(drawn, (0, 0), _DRAWN_OUT_BLUR), np.uint8)
+    """Extend a photo by so many pixels, by repeating and blurring its border."""
+    extended = cv2.copyMakeBorder(photo, top, bottom, left, right, cv2.BORDER_REPLICATE)
+    result = np.asarray(cv2.GaussianBlur(extended, (0, 0), _EXTENSION_BLUR), np.uint8)
     result[top : len(result) - bottom, left : result.shape[1] - right] = photo
     return result
 
 
 def corner(photo: UInt8, rng: np.random.Generator) -> UInt8:
-    """One of the upper corners of a photo at its full size: a background, out of focus, for another face.
+    """Crop an upper corner of a photo and enlarge it to full size: a blurred background for another face.
 
     Args:
-        photo: (H, W, 3) uint8, a head in its middle.
+        photo: (H, W, 3) uint8, with a head in its middle.
         rng: source of randomness.
 
     Returns:
@@ -242,7 +242,7 @@ def corner(photo: UInt8, rng: np.random.Generator) -> UInt8:
 
 
 def turn(rotation: Floats, centre: Floats, scale: float = 1.0) -> Float64:
-    """Affine map (3, 4) of image space that rotates about `centre` (3,) and scales.
+    """Compute the affine map (3, 4) of image space that rotates about `centre` (3,) and scales.
 
     Args:
         rotation: (3, 3), in camera axes with y up (the axes of `Faces.rotation`).

@@ -1,1 +1,1 @@
-"""Registration: correspondences between surfaces, landmarks placed on a head."""
+"""Registration: dense correspondence between head models, and placement of landmarks."""

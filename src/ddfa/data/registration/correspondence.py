@@ -1,11 +1,12 @@
-"""Find the points of one head model on the surface of another.
+"""Dense correspondence: find the vertices of one head model on the surface of another.
 
-Labels come from a published model whose mesh is not ours.  To fit our head to its vertices we must know where each
-of them lies on our skin.  `register` finds out from the two neutral mean shapes alone: first a similarity from
-landmarks, then our identity modes, then a smooth free deformation of our skin onto the other surface
-(non-rigid ICP), and last the closest point of our deformed skin for every vertex of the other mesh.
+Pseudo-labels come from models with other meshes. To fit the open head to their vertices, the position of each of them
+on its skin is needed. `register` computes it from the two neutral mean shapes alone: a similarity from landmarks, then
+a fit of the identity modes, then a smooth free deformation of the skin onto the other surface (non-rigid ICP, after
+Amberg et al., "Optimal step nonrigid ICP algorithms for surface registration", 2007), and finally the closest point of
+the deformed skin for every vertex of the other mesh.
 
-The result derives from the other model and shares its licence: recompute it where it is needed, do not ship it.
+The result is derived from the other model and shares its licence: compute it where it is needed, do not distribute it.
 """
 
 from collections.abc import Sequence
@@ -22,24 +23,24 @@ from ddfa.errors import ModelError
 from ddfa.geometry.similarity import Similarity, fit_similarity
 from ddfa.head.model import HeadModel
 
-# Landmarks that both meshes place on the same spot: nose, eyes and mouth, but not the brows and the jaw line.
+# Landmarks at the same position on both meshes: nose, eyes and mouth, but not brows and jaw.
 INNER_LANDMARKS = tuple(range(27, 68))
 STIFFNESS = (3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0, 10.0)
 ANCHOR_WEIGHT = 20.0
-SURFACE_NOISE = 1.0  # mm, how far a person's skin lies from the best sum of identity modes
-MAX_GAP = 12.0  # mm, farther surfaces are not the same surface
-VALID_GAP = 1.5  # mm, what may remain between the surfaces where a correspondence counts
+SURFACE_NOISE = 1.0  # mm, residual of a person's skin after the best fit of identity modes
+MAX_GAP = 12.0  # mm; closest points farther away are not matches
+VALID_GAP = 1.5  # mm, largest residual of a valid correspondence
 
 
 @dataclass(frozen=True)
 class Correspondence:
-    """Where the vertices of another model lie on a head.
+    """Positions of the vertices of another model on a head.
 
     Attributes:
-        corners: (K, 3) int32, head vertices of the triangle that carries each of the other model's K vertices.
+        corners: (K, 3) int32, head vertices of the triangle that contains each of the other model's K vertices.
         weights: (K, 3) float32, barycentric.
         valid: (K,) bool, False outside the face and where the surfaces do not meet.
-        gaps: (K,) float32, distance in mm that registration left.
+        gaps: (K,) float32, residual distance in mm.
         similarity: from the other model's space to head space.
     """
 
@@ -50,20 +51,20 @@ class Correspondence:
     similarity: Similarity
 
     def positions(self, vertices: Floats) -> Float64:
-        """The K points (..., K, 3) on a head's vertices (..., V, 3)."""
+        """Compute the K points (..., K, 3) for vertices (..., V, 3) of the head."""
         return np.asarray(np.einsum("...kcd,kc->...kd", vertices[..., self.corners, :], self.weights), np.float64)
 
 
 def register(head: HeadModel, target: HeadModel, anchors: Sequence[int] = INNER_LANDMARKS) -> Correspondence:
     """Find every vertex of `target` on the skin of `head`.
 
-    Convention: both means are neutral faces with the mouth closed, in their own head spaces.  Takes some ten
-    seconds on one core.
+    Convention: both means are neutral faces with the mouth closed, in their own head spaces. It takes about ten seconds
+    on one core.
 
     Args:
         head: the open head, with its regions `skin` and `ears`.
         target: a model with triangles, such as 3DDFA_V2's.
-        anchors: iBUG-68 indices to hold on to; those of the inner face by default.
+        anchors: iBUG-68 indices of the landmarks to match; those of the inner face by default.
 
     Returns:
         The correspondence for all vertices of `target`.
@@ -87,7 +88,7 @@ def register(head: HeadModel, target: HeadModel, anchors: Sequence[int] = INNER_
 
 @dataclass(frozen=True)
 class _Patch:
-    """The part of the head that takes part: its vertices renumbered from 0."""
+    """The part of the head that is registered, with vertices renumbered from 0."""
 
     vertices: NDArray[np.intp]  # (N,) ids in the head
     mean: Float64  # (N, 3)
@@ -114,7 +115,7 @@ class _Patch:
 def _fit_identity(
     patch: _Patch, surface: Float64, triangles: Int32, goal: Floats, rounds: int = 12
 ) -> tuple[Float64, Similarity]:
-    """Fit the identity modes to the target, and the similarity that brings the target to them, in turns."""
+    """Fit the identity modes to the target and the similarity from the target to the head, alternately."""
     shape = patch.mean
     sample = np.arange(0, len(shape), 4)
     similarity = fit_similarity(goal, patch.anchors @ shape)
@@ -146,7 +147,7 @@ def _pull_back(similarity: Similarity, points: Float64) -> Float64:
 def _deform(patch: _Patch, shape: Float64, surface: Float64, triangles: Int32, goal: Float64) -> Float64:
     """Non-rigid ICP: move each vertex to the closest point of the target, with less and less stiffness.
 
-    Minimises sum w |x + d - p|^2 + anchors + stiffness |L d|^2 over displacements d, L the uniform Laplacian.
+    Minimises sum w |x + d - p|^2 + anchors + stiffness |L d|^2 over displacements d, with the uniform Laplacian L.
     """
     count = len(shape)
     laplacian = _laplacian(patch.triangles, count)
@@ -181,7 +182,7 @@ def _trust(
     triangles: Int32,
     hit: SurfacePoints,
 ) -> Float64:
-    """(n,) weight of each closest point: 0 if far, on the target's border, or facing another way."""
+    """(n,) weight of each closest point: 0 if far, on the border of the target, or facing another direction."""
     normals = _normals(shape, shape_triangles)[sample]
     facing = (normals * _normals(surface, triangles)[triangles[hit.triangles, 0]]).sum(axis=1)
     border = _border(triangles, len(surface))
@@ -196,7 +197,7 @@ def _normals(vertices: Float64, triangles: NDArray[np.integer]) -> Float64:
 
 
 def _border(triangles: NDArray[np.integer], count: int) -> Bools:
-    """Vertices on an edge that has one triangle only."""
+    """Vertices on an edge that belongs to one triangle only."""
     edges = np.sort(np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=-1).reshape(-1, 2), axis=1)
     unique, faces = np.unique(edges, axis=0, return_counts=True)
     border = np.zeros(count, bool)

@@ -1,4 +1,4 @@
-"""Place the 68 landmarks on a head's surface, left-right symmetric."""
+"""Placement of the 68 landmarks on the surface of a head, left-right symmetric."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from ddfa.data.registration.surface import closest_points
 from ddfa.errors import ModelError
 from ddfa.head.model import HeadModel
 
-# The landmark at the mirrored place, iBUG-68 order.
+# Index of the mirrored landmark, iBUG-68 order.
 MIRRORED = np.array(
     [
         *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
@@ -29,16 +29,16 @@ def refine_landmarks(
     landmarks: Sequence[int] = tuple(range(68)),
     rounds: int = 3,
 ) -> tuple[Int32, Float32]:
-    """Move landmarks along the surface so that they agree, on average, with points seen on many fitted heads.
+    """Move landmarks along the surface so that they agree, on average, with points observed on many fitted heads.
 
-    Each landmark goes where its mean residual over the heads vanishes, as far as the surface and the symmetry of the
-    head allow.  Only what lies along the surface counts, so a bias in depth does not matter.
+    Each landmark moves to where its mean residual over the heads vanishes, as far as the surface and the symmetry of
+    the head allow. Only residuals along the surface matter, so a bias in depth has no effect.
 
     Args:
         head: the model whose landmarks are refined; with `mirror_vertices`.
         identity: (n, I) fitted coefficients.
         expression: (n, E) fitted coefficients.
-        points: (n, 68, 3) the points seen, brought to head space by the fitted poses.
+        points: (n, 68, 3) the observed points, in head space by the fitted poses.
         landmarks: which to move, both of a mirrored pair or none; the others stay.
         rounds: steps of projected descent.
 
@@ -75,10 +75,10 @@ def place_landmarks(
         head: the model, with `mirror_vertices`.
         vertices: (68, 3) corners of the present landmarks.
         wanted: (68, 3) positions near them.
-        moving: (68,) which to place; all by default.
+        moving: (68,) bool, which to place; all by default.
         weights: (68, 3) of the present landmarks, needed for those that stay.
-        reach: how many edges a landmark may move.  It bounds the search, because lips touch: a point of the upper lip
-            must not end on the lower one.
+        reach: how many edges a landmark may move. The bound matters because lips touch: a point of the upper lip must
+            not move to the lower one.
 
     Returns:
         Corners (68, 3) and weights (68, 3).
@@ -109,7 +109,7 @@ def place_landmarks(
 
 
 def _midline(head: HeadModel, triangles: Int32) -> Int32:
-    """The edges of a patch that lie in the middle plane, as triangles (a, b, b)."""
+    """The edges of a patch in the plane of symmetry, as triangles (a, b, b)."""
     middle = np.abs(head.mean[:, 0]) < 1e-2
     pairs = np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=-1).reshape(-1, 2)
     pairs = pairs[middle[pairs].all(axis=1)]
@@ -122,7 +122,7 @@ def rings_from(triangles: NDArray[np.integer], seed: Bools, count: int) -> NDArr
     Args:
         triangles: (T, 3) of the mesh.
         seed: (V,) the vertices at 0.
-        count: where to stop.
+        count: largest number of edges.
 
     Returns:
         (V,) the number of edges to the nearest seed, -1 beyond `count`.

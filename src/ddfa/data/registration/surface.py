@@ -12,10 +12,10 @@ class SurfacePoints(NamedTuple):
     """Points on a triangle mesh.
 
     Attributes:
-        triangles: (n,) int, the triangle each point lies in.
+        triangles: (n,) int, the triangle that contains each point.
         weights: (n, 3) float64, barycentric, not negative, summing to 1.
         positions: (n, 3) float64.
-        distances: (n,) float64, how far the queried point was.
+        distances: (n,) float64, distance to the query point.
     """
 
     triangles: NDArray[np.intp]
@@ -27,13 +27,14 @@ class SurfacePoints(NamedTuple):
 def closest_points(
     points: Floats, vertices: Floats, triangles: NDArray[np.integer], candidates: int = 12
 ) -> SurfacePoints:
-    """The point of a mesh nearest to each query point.
+    """Find the point of a mesh nearest to each query point.
 
     Args:
         points: (n, 3) queries.
         vertices: (V, 3) of the mesh.
         triangles: (T, 3) of the mesh.
-        candidates: only the triangles with the nearest centroids are tried; enough for evenly sized triangles.
+        candidates: number of triangles with the nearest centroids that are tested; the default is sufficient for
+            triangles of similar size.
     """
     from scipy.spatial import cKDTree
 
@@ -53,7 +54,7 @@ def _closest_in_triangle(points: Float64, corners: Float64) -> Float64:
     a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
     normal = np.cross(b - a, c - a)
     area = (normal**2).sum(axis=1)
-    flat = area < 1e-24  # a triangle may be an edge
+    flat = area < 1e-24  # a degenerate triangle is an edge
     area[flat] = 1.0
     inside = np.empty_like(points)
     inside[:, 1] = (np.cross(points - a, c - a) * normal).sum(axis=1) / area

@@ -1,1 +1,1 @@
-"""Synthetic faces: everything that is drawn on, over and around the open head."""
+"""Synthetic images: the open head rendered with skin, hair, accessories, occluders, light and background."""

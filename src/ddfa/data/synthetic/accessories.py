@@ -1,4 +1,4 @@
-"""Glasses, and the shoulders below the neck."""
+"""Glasses and shoulders for synthetic heads."""
 
 from typing import Final
 
@@ -10,13 +10,13 @@ from ddfa.data.synthetic.strips import Part, joined, sheet, tube
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.head.model import HeadModel
 
-_NECK: Final = np.array([0.0, -95.0, -15.0])  # about which the head turns on its shoulders
+_NECK: Final = np.array([0.0, -95.0, -15.0])  # pivot of the head on its shoulders
 # Rings below the cut of the neck: height, half width, half depth in mm; the first is skin, the others cloth.
 _RINGS: Final = ((-122, 62, 58), (-133, 78, 64), (-146, 120, 74), (-165, 178, 86), (-230, 212, 100), (-420, 215, 105))
 
 
 def glasses(landmarks: Floats, shape: Floats, rng: np.random.Generator) -> list[Part]:
-    """Spectacles on a head; dark ones have lenses that hide the eyes.
+    """Make glasses for a head; a quarter are sunglasses, whose lenses hide the eyes.
 
     Args:
         landmarks: (68, 3) in head space.
@@ -56,10 +56,10 @@ def _power(values: Float64, power: float) -> Float64:
 
 
 class Shoulders:
-    """Continues the neck of a head model down to the shoulders.
+    """Extends the neck of a head model down to the shoulders.
 
     Args:
-        head: its one border is the cut through the neck.
+        head: its only border is the cut through the neck.
         occlusion: (V,) share of the light that reaches each vertex.
     """
 
@@ -68,12 +68,12 @@ class Shoulders:
         self._occlusion = occlusion[self._loop]
 
     def draw(self, shape: Float32, angles: tuple[float, float, float], skin: Float32, rng: np.random.Generator) -> Part:
-        """Shoulders that follow the head only in part.
+        """Make shoulders that follow the rotation of the head only in part.
 
         Args:
             shape: (V, 3) the head in head space.
             angles: yaw, pitch, roll of the head in degrees.
-            skin: (3,) its colour.
+            skin: (3,) colour of the skin.
             rng: source of randomness.
         """
         ring = shape[self._loop]
@@ -90,7 +90,7 @@ class Shoulders:
             moved = (level - _NECK) @ turned.T + _NECK
             rings.append(moved if number else 0.5 * moved + 0.5 * (ring + np.array([0, -15, 0])))
         cut = int(rng.integers(2, 5))  # where the cloth begins
-        # The light comes back below the shadow of the chin.
+        # Below the shadow of the chin, the neck is fully lit again.
         back = np.clip(np.arange(cut + 1) / 2, 0, 1)[:, None]
         lit = (1 - back) * self._occlusion + back
         neck = sheet(np.stack(rings[: cut + 1]), lit[..., None] * skin, closed=True)
@@ -98,7 +98,7 @@ class Shoulders:
 
 
 def _border(head: HeadModel) -> list[int]:
-    """The vertices along the neck's cut, in order; it runs counter-clockwise seen from below."""
+    """Vertices along the cut of the neck, in order, counter-clockwise seen from below."""
     edges = head.triangles[head.regions["skin"][head.triangles].all(axis=1)]
     pairs = {(int(a), int(b)) for a, b in edges[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)}
     following = {a: b for a, b in pairs if (b, a) not in pairs and head.mean[a, 1] < -50}

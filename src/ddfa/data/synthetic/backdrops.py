@@ -1,4 +1,4 @@
-"""Grounds without photos, and colours."""
+"""Procedural backgrounds, and random colours of objects."""
 
 import cv2
 import numpy as np
@@ -9,13 +9,13 @@ from ddfa.raster.blending import blend
 
 
 def random_colour(rng: np.random.Generator) -> Float32:
-    """A colour of things, RGB (3,) in [0, 1]: dull ones are more frequent than bright ones."""
+    """Draw the colour of an object, RGB (3,) in [0, 1]: dull colours are more frequent than bright ones."""
     grey = rng.beta(1.1, 1.5)
     return np.clip(grey + rng.beta(1, 2.5) * rng.uniform(-0.5, 0.5, 3), 0.01, 0.97).astype(np.float32)
 
 
 def random_backdrop(size: int, rng: np.random.Generator) -> Float32:
-    """A ground out of blobs, walls, edges and lights, (size, size, 3) float32 RGB in [0, 1]."""
+    """Draw a background of gradients, blobs, rectangles and discs, (size, size, 3) float32 RGB in [0, 1]."""
     colours = np.stack([random_colour(rng) for _ in range(2)])
     ramp = np.linspace(0, 1, size, dtype=np.float32)
     share = ramp[:, None] * rng.uniform(-1, 1) + ramp[None] * rng.uniform(-1, 1) + rng.uniform(0, 1)

@@ -1,4 +1,4 @@
-"""Faces to draw: a skin, hair and eyes, of a photo or of no one."""
+"""Appearance of synthetic faces: skin, hair and eyes, from a photo or procedural."""
 
 from typing import Final, NamedTuple
 
@@ -12,18 +12,18 @@ from ddfa.data.synthetic.skin import paint_lashes, paint_skin, plain_skin, rando
 from ddfa.raster.blending import blend
 from ddfa.texture.atlas import Atlas
 
-_EVERY: Final = 11  # pixel of the atlas counts, where a mean colour is asked for
-_LEAST_SEEN: Final = 0.35  # of the face, for a photo to give a texture
+_EVERY: Final = 11  # stride of the texels from which a mean colour is computed
+_LEAST_SHARE: Final = 0.35  # of the face that a photo must show to be used
 _BRIGHTNESS: Final = (0.28, 0.75)  # of skin
 
 
 class Face(NamedTuple):
-    """How a person looks, apart from shape and expression.
+    """Appearance of a person, apart from shape and expression.
 
     Attributes:
         texture: (S, S, 3) float32 reflectance on the atlas, RGB in [0, 1].
         skin: (3,) float32, its mean colour.
-        style: what the head wears.
+        style: hair and headwear.
     """
 
     texture: Float32
@@ -32,7 +32,7 @@ class Face(NamedTuple):
 
 
 class Wardrobe:
-    """Makes faces.
+    """Makes appearances of faces.
 
     Args:
         atlas: of the head.
@@ -45,11 +45,11 @@ class Wardrobe:
 
     @property
     def scalp(self) -> Scalp:
-        """What lifts the scalp of these faces."""
+        """Applies the style of these faces to their shape."""
         return self._scalp
 
     def photographed(self, photo: UInt8, vertices: Floats, rng: np.random.Generator) -> Face | None:
-        """The face on a photo (H, W, 3); None if the photo shows too little of it.
+        """Take the appearance from a photo (H, W, 3); None if the photo shows too little of the face.
 
         Args:
             photo: (H, W, 3) uint8 RGB.
@@ -57,18 +57,18 @@ class Wardrobe:
             rng: source of randomness.
         """
         shown = photo_skin(photo, vertices, self._atlas)
-        if shown.share < _LEAST_SEEN:
+        if shown.share < _LEAST_SHARE:
             return None
         hair = random_hair_colour(rng) if shown.hair is None else np.clip(shown.hair, 0.02, 0.95)
         skin = np.median(shown.skin.reshape(-1, 3)[self._face], axis=0)
-        # What is dark or light because of the exposure is brought back to tones that skin has.
+        # Under- and overexposed skin is brought back into the range of natural skin.
         exposure = np.clip(skin.mean(), *_BRIGHTNESS) / max(float(skin.mean()), 1e-3)
         around = plain_skin(self._atlas, np.clip(exposure * skin, 0, 1).astype(np.float32), rng)
         texture = blend(around, np.clip(exposure * shown.skin, 0, 1), self._atlas.face)
         return self._finish(paint_lashes(self._atlas, texture, rng), np.asarray(hair, np.float32), rng)
 
     def painted(self, rng: np.random.Generator) -> Face:
-        """The face of no one."""
+        """Paint a procedural face."""
         hair = random_hair_colour(rng)
         return self._finish(paint_skin(self._atlas, hair, rng), hair, rng)
 

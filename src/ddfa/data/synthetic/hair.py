@@ -1,4 +1,4 @@
-"""Hair, hats and scarves: thickness on the scalp, colour on the atlas, and a curtain round the head."""
+"""Hair, hats and scarves: thickness on the scalp, colour on the atlas, and a sheet of long hair around the head."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -18,17 +18,17 @@ _HATS: Final = 0.14
 
 @dataclass(frozen=True)
 class Style:
-    """What a head wears on its scalp.
+    """Hair and headwear of a head.
 
     Attributes:
         hair: (3,) colour of the hair, RGB in [0, 1].
-        cloth: (3,) colour of a hat or scarf, which covers by height instead of where hair grows; None for none.
+        cloth: (3,) colour of a hat or scarf, which covers everything above a height; None for none.
         thickness_mm: on the scalp.
         fringe_mm: how far it reaches down the forehead from the hairline.
-        hairline: shift of the hairline, in shares of the way from bare to covered; positive recedes.
+        hairline: shift of the hairline, in units of `Atlas.hair`; positive recedes.
         brim_mm: of a cap; 0 for none.
-        curtain_mm: how far it falls below the ears; 0 for short hair.
-        opening_deg: half the angle round the face that a curtain leaves free.
+        curtain_mm: length of long hair below the ears; 0 for short hair.
+        opening_deg: half the angle around the face that long hair leaves free.
     """
 
     hair: Float32
@@ -42,7 +42,7 @@ class Style:
 
 
 def random_style(hair_colour: Float32, rng: np.random.Generator) -> Style:
-    """Choose what a head wears.
+    """Draw random hair and headwear.
 
     Args:
         hair_colour: (3,) RGB in [0, 1].
@@ -64,7 +64,7 @@ def random_style(hair_colour: Float32, rng: np.random.Generator) -> Style:
 
 
 class Scalp:
-    """Puts styles on one head model.
+    """Applies styles to one head model.
 
     Args:
         atlas: of the head.
@@ -80,7 +80,7 @@ class Scalp:
         self._hairline_y = float(face[np.abs(face[:, 0]) < 15, 1].max())
 
     def paint(self, texture: Float32, style: Style, rng: np.random.Generator) -> Float32:
-        """The texture (S, S, 3) with hair or cloth on it."""
+        """Paint hair or cloth on a texture (S, S, 3)."""
         atlas, size = self._atlas, self._atlas.size
         strands = smooth_noise(rng, size, (14, 170)) + 0.6 * smooth_noise(rng, size, (40, 230))
         edge = 0.05 * smooth_noise(rng, size, (60, 160))[..., 0]
@@ -94,7 +94,7 @@ class Scalp:
         return blend(texture, np.clip(style.cloth * weave, 0, 1), cover)
 
     def raise_surface(self, shape: Float32, style: Style, rng: np.random.Generator) -> Float32:
-        """The head (V, 3) in head space with its scalp lifted to the thickness of the style."""
+        """Displace the scalp of a head (V, 3) in head space by the thickness of the style."""
         mean = self._atlas.head.mean
         if style.cloth is not None:
             cover = smoothstep(self._height(mean, style), -1, 6)
@@ -107,7 +107,7 @@ class Scalp:
         return np.asarray(shape + lift[:, None] * self._normals, np.float32)
 
     def extras(self, shape: Float32, style: Style, rng: np.random.Generator) -> list[Part]:
-        """Curtain and brim of a style, for a head (V, 3) in head space."""
+        """Make long hair and the brim of a hat, for a head (V, 3) in head space."""
         parts = []
         if style.curtain_mm > 0:
             parts.append(self._curtain(shape, style, rng))
@@ -115,21 +115,21 @@ class Scalp:
             parts.append(self._brim(shape, style, style.cloth))
         return parts
 
-    def _grown(self, hair: Floats, places: Floats, style: Style) -> Float32:
-        """How surely hair grows at places (..., 3) of the mean head: 1/2 at the hairline."""
-        y = places[..., 1]
+    def _grown(self, hair: Floats, points: Floats, style: Style) -> Float32:
+        """Density of hair at points (..., 3) of the mean head: 1/2 at the hairline."""
+        y = points[..., 1]
         fringe = smoothstep(y, self._hairline_y - style.fringe_mm - 3, self._hairline_y - style.fringe_mm + 3)
-        front = fringe * (places[..., 2] > 20) * (y > self._brow_y - 6) * (style.fringe_mm > 0)
+        front = fringe * (points[..., 2] > 20) * (y > self._brow_y - 6) * (style.fringe_mm > 0)
         return np.asarray(np.maximum(hair - style.hairline, front), np.float32)
 
-    def _height(self, places: Floats, style: Style) -> Float32:
-        """Height in mm of places (..., 3) above the edge of a hat, which sits lower at the nape."""
-        edge = self._hairline_y - style.fringe_mm + 0.25 * (places[..., 2] - 80)
-        return np.asarray(places[..., 1] - np.maximum(edge, self._brow_y + 4 - 30 * (places[..., 2] < 40)), np.float32)
+    def _height(self, points: Floats, style: Style) -> Float32:
+        """Height in mm of points (..., 3) above the edge of a hat, which is lower at the nape."""
+        edge = self._hairline_y - style.fringe_mm + 0.25 * (points[..., 2] - 80)
+        return np.asarray(points[..., 1] - np.maximum(edge, self._brow_y + 4 - 30 * (points[..., 2] < 40)), np.float32)
 
     def _curtain(self, shape: Float32, style: Style, rng: np.random.Generator) -> Part:
         scalp = shape[self._atlas.head.regions["hair"]]
-        wide = np.abs(shape[self._skin, 0]).max() + rng.uniform(1, 7)  # ears do not stick out of it
+        wide = np.abs(shape[self._skin, 0]).max() + rng.uniform(1, 7)  # wide enough to cover the ears
         back = -scalp[:, 2].min() + 0.6 * style.thickness_mm + rng.uniform(-6, 6)
         top, rows, columns = scalp[:, 1].max(), 16, 120
         level = np.linspace(0, 1, rows)[:, None]
@@ -137,10 +137,10 @@ class Scalp:
         angle = np.deg2rad(opening + (360 - 2 * opening) * np.linspace(0, 1, columns))
         locks = smooth_noise(rng, columns, (2, 40))[:rows, :, 0]
         height = top * 0.72 - level * (top * 0.72 + 20 + style.curtain_mm) + 0.04 * style.curtain_mm * locks
-        # The crown curves in; below the ears hair hangs straight, or comes in towards the neck.
+        # The crown curves inwards; below the ears hair hangs straight, or narrows towards the neck.
         crown = np.sqrt(np.clip(1 - np.clip(height / (1.02 * top), 0, 1) ** 2, 0.05, 1))
         fall = 1 + rng.uniform(-0.25, 0.18) * np.clip(-height / 120, 0, 1) + 0.015 * locks
-        # The front edges lie close to the skin.
+        # The front edges are close to the skin.
         edge = np.minimum(np.arange(columns), np.arange(columns)[::-1]) / 14
         fall = fall * (1 - 0.2 * np.clip(1 - edge, 0, 1) ** 2)
         x, z = wide * crown * fall * np.sin(angle), back * crown * fall * np.cos(angle)

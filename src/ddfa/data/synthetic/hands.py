@@ -1,7 +1,7 @@
-"""Hands before faces: a hand with joints, bent and turned at random and drawn under a light.
+"""Hands as occluders: an articulated hand in random poses, rendered under random light.
 
-Axes of the hand, a left one, in mm: x across the palm towards the thumb, y from the wrist to the fingers, z out of its
-back.
+Convention: axes of the left hand, mm: x across the palm towards the thumb, y from the wrist to the fingers, z out of
+the back of the hand.
 """
 
 from functools import cache
@@ -22,23 +22,23 @@ from ddfa.raster.lighting import shading
 from ddfa.raster.rasterize import interpolate, rasterize, vertex_normals
 
 _FILE: Final = Path(__file__).parent / "assets" / "hand.npz"
-_FINE: Final = 2  # drawn this much larger and averaged down
-# Bends of the three joints of a finger that is closed, and of the thumb, in degrees.
+_FINE: Final = 2  # supersampling
+# Flexion of the three joints of a closed finger, and of the thumb, in degrees.
 _CLOSED, _THUMB = np.array([75.0, 100.0, 65.0]), np.array([25.0, 35.0, 55.0])
 _HELD: Final = np.array(
     [[0.0, 150.0, 0.0], [0.0, 120.0, 0.0], [0.0, 80.0, 0.0], [0.0, 40.0, 0.0]]
-)  # what lies on the face
-_FACE: Final = 190.0  # mm, its height
+)  # mm, the point of the hand that is placed on the face
+_FACE: Final = 190.0  # mm, height of a face
 
 
 class Hand(NamedTuple):
     """A hand at rest.
 
     Attributes:
-        vertices: (V, 3) float32, the skin of the hand and half the forearm.
+        vertices: (V, 3) float32, the skin of the hand and half of the forearm.
         triangles: (T, 3) int32, counter-clockwise seen from outside.
         joints: (16, 3) float32: the wrist, then three of each finger, the thumb first.
-        weights: (V, 17) float32: how much each vertex follows the forearm, the palm, and the 15 bones of the fingers.
+        weights: (V, 17) float32, skinning weights: the forearm, the palm, and the 15 bones of the fingers.
     """
 
     vertices: Float32
@@ -49,18 +49,18 @@ class Hand(NamedTuple):
     @staticmethod
     @cache
     def load() -> "Hand":
-        """The hand that `tools/build_hand.py` made of CC0 assets."""
+        """Load the hand, which `tools/build_hand.py` makes from CC0 assets."""
         with np.load(_FILE) as file:
             return Hand(file["vertices"], file["triangles"], file["joints"], file["weights"].astype(np.float32))
 
     def bent(self, rng: np.random.Generator) -> Float32:
-        """Its vertices (V, 3) with fingers and wrist bent as people bend them."""
+        """Pose the hand with random flexion of fingers and wrist, by linear blend skinning: (V, 3) float32."""
         wrist = Rotation.from_euler("xyz", rng.normal(0, [25, 10, 14]), degrees=True)
-        places = [_about(self.joints[0], wrist), (np.eye(3), np.zeros(3))]
+        transforms = [_about(self.joints[0], wrist), (np.eye(3), np.zeros(3))]
         closed = np.clip(rng.uniform(-0.1, 1.1) + rng.normal(0, 0.12, 5), -0.08, 1.0)
         if rng.random() < 0.5:  # nearly straight
             closed = rng.uniform(-0.08, 0.3) + rng.normal(0, 0.05, 5)
-        if rng.random() < 0.25:  # some are stretched
+        if rng.random() < 0.25:  # some are extended
             closed[rng.random(5) < 0.5] = rng.uniform(-0.05, 0.2)
         spread = rng.uniform(-3, 12)
         for finger, joints in enumerate(self.joints[1:].reshape(5, 3, 3)):
@@ -75,19 +75,19 @@ class Hand(NamedTuple):
                     turn = Rotation.from_rotvec([0, 0, -np.deg2rad(side)]) * turn
                 own, moved = _about(joint, turn)
                 matrix, shift = matrix @ own, matrix @ moved + shift
-                places.append((matrix, shift))
-        bones = np.stack([np.column_stack(place) for place in places]).astype(np.float32)
+                transforms.append((matrix, shift))
+        bones = np.stack([np.column_stack(transform) for transform in transforms]).astype(np.float32)
         blended = np.einsum("vb,bij->vij", self.weights, bones)
         return np.asarray(np.einsum("vij,vj->vi", blended[..., :3], self.vertices) + blended[..., 3], np.float32)
 
 
 def hand_occluder(size: int, face: tuple[float, float, float], skin: Floats, rng: np.random.Generator) -> Occluder:
-    """A hand before a face.
+    """Draw a hand in front of a face.
 
     Args:
         size: of the image in px.
         face: centre x and y of the face, and its height, px.
-        skin: (3,) its colour in full light, RGB in [0, 1].
+        skin: (3,) colour of the skin in full light, RGB in [0, 1].
         rng: source of randomness.
     """
     hand = Hand.load()
@@ -97,9 +97,9 @@ def hand_occluder(size: int, face: tuple[float, float, float], skin: Floats, rng
         triangles = np.ascontiguousarray(hand.triangles[:, ::-1])
     else:
         triangles = hand.triangles
-    # Seen from any side; fingers mostly upwards or across, since arms come from below and from the sides.
+    # From any side; fingers mostly point upwards or across, since arms come from below and from the sides.
     turn = Rotation.from_euler("ZXY", [rng.normal(0, 65), rng.normal(0, 30), rng.uniform(-180, 180)], degrees=True)
-    scale = face[2] / _FACE * rng.uniform(0.9, 1.45)  # hands before a face are nearer
+    scale = face[2] / _FACE * rng.uniform(0.9, 1.45)  # hands in front of a face are nearer
     seen = turn.apply(points) * scale
     held = turn.apply(_HELD[rng.integers(len(_HELD))]) * scale
     target = np.array(face[:2]) + face[2] * rng.normal(0, [0.2, 0.24])
@@ -122,13 +122,13 @@ def hand_occluder(size: int, face: tuple[float, float, float], skin: Floats, rng
 
 
 def _about(point: Floats, turn: Rotation) -> tuple[Float64, Float64]:
-    """Rotation and shift (3,) that turn about a point."""
+    """Rotation matrix and translation (3,) of a rotation about a point."""
     matrix = turn.as_matrix()
     return matrix, point - matrix @ point
 
 
 def _skin(points: Float32, skin: Floats, rng: np.random.Generator) -> Float32:
-    """Reflectance (V, 3): redder at the fingertips, spots of a few centimetres lighter and darker."""
+    """Reflectance (V, 3): redder at the fingertips, with lighter and darker patches of a few centimetres."""
     phase = points @ rng.normal(0, 0.05, (3, 6)).astype(np.float32) + rng.uniform(0, 6.3, 6)
     spots = np.sin(phase) @ rng.normal(0, 0.012, (6, 3))
     red = np.clip((points[:, 1] - 60) / 100, 0, 1)[:, None] * rng.uniform(0, 0.12) * np.array([0.3, -1, -0.8])

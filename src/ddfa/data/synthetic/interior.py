@@ -1,4 +1,4 @@
-"""Eyes, teeth, tongue and the inside of the mouth, painted on the atlas."""
+"""Procedural eyes, teeth, tongue and inside of the mouth, painted on the atlas."""
 
 from typing import Final
 
@@ -21,7 +21,7 @@ _IRIS_ODDS: Final = np.array([0.3, 0.22, 0.12, 0.08, 0.07, 0.08, 0.07, 0.06])
 
 
 class Inner:
-    """What lies behind lids and lips; painted anew for every face.
+    """Paints the parts behind lids and lips, with random colours for every face.
 
     Args:
         atlas: of the head.
@@ -67,11 +67,11 @@ class Inner:
 def _eye_colours(
     eye: Eye, white: Float32, colour: Float32, pupil: float, size: float, rng: np.random.Generator
 ) -> Float32:
-    """Colours (K, 3) at the mask of an eye; radii are shares of the iris."""
+    """Colours (K, 3) of the texels of an eye; radii are relative to the iris."""
     radius = eye.radius / size
     fibres = sum(rng.uniform(0.03, 0.12) * np.sin(k * eye.around + rng.uniform(0, 6.3)) for k in (5, 9, 17, 26))
     iris = colour * (1.15 - 0.25 * radius[:, None] + np.asarray(fibres)[:, None])
-    iris = blend(iris, 0.35 * colour, smoothstep(radius, 0.78, 1.0))  # the dark ring around it
+    iris = blend(iris, 0.35 * colour, smoothstep(radius, 0.78, 1.0))  # the limbal ring
     iris = blend(iris, np.full(3, 0.015), smoothstep(radius, pupil + 0.07, pupil - 0.07))
     veins = smoothstep(radius, 1.4, 3.0)
     sclera = blend(np.broadcast_to(white, iris.shape), white * np.array([0.95, 0.72, 0.70]), 0.7 * veins)

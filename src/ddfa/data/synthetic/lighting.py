@@ -1,4 +1,4 @@
-"""Light as rooms and skies give it, in the convention of `ddfa.raster.lighting`."""
+"""Random indoor and outdoor lighting, in the convention of `ddfa.raster.lighting`."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from ddfa.raster.lighting import light_from, shading
 
 
 def random_light(rng: np.random.Generator) -> tuple[Float64, Float64]:
-    """Light as rooms and skies give it: light from all sides, one main light, sometimes another.
+    """Draw random lighting: ambient light, one main light, sometimes a second one.
 
     Args:
         rng: source of randomness.

@@ -1,21 +1,21 @@
-"""Smooth random fields."""
+"""Smooth noise."""
 
 import cv2
 import numpy as np
 
 from ddfa.arrays import Float32
 
-_LOSS = 1.25  # of standard deviation, when independent values are interpolated
+_LOSS = 1.25  # interpolation of independent values reduces the standard deviation by this factor
 
 
 def smooth_noise(rng: np.random.Generator, size: int, cells: tuple[float, float], channels: int = 1) -> Float32:
-    """A field of random blobs.
+    """Draw a smooth random field.
 
     Args:
         rng: source of randomness.
         size: side of the field in px.
-        cells: blobs along a column and along a row; unequal ones make streaks.
-        channels: independent fields.
+        cells: number of cells along a column and along a row; unequal numbers make streaks.
+        channels: number of independent fields.
 
     Returns:
         (size, size, channels) float32 of mean 0 and a standard deviation near 1.

@@ -1,4 +1,4 @@
-"""Things before a face, and how they are laid over an image."""
+"""Occluders, and their compositing over an image."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from ddfa.raster.blending import blend
 
 
 class Occluder(NamedTuple):
-    """Something before an image.
+    """An occluder.
 
     Attributes:
         colours: (S, S, 3) float32 RGB, 1 is white.
@@ -22,24 +22,24 @@ class Occluder(NamedTuple):
     opacity: Float32
 
 
-def composite(picture: Float32, cover: Occluder, rng: np.random.Generator) -> Float32:
-    """Lay something over an image, with the shadow that it casts.
+def composite(image: Float32, occluder: Occluder, rng: np.random.Generator) -> Float32:
+    """Composite an occluder over an image, with the shadow that it casts.
 
     Args:
-        picture: (S, S, 3) float32 RGB.
-        cover: of the same size.
+        image: (S, S, 3) float32 RGB.
+        occluder: of the same size.
         rng: source of randomness.
     """
-    size = len(cover.opacity)
-    shadow = cv2.GaussianBlur(cover.opacity, (0, 0), size * float(rng.uniform(0.006, 0.05)))
+    size = len(occluder.opacity)
+    shadow = cv2.GaussianBlur(occluder.opacity, (0, 0), size * float(rng.uniform(0.006, 0.05)))
     away = size * rng.normal([0, 0.01], 0.022)
     shadow = cv2.warpAffine(shadow, np.array([[1, 0, away[0]], [0, 1, away[1]]]), (size, size))
-    under = picture * (1 - rng.uniform(0, 0.6) * shadow[..., None])
-    return blend(np.asarray(under, np.float32), cover.colours, cover.opacity)
+    under = image * (1 - rng.uniform(0, 0.6) * shadow[..., None])
+    return blend(np.asarray(under, np.float32), occluder.colours, occluder.opacity)
 
 
 def object_occluder(size: int, rng: np.random.Generator) -> Occluder:
-    """Something held before the middle of an image: a cup, a microphone, a phone.
+    """Draw an object held in front of the middle of an image, such as a cup, a microphone or a phone.
 
     Args:
         size: of the image in px.
@@ -59,7 +59,7 @@ def object_occluder(size: int, rng: np.random.Generator) -> Occluder:
 
 
 def _capsule(size: int, start: Floats, end: Floats, width: float) -> Float32:
-    """How high a rounded bar stands above each pixel, (size, size) px."""
+    """Height of a capsule above each pixel, (size, size) px."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
     edge = end - start
     share = np.clip(((x - start[0]) * edge[0] + (y - start[1]) * edge[1]) / max(float(edge @ edge), 1e-6), 0, 1)

@@ -1,4 +1,4 @@
-"""Who is drawn, with which expression, looking where: identities, expressions and poses at random."""
+"""Random identities, expressions and poses."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from ddfa.head.model import HeadModel
 
 _SIDES: Final = ("Left", "Right")
 _UPPER: Final = ("brow", "eye", "cheekSquint")
-# Expressions people make on purpose: units of both sides without "Left" and "Right", least and largest amount.
+# Deliberate expressions: units of both sides without "Left" and "Right", minimum and maximum.
 _ACTS: Final[dict[str, dict[str, tuple[float, float]]]] = {
     "smile": {"mouthSmile": (0.3, 1.0), "cheekSquint": (0.1, 0.8), "mouthDimple": (0, 0.3)},
     "laugh": {
@@ -29,11 +29,11 @@ _ACTS: Final[dict[str, dict[str, tuple[float, float]]]] = {
     "talk": {"jawOpen": (0.05, 0.35), "mouthLowerDown": (0, 0.4), "mouthFunnel": (0, 0.3), "mouthClose": (0, 0.05)},
     "puff": {"cheekPuff": (0.3, 1.0), "mouthPress": (0, 0.6)},
 }  # fmt: skip
-_YAW_BANDS: Final = ((0.0, 20.0, 0.2), (20.0, 45.0, 0.25), (45.0, 90.0, 0.55))  # least, largest, share of images
+_YAW_BANDS: Final = ((0.0, 20.0, 0.2), (20.0, 45.0, 0.25), (45.0, 90.0, 0.55))  # minimum, maximum, share of images
 
 
 class People:
-    """Draws heads: as the photos show them where there are any, else from the prior of the head model.
+    """Draws identities and expressions: from labels of photos if there are any, else from the prior of the head model.
 
     Args:
         head: the open head.
@@ -48,7 +48,7 @@ class People:
         self._upper = np.array([name.startswith(_UPPER) for name in names])
 
     def identity(self, own: int | None, rng: np.random.Generator) -> Float32:
-        """Identity coefficients (I,); those of fit `own`, if given, count most."""
+        """Draw identity coefficients (I,), close to those of fit `own` if given."""
         noise = rng.normal(size=len(self._std)) * self._std
         if self._fits is None:
             return noise.astype(np.float32)
@@ -59,7 +59,7 @@ class People:
         return np.asarray(mixed + 0.35 * noise, np.float32)
 
     def expression(self, rng: np.random.Generator) -> Float32:
-        """Expression coefficients (E,) in [0, 1]."""
+        """Draw expression coefficients (E,) in [0, 1]."""
         acted = 0.35 if self._fits is not None else 0.8
         expression = self._acted(rng) if rng.random() < acted else self._found(rng)
         if rng.random() < 0.5:
@@ -67,13 +67,13 @@ class People:
         draw = rng.random()
         if draw < 0.16:
             self._close(expression, rng, both=draw < 0.11)
-        # Lips that close an open jaw would push through each other on a closed one.
+        # mouthClose is relative to an open jaw: on a closed one, the lips would intersect.
         close, jaw = self._index["mouthClose"], self._index["jawOpen"]
         expression[close] = min(expression[close], expression[jaw])
         return np.clip(expression, 0, 1).astype(np.float32)
 
     def _found(self, rng: np.random.Generator) -> Float64:
-        """An expression from a photo, stronger or weaker; sometimes the eyes of one and the mouth of another."""
+        """An expression of a photo, scaled; sometimes the eyes of one photo and the mouth of another."""
         if self._fits is None:
             return np.asarray(rng.beta(0.3, 4, len(self._upper)) * ~self._among("jaw", "mouth", "tongue"))
         fits = self._fits.expression.astype(np.float64)
@@ -83,7 +83,7 @@ class People:
         return np.asarray(chosen * rng.uniform(0.6, 1.5) + np.abs(rng.normal(0, 0.02, len(chosen))))
 
     def _acted(self, rng: np.random.Generator) -> Float64:
-        """One act, or the eyes of one and the mouth of another; sides differ a little, now and then a lot."""
+        """One deliberate expression or two combined; both sides differ slightly, sometimes a lot."""
         expression = np.zeros(len(self._upper))
         acts = list(_ACTS.values())
         chosen = [acts[rng.integers(len(acts))] for _ in range(2 if rng.random() < 0.35 else 1)]
@@ -101,7 +101,7 @@ class People:
         return expression
 
     def _look(self, expression: Float64, rng: np.random.Generator) -> None:
-        """Turn both eyes the same way; in this head the lids follow."""
+        """Turn both eyes in the same direction; in this head model the lids follow."""
         expression[self._among("eyeLook")] = 0.0
         side, up = np.clip(rng.normal(0, 0.45), -1, 1), np.clip(rng.normal(-0.1, 0.4), -1, 1)
         left, right = ("Out", "In") if side > 0 else ("In", "Out")  # to the subject's left, or right
@@ -123,7 +123,7 @@ class People:
 
 
 def random_angles(rng: np.random.Generator) -> tuple[float, float, float]:
-    """Yaw, pitch and roll in degrees: turned faces are drawn most, since photos show them least."""
+    """Draw yaw, pitch and roll in degrees: mostly turned faces, since photos contain few of them."""
     low, high, _ = _YAW_BANDS[rng.choice(len(_YAW_BANDS), p=[share for *_, share in _YAW_BANDS])]
     yaw = rng.uniform(low, high) * rng.choice([-1, 1])
     pitch = rng.normal(0, 12) if rng.random() < 0.75 else rng.choice([-1, 1]) * rng.uniform(12, 35)
@@ -131,6 +131,6 @@ def random_angles(rng: np.random.Generator) -> tuple[float, float, float]:
 
 
 def _bare(name: str) -> str:
-    """The name of a unit without its side; units of the jaw and mouth as a whole keep theirs."""
+    """The name of a unit without its side; lateral movements of jaw and mouth keep it."""
     whole = name in ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
     return name if whole else name.removesuffix("Left").removesuffix("Right")

@@ -1,4 +1,4 @@
-"""`ddfa data render`: faces drawn from the open head, with exact labels."""
+"""`ddfa data render`: synthetic images of the open head, with exact labels."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -30,28 +30,28 @@ from ddfa.head.model import HeadModel
 from ddfa.raster.lighting import ambient_occlusion
 from ddfa.texture.atlas import Atlas
 
-_PER_FACE: Final = 4  # images of a skin before a ground; each shows another shape, expression, pose and light
-_FACE_SHARE: Final = 0.85  # height of a face over the side of its RoI
-_GREY: Final = 0.02  # range of the channels of a skin
-_SHOULDER: Final = 0.7  # brighter places do not reach white at once
+_PER_FACE: Final = 4  # images per skin and background; each has another shape, expression, pose and light
+_FACE_SHARE: Final = 0.85  # height of a face relative to the side of its RoI
+_GREY: Final = 0.02  # a smaller range of the channels of a skin means a greyscale photo
+_SHOULDER: Final = 0.7  # brightness above which the tone curve flattens
 
 
 @dataclass(frozen=True)
 class RenderConfig:
-    """How many images are drawn, and of what.
+    """Settings of synthetic images.
 
     Attributes:
-        output: the data set folder to write; a run that was stopped goes on where it was.
-        data: a labelled data set that lends skins, shapes, expressions and backgrounds; without one all are made up.
-        count: images to draw.
-        painted: share of the faces whose skin is painted even where photos could lend one.
-        hands: share of the images with a hand or a thing before the face.
+        output: the data set folder to write; an interrupted run is resumed.
+        data: a labelled data set that provides skins, shapes, expressions and backgrounds; none by default.
+        count: number of images.
+        painted: share of the faces with procedural skin even where photos provide skins.
+        hands: share of the images with a hand or an object in front of the face.
         glasses: share of the images with glasses.
         picture: side of the images in px.
-        margin: side of the image over the side of the face's RoI.
-        worst: share of the labels with the largest fit error to leave out.
+        margin: side of the image relative to the side of the face's RoI.
+        worst: share of the labels, those with the largest fit error, to leave out.
         workers: processes; 0 means one per core.
-        seed: of all that is random.
+        seed: of the random generator.
     """
 
     output: Path
@@ -68,22 +68,22 @@ class RenderConfig:
 
 
 def render_faces(config: RenderConfig) -> Labels:
-    """Draw synthetic faces; writes a data set.
+    """Render synthetic images; writes a data set.
 
     Args:
-        config: what and how.
+        config: the settings.
 
     Returns:
-        The labels of the images: pose, identity and expression as drawn, fit error 0; `sources` names the photos
-        that lent the skins.
+        The labels of the images: exact pose, identity and expression, fit error 0; `sources` names the photos from
+        which skins were taken.
 
     Raises:
-        DataError: the data set cannot be used, or the folder holds parts made with other settings.
+        DataError: the data set cannot be used, or the folder contains parts made with other settings.
         OutputError: the folder cannot be written.
     """
     head = HeadModel.load()
     if config.data is not None:
-        LabelledPhotos.open(config.data, head)  # what is wrong with it is said here, not by each worker
+        LabelledPhotos.open(config.data, head)  # a bad data set is an error here, not in each worker
     settings = {name: value for name, value in asdict(config).items() if name not in ("output", "workers")}
     made = PictureSet("ddfa data render", config.output, config.count, config.seed, head.name, settings)
     return make_pictures(made, partial(_open, config), config.workers)
@@ -96,12 +96,12 @@ def _open(config: RenderConfig) -> Draw:
 
 
 class FaceRenderer:
-    """Draws synthetic faces.
+    """Renders synthetic images.
 
     Args:
         head: the open head.
-        data: photos that lend skins, shapes, expressions and backgrounds; None to make all up.
-        config: of what how much.
+        data: photos that provide skins, shapes, expressions and backgrounds; None makes all procedural.
+        config: the settings.
     """
 
     def __init__(self, head: HeadModel, data: LabelledPhotos | None, config: RenderConfig) -> None:
@@ -114,14 +114,14 @@ class FaceRenderer:
         self._shoulders = Shoulders(head, occlusion)
 
     def draw(self, rng: np.random.Generator, count: int) -> Iterator[Sample]:
-        """Images with their labels, one after the other."""
+        """Render images with their labels."""
         for number in range(count):
             if number % _PER_FACE == 0:
                 (face, own), ground = self._face(rng), self._ground(rng)
-            yield self._picture(face, own, ground[:, :: rng.choice([-1, 1])], rng)
+            yield self._sample(face, own, ground[:, :: rng.choice([-1, 1])], rng)
 
     def _face(self, rng: np.random.Generator) -> tuple[Face, int | None]:
-        """A face, and the photo that it comes from."""
+        """An appearance, and the index of the photo that it was taken from."""
         if self._data is not None and rng.random() >= self._config.painted:
             index = int(rng.integers(len(self._data.labels)))
             face = self._wardrobe.photographed(self._photo(index), self._vertices(index), rng)
@@ -129,7 +129,7 @@ class FaceRenderer:
                 return face, index
         return self._wardrobe.painted(rng), None
 
-    def _picture(self, face: Face, own: int | None, ground: Float32, rng: np.random.Generator) -> Sample:
+    def _sample(self, face: Face, own: int | None, ground: Float32, rng: np.random.Generator) -> Sample:
         identity = self._people.identity(own, rng)
         expression = self._people.expression(rng)
         angles = random_angles(rng)
@@ -143,18 +143,18 @@ class FaceRenderer:
         if rng.random() < self._config.glasses:
             extras += glasses(landmarks, shape, rng)
         light, main = random_light(rng)
-        picture = self._painter.draw(
+        image = self._painter.draw(
             Scene(raised, face.texture, extras, pose, light, main, float(rng.uniform(0, 1)), ground)
         )
         if rng.random() < self._config.hands:
-            picture = composite(picture, self._cover(project(landmarks, pose), face.skin, rng), rng)
-        if np.ptp(face.skin) < _GREY:  # a grey photo lent the skin
-            picture = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
+            image = composite(image, self._occluder(project(landmarks, pose), face.skin, rng), rng)
+        if np.ptp(face.skin) < _GREY:  # the skin was taken from a greyscale photo
+            image = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2)
         source = "" if own is None or self._data is None else self._source(own)
-        return Sample(_photographed(picture, rng), pose, identity, expression, 0.0, source)
+        return Sample(_photographed(image, rng), pose, identity, expression, 0.0, source)
 
-    def _cover(self, landmarks: Floats, skin: Float32, rng: np.random.Generator) -> Occluder:
-        """A hand or a thing before landmarks (68, 3) of the image."""
+    def _occluder(self, landmarks: Floats, skin: Float32, rng: np.random.Generator) -> Occluder:
+        """A hand or an object in front of landmarks (68, 3) of the image."""
         size = self._config.picture
         if rng.random() < 0.4:
             return object_occluder(size, rng)
@@ -162,7 +162,7 @@ class FaceRenderer:
         return hand_occluder(size, (float(x), float(y), _FACE_SHARE * size / self._config.margin), skin, rng)
 
     def _pose(self, landmarks: Float32, angles: tuple[float, float, float]) -> Float64:
-        """The pose (3, 4) that puts the RoI of the turned landmarks in the middle of the image."""
+        """The pose (3, 4) that centres the RoI of the rotated landmarks in the image."""
         size = self._config.picture
         linear = FLIP_Y_MATRIX @ matrix_from_euler(np.array(angles))
         x0, y0, x1, y1 = roi_from_landmarks((landmarks @ linear.T)[None])[0].astype(np.float64)
@@ -197,11 +197,11 @@ class FaceRenderer:
         return (labels.sources or labels.names)[index]
 
 
-def _photographed(picture: Float32, rng: np.random.Generator) -> UInt8:
-    """A drawn image (S, S, 3) with the softness, the noise and the highlights of a photo; white is 1."""
-    over = np.maximum(picture - _SHOULDER, 0) / (1 - _SHOULDER)
-    picture = np.minimum(picture, _SHOULDER) + np.float32(1 - _SHOULDER) * np.tanh(over)
+def _photographed(image: Float32, rng: np.random.Generator) -> UInt8:
+    """Add blur, noise and a tone curve to a rendered image (S, S, 3); white is 1."""
+    over = np.maximum(image - _SHOULDER, 0) / (1 - _SHOULDER)
+    image = np.minimum(image, _SHOULDER) + np.float32(1 - _SHOULDER) * np.tanh(over)
     if rng.random() < 0.7:
-        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 0.9)), np.float32)
-    noisy = picture + rng.normal(0, rng.uniform(0, 0.02), picture.shape)
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.9)), np.float32)
+    noisy = image + rng.normal(0, rng.uniform(0, 0.02), image.shape)
     return np.clip(np.rint(255 * noisy), 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""A head drawn with its texture under a light, together with what it wears, before a ground."""
+"""Rendering of a textured head with accessories, under a light and in front of a background."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,24 +13,24 @@ from ddfa.raster.lighting import shading
 from ddfa.raster.rasterize import BACKGROUND, Raster, interpolate, rasterize, vertex_normals
 from ddfa.texture.atlas import Atlas
 
-_FINE = 2  # images are drawn this much larger and averaged down
+_FINE = 2  # supersampling
 _LEAST_LIGHT: Final = {"teeth": 0.42, "tongue": 0.4, "mouth_inner": 0.22, "eye_left": 0.45, "eye_right": 0.45}
 _EYE_GLOSS, _SKIN_GLOSS = 0.5, 0.16
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What is to be drawn.
+    """The input of a rendering.
 
     Attributes:
-        shape: (V, 3) float32, the head as it looks, hair and all, in head space.
+        shape: (V, 3) float32, the head with the thickness of its hair, in head space.
         texture: (S, S, 3) float32 reflectance on the atlas, RGB in [0, 1].
-        extras: what the head wears, in head space.
+        extras: accessories, in head space.
         pose: (3, 4), head space to image space.
         light: (9, 3) coefficients.
         main: (3,) direction of the main light.
-        gloss: how much of it skin reflects, 0 to 1.
-        ground: (size, size, 3) float32 RGB in [0, 1].
+        gloss: specular strength of the skin, 0 to 1.
+        ground: background, (size, size, 3) float32 RGB in [0, 1].
     """
 
     shape: Float32
@@ -44,7 +44,7 @@ class Scene:
 
 
 class Painter:
-    """Draws scenes of one head model.
+    """Renders scenes of one head model.
 
     Args:
         atlas: of the head.
@@ -62,17 +62,17 @@ class Painter:
         self._skin = head.regions["face"].astype(np.float32)
 
     def draw(self, scene: Scene) -> Float32:
-        """The image (size, size, 3) float32 RGB in [0, 1]."""
+        """Render a scene: (size, size, 3) float32 RGB in [0, 1]."""
         size = scene.ground.shape[0]
         vertices, triangles = self._mesh(scene)
         seen = _FINE * project(vertices, scene.pose).astype(np.float32)
         seen[:, :2] += (_FINE - 1) / 2  # pixel centres are integers at both sizes
         raster = rasterize(seen, triangles, _FINE * size, _FINE * size)
         light, gloss = self._lit(scene, seen, triangles)
-        picture = self._colours(scene, raster, triangles)
-        picture *= interpolate(raster, triangles, light)
-        picture += interpolate(raster, triangles, gloss[:, None])
-        small = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
+        image = self._colours(scene, raster, triangles)
+        image *= interpolate(raster, triangles, light)
+        image += interpolate(raster, triangles, gloss[:, None])
+        small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
         cover = cv2.resize(raster.mask.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
         return np.asarray(small + scene.ground * (1 - cover[..., None]), np.float32)
 
@@ -98,13 +98,13 @@ class Painter:
         return np.asarray(colours, np.float32)
 
     def _lit(self, scene: Scene, seen: Float32, triangles: Int32) -> tuple[Float32, Float32]:
-        """Per vertex: light (V, 3) that a white surface would send back, and gloss (V,)."""
+        """Per vertex: diffuse radiance (V, 3) of a white surface, and specular radiance (V,)."""
         count = len(scene.shape)
         camera = seen * FLIP_Y
         normals = self._atlas.normals(camera[:count])
         if scene.extras:
             worn = vertex_normals(camera, triangles[len(self._atlas.head.triangles) :])[count:]
-            # Sheets are seen from both sides.
+            # Sheets are visible from both sides.
             normals = np.concatenate([normals, np.where(worn[:, 2:] < -0.1, -worn, worn)])
         light = shading(normals, scene.light)
         light[:count] *= self._occlusion[:, None]

@@ -1,4 +1,4 @@
-"""Skin that no one has: a tone, patches, cheeks, lips, brows, stubble and spots, painted on the atlas."""
+"""Procedural skin on the atlas: skin tone, patches, cheeks, lips, brows, stubble and spots."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from ddfa.data.synthetic.noise import smooth_noise
 from ddfa.raster.blending import blend, smoothstep
 from ddfa.texture.atlas import Atlas
 
-# Tones from light to dark: the middle of the range that human skin covers, RGB in [0, 1].
+# Skin tones from light to dark, RGB in [0, 1].
 _TONES: Final = np.array(
     [
         (0.96, 0.84, 0.77), (0.93, 0.78, 0.68), (0.90, 0.72, 0.59), (0.83, 0.64, 0.50), (0.75, 0.55, 0.41),
@@ -29,20 +29,20 @@ _HAIR_ODDS: Final = np.array([0.26, 0.2, 0.16, 0.11, 0.07, 0.07, 0.04, 0.05, 0.0
 
 
 def random_hair_colour(rng: np.random.Generator) -> Float32:
-    """A natural hair colour, RGB (3,) in [0, 1]."""
+    """Draw a natural hair colour, RGB (3,) in [0, 1]."""
     colour = _HAIR_COLOURS[rng.choice(len(_HAIR_COLOURS), p=_HAIR_ODDS)]
     return np.asarray(np.clip(colour * np.exp(rng.normal(0, 0.12)) + rng.normal(0, 0.01, 3), 0.02, 0.95), np.float32)
 
 
 def random_tone(rng: np.random.Generator) -> Float32:
-    """A skin tone, RGB (3,) in [0, 1]."""
-    place = rng.uniform(0, len(_TONES) - 1)
-    tone = [np.interp(place, np.arange(len(_TONES)), _TONES[:, channel]) for channel in range(3)]
+    """Draw a skin tone, RGB (3,) in [0, 1]."""
+    position = rng.uniform(0, len(_TONES) - 1)
+    tone = [np.interp(position, np.arange(len(_TONES)), _TONES[:, channel]) for channel in range(3)]
     return np.asarray(np.clip(np.array(tone) * np.exp(rng.normal(0, 0.03, 3)), 0, 1), np.float32)
 
 
 def paint_skin(atlas: Atlas, hair_colour: Float32, rng: np.random.Generator) -> Float32:
-    """Paint a skin.
+    """Paint the skin of a head.
 
     Args:
         atlas: of the head.
@@ -67,7 +67,7 @@ def paint_skin(atlas: Atlas, hair_colour: Float32, rng: np.random.Generator) -> 
 
 
 def plain_skin(atlas: Atlas, tone: Float32, rng: np.random.Generator) -> Float32:
-    """Skin of a tone (3,), uneven and redder where blood shows: (S, S, 3) float32 RGB."""
+    """Paint bare skin of a tone (3,), uneven, with redder cheeks, nose and ears: (S, S, 3) float32 RGB."""
     size = atlas.size
     broad = smooth_noise(rng, size, (7, 7)) + 0.35 * smooth_noise(rng, size, (7, 7), 3)
     fine = smooth_noise(rng, size, (90, 90))
@@ -78,7 +78,7 @@ def plain_skin(atlas: Atlas, tone: Float32, rng: np.random.Generator) -> Float32
 
 
 def paint_lashes(atlas: Atlas, texture: Float32, rng: np.random.Generator) -> Float32:
-    """Darken the edges of the lids of a texture (S, S, 3), as lashes do."""
+    """Darken the edges of the lids of a texture (S, S, 3) like lashes."""
     reach = rng.uniform(0.9, 1.9)
     cover = rng.uniform(0.35, 0.9) * smoothstep(atlas.lid_mm, reach, 0.3 * reach)
     return blend(texture, texture * 0.22, cover)

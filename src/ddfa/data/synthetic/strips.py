@@ -1,4 +1,4 @@
-"""Surfaces that a head carries, in head space: strips of points between which triangles are spanned."""
+"""Meshes of accessories in head space: sheets and tubes over grids of points."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from ddfa.arrays import Float32, Floats, Int32
 
 
 class Part(NamedTuple):
-    """A coloured surface.
+    """A coloured mesh.
 
     Attributes:
         vertices: (V, 3) float32.
@@ -22,10 +22,10 @@ class Part(NamedTuple):
 
 
 def sheet(points: Floats, colours: Floats, closed: bool = False) -> Part:
-    """A surface through a grid of points.
+    """Span a mesh over a grid of points.
 
     Args:
-        points: (R, C, 3); outside is where rows grow downwards and columns to the right.
+        points: (R, C, 3); the outside is the side from which rows run downwards and columns to the right.
         colours: broadcast to (R, C, 3).
         closed: whether the last column joins the first.
     """
@@ -40,7 +40,7 @@ def sheet(points: Floats, colours: Floats, closed: bool = False) -> Part:
 
 
 def tube(line: Floats, radius: float, colour: Floats, closed: bool = False) -> Part:
-    """A wire along points (K, 3)."""
+    """Make a tube along points (K, 3)."""
     ahead, behind = np.roll(line, -1, axis=0), np.roll(line, 1, axis=0)
     if not closed:
         ahead[-1], behind[0] = line[-1], line[0]
@@ -61,7 +61,7 @@ def _joined(points: Floats) -> Floats:
 
 
 def joined(parts: list[Part]) -> Part:
-    """All parts as one."""
+    """Concatenate parts."""
     starts = np.cumsum([0, *(len(part.vertices) for part in parts[:-1])])
     return Part(
         np.concatenate([part.vertices for part in parts]),
