@@ -58,7 +58,7 @@ def test_command(root, tmp_path):
     words = ["bench", "jitter", "--moved", photo, "--smooth", "--frames", "60", "--threads", "1"]
     assert main([*words, "--output", str(tmp_path)]) == 0
     rows = {row["of"]: row for row in json.loads((tmp_path / JSON_FILE).read_text())["results"]}
-    assert list(rows) == ["frame by frame", "followed", "One-Euro", "look ahead 4"]
+    assert list(rows) == ["frame by frame", "tracked", "One-Euro", "look ahead 4"]
     assert rows["frame by frame"]["calmer_second"] == 1
     assert rows["One-Euro"]["calmer_second"] > 2 and rows["look ahead 4"]["calmer_second"] > 4
     assert rows["One-Euro"]["error_rest"] < rows["frame by frame"]["error_rest"]
@@ -80,7 +80,7 @@ def test_smoothing_starts_again_after_a_gap(toy_bundle, monkeypatch):
     )
     monkeypatch.setattr(temporal_stability, "Follower", lambda aligner: lambda frame: shown[frame.index])
     tracks = temporal_stability.smoothed_tracks(aligner, frames, (0, 2))
-    assert [track.model for track in tracks] == ["followed", "One-Euro", "look ahead 2"]
+    assert [track.model for track in tracks] == ["tracked", "One-Euro", "look ahead 2"]
     for track in tracks:
         np.testing.assert_allclose(track.yaw_deg, [10, 10, 10, np.nan, 40, 40, 40], atol=1e-3)
         assert track.missed == 1

@@ -42,7 +42,7 @@ def smoothed_tracks(aligner: FaceAligner, frames: Iterable[Frame], look_aheads: 
         raise DataError("the video shows no face: choose another")
     id = max(first, key=lambda detection: float(detection.face.scale[0])).id
     one_face = [(frame, [face for face in detections if face.id == id]) for frame, detections in detected]
-    tracks = [_track("followed", [faces[0].face if faces else None for _, faces in one_face])]
+    tracks = [_track("tracked", [faces[0].face if faces else None for _, faces in one_face])]
     for ahead in look_aheads:
         smoothed = FaceSmoother(aligner.head, ahead).smooth(one_face)
         name = f"look ahead {ahead}" if ahead else "One-Euro"

@@ -68,7 +68,7 @@ def jitter(
 
     tracks = [(aligner.bundle.name, tracks_of(aligner)) for aligner in run.aligners()]
     count = len(tracks[0][1][0].yaw_deg)
-    how = ("detected in every frame" if run.detected else "followed") + ", shape only" * run.aligned
+    how = ("detected in every frame" if run.detected else "tracked") + ", shape only" * run.aligned
     title = f"jitter, % of the face's size, on {data} ({count} frames; {how})"
     settings = {"data": data, "frames": count, "detected": run.detected, "aligned": run.aligned}
     if smooth or truth:
