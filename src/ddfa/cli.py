@@ -48,6 +48,7 @@ COMMANDS: Final = (
     Command(("models", "show"), "ddfa.commands.models:show_model", "what a bundle is and how good"),
     Command(("models", "verify"), "ddfa.commands.models:verify_models", "check bundles against their SHA-256"),
     Command(("models", "import-3ddfa"), "ddfa.commands.models:import_original", "bundle from original 3DDFA files"),
+    Command(("models", "package"), "ddfa.commands.models:package", "bundle from a training checkpoint"),
     Command(
         ("models", "convert"), "ddfa.commands.convert:convert", "other forms: uint8, float16, int8, flip, ensembles"
     ),

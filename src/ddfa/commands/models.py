@@ -99,3 +99,29 @@ def import_original(
     bundle = import_3ddfa(checkpoint, basis, whitening, output, convention)
     print(f"{bundle.architecture}, {bundle.layout.size} parameters -> {bundle.folder}")
     return OK
+
+
+def package(
+    checkpoint: Annotated[Path, tyro.conf.Positional],
+    arch: str,
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    name: str = "",
+    training_data: str = "",
+) -> int:
+    """Make a model bundle of a training checkpoint; needs the extra `train`.
+
+    Args:
+        checkpoint: `checkpoint.pt` of a run of `ddfa train`, or weights to start from.
+        arch: name of its architecture, for instance repnet_m.
+        output: folder of the bundle.
+        name: of the bundle; that of the folder by default.
+        training_data: one line for the card.
+
+    Returns:
+        Exit code 0.
+    """
+    from ddfa.train.convert.from_checkpoint import package_checkpoint
+
+    bundle = package_checkpoint(checkpoint, arch, output, name, training_data)
+    print(f"{bundle.architecture}, {bundle.layout.size} parameters -> {bundle.folder}")
+    return OK

@@ -21,7 +21,7 @@ from ddfa.regress.layout import ParamLayout
 from ddfa.regress.whitening import Whitening
 from ddfa.train.config import TrainConfig
 from ddfa.train.convert.bundle import write_network_bundle
-from ddfa.train.networks import Network, create
+from ddfa.train.networks import Network, create, pooling_of
 from ddfa.train.state import (
     CHECKPOINT,
     LANDMARKS,
@@ -63,7 +63,7 @@ def average_runs(runs: Sequence[Path], output: Path, name: str = "", checkpoints
     layout = ParamLayout(len(head.identity_basis), len(head.expression_basis))
     states = [load_checkpoint(path) for path in (*(run / CHECKPOINT for run in runs), *checkpoints)]
     whitening = whitening_of(states[0])
-    networks = [_network(configs[0].arch, layout, saved) for saved in states]
+    networks = [network_of(configs[0].arch, layout, saved) for saved in states]
     for network, saved in zip(networks, states, strict=True):
         rewhiten(network.fc, whitening_of(saved), whitening)
     mean = networks[0]
@@ -85,10 +85,20 @@ def averaged(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     }
 
 
-def _network(arch: str, layout: ParamLayout, saved: dict[str, Any]) -> Network:
-    network = create(arch, layout.size, LANDMARKS)
+def network_of(arch: str, layout: ParamLayout, saved: dict[str, Any]) -> Network:
+    """Return the network of a checkpoint, with its averaged weights.
+
+    Args:
+        arch: name of the architecture.
+        layout: of its parameters.
+        saved: the checkpoint; its tensors tell the pooling.
+
+    Raises:
+        DataError: the tensors are those of another architecture.
+    """
     state = averaged_tensors(saved)
     state.pop("n_averaged", None)
+    network = create(arch, layout.size, LANDMARKS, pooling_of(state))
     try:
         network.load_state_dict(state)
     except RuntimeError as error:

@@ -41,6 +41,8 @@ class TrainConfig:
         shares: how much of each batch every data set supplies; empty for equal shares.
         head: head model of the labels; None for the open head.
         arch: the network's architecture, for instance mobilenet_v1_050 or repnet_s.
+        pooling: of the last feature map: its plain mean, or a learnt weight per channel and position, which starts as
+            the mean and costs nothing more.
         loss: the terms of the loss.
         augment: how strongly crops vary.
         samples: crops to see in all.
@@ -84,6 +86,7 @@ class TrainConfig:
     shares: tuple[float, ...] = ()
     head: Path | None = None
     arch: str = "mobilenet_v1_050"
+    pooling: Literal["mean", "learnt"] = "mean"
     loss: LossWeights = field(default_factory=LossWeights)
     augment: Augmentation = field(default_factory=Augmentation)
     samples: int = 2_000_000

@@ -75,7 +75,7 @@ def start(config: TrainConfig, head: HeadModel, stream: CropStream, device: torc
     """
     torch.manual_seed(config.seed)
     layout = ParamLayout(len(head.identity_basis), len(head.expression_basis))
-    network = create(config.arch, layout.size, LANDMARKS)
+    network = create(config.arch, layout.size, LANDMARKS, config.pooling)
     saved = load_checkpoint(config.output / CHECKPOINT) if config.resume else None
     if saved is not None:
         whitening = whitening_of(saved)

@@ -17,6 +17,7 @@ class Network(nn.Module):
     """
 
     num_features: int
+    avgpool: nn.Module
     fc: nn.Linear
     fc_lm: nn.Linear | None
 
