@@ -1,5 +1,6 @@
 """Write trained networks as ONNX."""
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -18,13 +19,16 @@ def export_onnx(network: nn.Module, path: Path, input_size: int = 120, channels:
     """
     network = network.eval()
     example = torch.zeros(1, channels, input_size, input_size)
-    torch.onnx.export(
-        network,
-        (example,),
-        str(path),
-        input_names=["input"],
-        output_names=["output"],
-        dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}},
-        opset_version=17,
-        dynamo=False,  # the TorchScript exporter needs no package besides onnx
-    )
+    with warnings.catch_warnings():
+        # The size of the crop is fixed in the graph on purpose.
+        warnings.filterwarnings("ignore", "Converting a tensor to a Python boolean")
+        torch.onnx.export(
+            network,
+            (example,),
+            str(path),
+            input_names=["input"],
+            output_names=["output"],
+            dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}},
+            opset_version=17,
+            dynamo=False,  # the TorchScript exporter needs no package besides onnx
+        )
