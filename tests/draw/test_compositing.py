@@ -8,7 +8,7 @@ from ddfa.draw.compositing import composite, composite_reference
 
 
 @given(seed=st.integers(0, 2**31), size=st.sampled_from([(1, 1), (1, 9), (12, 17)]), step=st.sampled_from([1.0, 30.0]))
-def test_lay_over_is_its_readable_twin(seed, size, step):
+def test_lay_over_is_its_reference(seed, size, step):
     rng = np.random.default_rng(seed)
     ground = rng.integers(0, 256, (*size, 3), np.uint8)
     colour, cover = rng.uniform(0, 255, (*size, 3)).astype(np.float32), rng.uniform(0, 1, size).astype(np.float32)

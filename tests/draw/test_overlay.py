@@ -126,16 +126,6 @@ def test_styles_combine() -> None:
             parse_style(text)
 
 
-def test_far_side_is_hidden(open_head: HeadModel) -> None:
-    """Yaw > 0 turns to the image's left, which hides the subject's right side: the first points of jaw and brows."""
-    faces = place_faces(open_head, [(0, 0, 0), (60, 0, 0), (-60, 0, 0)], side=200)
-    front, left, right = (hidden_landmarks(faces.landmarks68[k], faces.vertices[k], open_head) for k in range(3))
-    assert not front[17:].any() and front[:17].sum() <= 2
-    assert left[1:6].all() and not left[[12, 14, 30, 45, 54]].any()
-    mirror = [*range(16, -1, -1)]
-    np.testing.assert_array_equal(left[:17], right[mirror])
-
-
 def test_nearer_face_covers_the_farther(open_head: HeadModel) -> None:
     """Where two faces overlap, the picture is as if the larger one alone were there, whatever their order."""
     image = np.full((480, 640, 3), 128, np.uint8)
@@ -177,7 +167,7 @@ def test_small_faces_keep_their_photo(open_head: HeadModel) -> None:
     assert 0.03 < touched < 0.35
 
 
-def test_lines_of_the_mesh_are_those_of_the_readable_twin(open_head: HeadModel) -> None:
+def test_lines_of_the_mesh_are_those_of_the_reference(open_head: HeadModel) -> None:
     face, triangles = place_faces(open_head, [(30.0, 10.0, 0.0)]), open_head.triangles
     for drawn in (drawn_edges(open_head), np.ones(triangles.shape, bool)):
         mesh = rasterize(face.vertices[0], triangles, 200, 200), face.vertices[0], triangles, drawn, 1.2

@@ -12,7 +12,7 @@ from ddfa.export.rasters import write_png16
 from ddfa.head.model import HeadModel
 from ddfa.raster.maps import REGION_COLOURS, FaceMaps, ncc_codes, original_depth, scene_vertices
 from ddfa.raster.paf import pose_adaptive_feature
-from ddfa.raster.visibility import face_visibility, nearest_surface
+from ddfa.raster.visibility import face_visibility, hidden_landmarks, nearest_surface
 
 from ..face_factory import place_faces
 
@@ -76,6 +76,16 @@ def test_landmarks_of_the_far_side_are_hidden_and_no_others(open_head: HeadModel
     assert not shown[list(hidden)].any() and shown[list(seen)].all()
     mirrored = face_visibility(place_faces(open_head, [(-yaw, 0, 0)])).landmarks68[:17][::-1]
     assert (mirrored != shown[:17]).sum() <= 1, "the subject's left is hidden the same way"
+
+
+def test_far_side_is_hidden(open_head: HeadModel) -> None:
+    """Yaw > 0 turns to the image's left, which hides the subject's right side: the first points of jaw and brows."""
+    faces = place_faces(open_head, [(0, 0, 0), (60, 0, 0), (-60, 0, 0)], side=200)
+    front, left, right = (hidden_landmarks(faces.landmarks68[k], faces.vertices[k], open_head) for k in range(3))
+    assert not front[17:].any() and front[:17].sum() <= 2
+    assert left[1:6].all() and not left[[12, 14, 30, 45, 54]].any()
+    mirror = [*range(16, -1, -1)]
+    np.testing.assert_array_equal(left[:17], right[mirror])
 
 
 def test_the_nearest_surface_is_that_of_the_rasteriser(open_head: HeadModel) -> None:

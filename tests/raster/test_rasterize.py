@@ -48,7 +48,7 @@ def random_mesh(seed: int, triangles: int, spread: float, integer: bool):
     cull=st.booleans(),
     threads=st.sampled_from([1, 3]),
 )
-def test_kernel_equals_its_twin(seed, triangles, spread, integer, size, cull, threads):
+def test_kernel_equals_its_reference(seed, triangles, spread, integer, size, cull, threads):
     vertices, mesh = random_mesh(seed, triangles, spread, integer)
     fast = rasterize(vertices, mesh, *size, cull=cull, threads=threads)
     slow = rasterize_reference(vertices, mesh, *size, cull=cull)
@@ -72,7 +72,7 @@ def small_triangles(seed, count, side, grain):
     cull=st.booleans(),
     threads=st.sampled_from([1, 2]),
 )
-def test_chunks_of_small_triangles_equal_the_twin(seed, count, side, grain, cull, threads):
+def test_chunks_of_small_triangles_equal_the_reference(seed, count, side, grain, cull, threads):
     """Whole numbers give many equal depths, where the first triangle must win whatever the order of blocks."""
     vertices, mesh = small_triangles(seed, count, side, grain)
     fast = rasterize(vertices, mesh, 18, 19, cull=cull, threads=threads)
@@ -199,7 +199,7 @@ def test_interpolation_reproduces_a_linear_attribute():
 
 
 @given(seed=st.integers(0, 2**31), triangles=st.sampled_from([0, 1, 40]))
-def test_normals_are_those_of_the_readable_twin(seed, triangles):
+def test_normals_are_those_of_the_reference(seed, triangles):
     mesh = random_mesh(seed, triangles, 5.0, False)
     np.testing.assert_allclose(vertex_normals(*mesh), vertex_normals_reference(*mesh), atol=1e-4)
 

@@ -1,16 +1,13 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.data.synthetic.people import People
 from ddfa.data.synthetic.photo_skin import photo_skin
 from ddfa.data.synthetic.pipeline import RenderConfig, render_faces
-from ddfa.errors import DataError, ModelError
+from ddfa.errors import DataError
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.head.model import HeadModel
-from ddfa.raster.lighting import estimate_light, harmonics, light_from, shading
 from ddfa.texture.atlas import Atlas
 
 
@@ -22,42 +19,6 @@ def head():
 @pytest.fixture(scope="module")
 def atlas(head):
     return Atlas(head, 192)
-
-
-def sphere(count=400, seed=0):
-    points = np.random.default_rng(seed).normal(size=(count, 3))
-    return points / np.linalg.norm(points, axis=1, keepdims=True)
-
-
-@given(st.integers(0, 1000))
-def test_a_far_light_is_brightest_where_it_is_faced(seed):
-    direction = sphere(1, seed)[0]
-    light = light_from(direction, np.ones(3))
-    seen = shading(sphere(), light)[:, 0]
-    np.testing.assert_allclose(seen, np.maximum(sphere() @ direction, 0), atol=0.1)
-    assert shading(direction[None], light)[0, 0] == pytest.approx(17 / 16, abs=1e-5)
-
-
-def test_light_is_found_again_in_what_it_lights():
-    normals = sphere()
-    normals = normals[normals[:, 2] > 0]
-    light = light_from(np.array([0.6, 0.0, 0.8]), np.ones(3))[:, 0] + np.eye(9)[0]
-    seen = harmonics(normals) @ light
-    found = harmonics(normals) @ estimate_light(normals, 0.4 * seen, np.ones(len(normals)))
-    np.testing.assert_allclose(found, seen / seen.mean(), atol=0.06)
-
-
-def test_the_atlas_mirrors(atlas):
-    mirrored = atlas.mirrored(atlas.position)
-    safe = atlas.skin & (np.abs(atlas.position[..., 0]) > 3) & (atlas.face > 0.9)
-    away = np.linalg.norm(mirrored[safe] * [-1, 1, 1] - atlas.position[safe], axis=-1)
-    assert np.quantile(away, 0.99) < 0.3  # it jumps in folds alone
-    assert np.isfinite(atlas.closed(atlas.position)).all()
-
-
-def test_other_heads_cannot_be_textured(toy_head):
-    with pytest.raises(ModelError, match="open head"):
-        Atlas(toy_head)
 
 
 def test_a_skin_is_found_again_on_the_atlas(atlas):
