@@ -17,6 +17,7 @@ from ddfa.batch.schema import faces_schema
 from ddfa.detect.detections import box_overlap
 from ddfa.detect.yunet import FINE_SIDE
 from ddfa.errors import DDFAError
+from ddfa.export.plain import TABLE, plain_face
 from ddfa.faces import Faces
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.images import ReducedImage, decode_image, decode_reduced
@@ -172,22 +173,17 @@ def _told(failure: Exception) -> str:
 
 
 def face_rows(faces: Faces) -> list[dict[str, Any]]:
-    """The columns that tell of each face.
+    """The columns of each face.
 
-    `agreement` is the overlap (IoU) of the RoI the network looked at with the one its landmarks ask for: near 1 where
-    it saw a face in the middle, low where it went astray.
+    `agreement` is the overlap (IoU) of the RoI given to the network with the RoI of its landmarks: near 1 where
+    the landmarks are on a face in the middle of the RoI, low where they are not.
     """
-    again = roi_from_landmarks(faces.landmarks68)
+    again, _ = roi_from_landmarks(faces.landmarks68), faces.euler_deg  # computed for all faces at once
     return [
         {
             "face": index,
-            "box": faces.boxes[index],
-            "score": faces.scores[index],
-            "roi": faces.roi[index],
+            **plain_face(faces[index], TABLE),
             "agreement": np.float32(box_overlap(again[index : index + 1], faces.roi[index])[0]),
-            "params": faces.params[index],
-            "euler_deg": faces.euler_deg[index].astype(np.float32),
-            "landmarks68": faces.landmarks68[index].ravel(),
         }
         for index in range(len(faces))
     ]

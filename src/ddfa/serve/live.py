@@ -5,12 +5,10 @@ import json
 import time
 from typing import Any, Final
 
-import numpy as np
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from ddfa.arrays import UInt8
-from ddfa.faces import Faces
-from ddfa.raster.visibility import landmark_visibility
+from ddfa.export.plain import LIVE, plain_face
 from ddfa.serve.engine import Engine
 from ddfa.serve.errors import ServiceError
 from ddfa.serve.image_limits import decode_checked
@@ -123,7 +121,7 @@ class _Camera:
             "type": "faces",
             "width": image.shape[1],
             "height": image.shape[0],
-            "faces": [_face(tracked.id, tracked.faces) for tracked in self._faces],
+            "faces": [{"id": face.id, **plain_face(face.faces, LIVE)} for face in self._faces],
             "milliseconds": round(1e3 * (time.perf_counter() - began), 1),
         }
         return answer, image
@@ -136,24 +134,6 @@ class _Camera:
                 self._sent.add(face.id)
                 return face
         return None
-
-
-def _face(number: int, face: Faces) -> dict[str, Any]:
-    """A face as the channel tells it: as much as a page draws, in few digits."""
-    yaw, pitch, roll = (round(float(angle), 2) for angle in face.euler_deg[0])
-    names = face.head.expression_names
-    weights = np.round(face.blendshapes[0], 3).tolist() if face.head.has_arkit else []
-    return {
-        "id": number,
-        "box": np.round(face.boxes[0], 1).tolist(),
-        "score": round(float(face.scores[0]), 3),
-        "euler_deg": {"yaw": yaw, "pitch": pitch, "roll": roll},
-        "rotation": np.round(face.rotation[0], 5).tolist(),
-        "scale": round(float(face.scale[0]), 4),
-        "landmarks68": np.round(face.landmarks68[0, :, :2], 1).tolist(),
-        "visibility68": landmark_visibility(face).tolist(),
-        "blendshapes": dict(zip(names, weights, strict=False)),
-    }
 
 
 async def _received(socket: WebSocket) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 from ddfa.errors import OutputError
-from ddfa.faces import Faces
+from ddfa.export.plain import VIDEO, plain_face
 from ddfa.files import PendingFile
 from ddfa.video.io.source import Frame
 from ddfa.video.tracking.tracker import TrackedFace
@@ -18,24 +18,8 @@ _SUFFIXES: Final = (".jsonl", ".parquet")
 
 
 def record_of(frame: Frame, tracked: TrackedFace) -> dict[str, Any]:
-    """Collect what is known about a face in a frame: plain numbers and lists, see docs/video.md."""
-    face: Faces = tracked.faces
-    has_blendshapes = face.head.has_arkit
-    return {
-        "frame": frame.index,
-        "time": round(frame.time, 6),
-        "id": tracked.id,
-        "score": _plain(face.scores[0]),
-        "box": _plain(face.boxes[0]),
-        "roi": _plain(face.roi[0]),
-        "euler_deg": _plain(face.euler_deg[0]),
-        "rotation": _plain(face.rotation[0].reshape(-1)),
-        "scale": _plain(face.scale[0]),
-        "translation": _plain(face.translation[0]),
-        "blendshapes": _plain(face.blendshapes[0]) if has_blendshapes else [],
-        "landmarks68": _plain(face.landmarks68[0].reshape(-1)),
-        "params": _plain(face.params[0]),
-    }
+    """Describe a face of a frame in plain numbers and lists, see docs/video.md."""
+    return {"frame": frame.index, "time": round(frame.time, 6), "id": tracked.id, **plain_face(tracked.faces, VIDEO)}
 
 
 class RecordWriter:
@@ -130,8 +114,3 @@ class _Parquet:
         if self._rows:
             self._writer.write_table(self._table.from_pylist(self._rows, self._schema))
             self._rows = []
-
-
-def _plain(values: Any) -> Any:
-    """Numbers and lists of them, rounded to what a float32 in px or degrees can tell."""
-    return [round(float(v), 5) for v in values] if getattr(values, "ndim", 0) else round(float(values), 5)
