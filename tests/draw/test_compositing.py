@@ -1,4 +1,4 @@
-"""Surfaces laid over pictures, against the readable twin."""
+"""Compositing of surfaces, against the reference implementation."""
 
 import numpy as np
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Overlays: at the right place, whatever the picture's size; how they look is for people to judge."""
+"""Overlays: positions and extents, for images of any size."""
 
 from dataclasses import replace
 
@@ -72,7 +72,7 @@ def test_input_is_left_alone(open_head: HeadModel) -> None:
 
 
 def test_faces_beyond_the_border(toy_head, open_head: HeadModel) -> None:
-    faces = place_faces(open_head, [(0, 0, 0)] * 4 + [(80, 10, 170)])  # the last ones lie right of the picture
+    faces = place_faces(open_head, [(0, 0, 0)] * 4 + [(80, 10, 170)])  # the last ones lie to the right of the image
     assert draw_overlay(GREY, faces).shape == (900, 1200, 3)
     assert draw_pose_boxes(GREY, faces).shape == GREY.shape
     assert draw_overlay(GREY[:20, :3], place_faces(toy_head, image_size=(3, 20))).shape == (1200, 180, 3)
@@ -127,7 +127,7 @@ def test_styles_combine() -> None:
 
 
 def test_nearer_face_covers_the_farther(open_head: HeadModel) -> None:
-    """Where two faces overlap, the picture is as if the larger one alone were there, whatever their order."""
+    """Where two faces overlap, only the larger one is drawn, whatever their order."""
     image = np.full((480, 640, 3), 128, np.uint8)
     near = place_faces(open_head, image_size=(640, 480), side=400)
     far = place_faces(open_head, image_size=(640, 480), side=200)

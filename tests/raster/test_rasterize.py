@@ -1,4 +1,4 @@
-"""The z-buffer rasteriser against its readable twin, and the helpers around it."""
+"""The z-buffer rasteriser against its reference implementation, and its helpers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def assert_same(fast, slow):
 
 
 def random_mesh(seed: int, triangles: int, spread: float, integer: bool):
-    """Triangles of all sizes around a small picture, partly outside it."""
+    """Triangles of all sizes around a small image, partly outside it."""
     rng = np.random.default_rng(seed)
     vertices = rng.uniform(-spread, 16 + spread, (max(3, triangles), 3)).astype(np.float32)
     if integer:
@@ -56,7 +56,7 @@ def test_kernel_equals_its_reference(seed, triangles, spread, integer, size, cul
 
 
 def small_triangles(seed, count, side, grain):
-    """Triangles of boxes up to about ``side`` px, all over a picture of 20 px and a little beyond."""
+    """Triangles of boxes up to about ``side`` px, all over an image of 20 px and a little beyond."""
     rng = np.random.default_rng(seed)
     corners = rng.uniform(-3, 22, (count, 1, 3)) + rng.uniform(-side / 2, side / 2, (count, 3, 3))
     corners = np.rint(corners * grain) / grain if grain else corners

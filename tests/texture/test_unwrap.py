@@ -21,7 +21,7 @@ def head():
 
 
 def painted(head):
-    """A texture that tells left from right and up from down, and is no one's face."""
+    """A texture whose colours encode the position on the head."""
     position = atlas_of(head, SIZE).position
     image = np.clip(128 + position * [0.9, 0.9, 0.5] + [0, 0, -60], 0, 255).astype(np.uint8)
     return Texture(image, np.ones((SIZE, SIZE), np.float32))

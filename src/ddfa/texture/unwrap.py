@@ -54,7 +54,7 @@ EXPORT: Final = UnwrapPolicy(
 REPLACEMENT: Final = UnwrapPolicy(VisibilityPolicy((0.25, 0.65)))
 # The same where the lips are open: a fit that is slightly off shows teeth on their edges.
 REPLACEMENT_OPEN_MOUTH: Final = UnwrapPolicy(VisibilityPolicy((0.25, 0.65), lips_mm=(1.5, 4.5)))
-# Reflectance of bare skin, to be lit anew; occluders are rejected by their colour.
+# Reflectance of bare skin, to be relit; occluders are rejected by their colour.
 SYNTHETIC: Final = UnwrapPolicy(
     VisibilityPolicy((0.2, 0.6), parts="skin", lids_mm=(2.2, 2.2), lips_mm=(1.3, 1.3)),
     delight=True,

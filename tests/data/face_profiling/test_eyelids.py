@@ -13,7 +13,7 @@ def lids(head):
 
 @pytest.fixture(scope="module")
 def face(head):
-    """A picture of the mean head, eyes white, everything else skin: photo, pose, vertices in head space."""
+    """An image of the mean head, eyes white, everything else skin: photo, pose, vertices in head space."""
     from ddfa.data.face_profiling.rotation import textured_triangles
     from ddfa.raster.rasterize import rasterize
 

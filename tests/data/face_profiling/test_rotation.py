@@ -9,7 +9,7 @@ from ddfa.raster.blending import fill_holes
 
 
 def dome(size=81, radius=30.0):
-    """A half sphere in the middle of a picture, as a mesh in image space, clockwise in pixels."""
+    """A half sphere in the middle of an image, as a mesh in image space, clockwise in pixels."""
     grid = np.linspace(-1, 1, 41)
     x, y = np.meshgrid(grid, grid)
     inside = x**2 + y**2 <= 1
