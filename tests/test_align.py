@@ -147,7 +147,7 @@ def test_unknown_model():
 
 @pytest.mark.parametrize("threads", [0, -3])
 def test_no_threads(toy_bundle, threads):
-    with pytest.raises(ModelError, match="give 1 or more"):
+    with pytest.raises(ModelError, match="use 1 or more"):
         FaceAligner(toy_bundle, threads=threads)
 
 

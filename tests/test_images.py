@@ -192,7 +192,7 @@ def test_cut_off(photo, capfd, kind: str, fraction: float) -> None:
 
 def test_cut_off_progressive_jpeg(photo) -> None:
     content = noise("JPEG", progressive=True)
-    with pytest.raises(ImageError, match=r"cut off .* JPEG"):
+    with pytest.raises(ImageError, match=r"truncated .* JPEG"):
         read_image(photo(content[: len(content) // 2]))
 
 
@@ -253,7 +253,7 @@ def test_write_refuses(tmp_path: Path, capfd) -> None:
         write_image(tmp_path / "out.png", np.zeros((0, 4, 3), np.uint8))
     with pytest.raises(OutputError, match="cannot write"):
         write_image(tmp_path / "missing" / "out.png", gradient())
-    with pytest.raises(OutputError, match="fewer pixels"):
+    with pytest.raises(OutputError, match="too large for the format"):
         write_image(tmp_path / "out.jpg", np.zeros((1, 70000, 3), np.uint8))
     assert capfd.readouterr().err == ""
     assert not list(tmp_path.iterdir())

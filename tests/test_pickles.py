@@ -36,7 +36,7 @@ def test_anything_else_is_refused_by_name(tmp_path, monkeypatch, attack, protoco
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "attack.pkl"
     path.write_bytes(pickle.dumps({"u": np.zeros(3), "w": attack}, protocol))
-    with pytest.raises(ModelError, match=r"attack\.pkl: refused: it asks for '\w+\.\w+'"):
+    with pytest.raises(ModelError, match=r"attack\.pkl: refused: it refers to '\w+\.\w+'"):
         load_arrays(path)
     assert not (tmp_path / "pwned").exists()
 

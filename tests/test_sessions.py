@@ -30,7 +30,7 @@ def test_a_gpu_that_does_not_start_is_no_silent_cpu(toy_bundle, monkeypatch):
 
     monkeypatch.setattr(ort, "get_available_providers", lambda: [CUDA, "CPUExecutionProvider"])
     monkeypatch.setattr(ort, "InferenceSession", Fallen)
-    with pytest.raises(ModelError, match="cannot be started"):
+    with pytest.raises(ModelError, match="failed to start"):
         open_session(str(toy_bundle.model_path), session_options(1), "cuda")
 
 

@@ -1,4 +1,4 @@
-"""Errors a user can act on: each message is one line and names what to do."""
+"""Errors that users can act on: each message is one line and names the fix."""
 
 
 class DDFAError(Exception):
@@ -10,7 +10,7 @@ class ImageError(DDFAError):
 
 
 class VideoError(DDFAError):
-    """A video, a folder of pictures or a camera cannot be read."""
+    """A video, a folder of images or a camera cannot be read."""
 
 
 class ModelError(DDFAError):
@@ -18,7 +18,7 @@ class ModelError(DDFAError):
 
 
 class DetectorError(DDFAError):
-    """A detector, its weights or the boxes it was given cannot be used."""
+    """A detector, its weights or given boxes cannot be used."""
 
 
 class OutputError(DDFAError):
@@ -30,5 +30,5 @@ class DataError(DDFAError):
 
 
 def reason(error: Exception) -> str:
-    """Return the first line of a foreign exception's message, to quote it in one of ours."""
+    """First line of a third-party exception's message, for use in our own messages."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -1,4 +1,4 @@
-"""Reading foreign pickles without running foreign code."""
+"""Reads untrusted pickles of arrays without executing code from them."""
 
 import pickle
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Any
 
 from ddfa.errors import ModelError
 
-# All that NumPy needs to rebuild arrays and scalars, under the module names of NumPy 1 and 2; none of it
-# runs code from the file. `_codecs.encode` carries bytes in pickles of protocol 2.
+# Everything NumPy needs to rebuild arrays and scalars, under the module names of NumPy 1 and 2; none of it executes
+# code from the file. Pickles of protocol 2 encode bytes with `_codecs.encode`.
 _ALLOWED = {
     (f"numpy.{core}.{module}", name)
     for core in ("core", "_core")
@@ -23,14 +23,14 @@ class _ArrayUnpickler(pickle.Unpickler):
     """Rebuilds NumPy arrays, numbers, strings and plain containers, and refuses every other class."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Resolve a global of the pickle if it belongs to an array.
+        """Resolve a global of the pickle if arrays need it.
 
         Raises:
-            ModelError: any other global.
+            ModelError: for any other global.
         """
         if (module, name) not in _ALLOWED:
             raise ModelError(
-                f"refused: it asks for '{module}.{name}', but only arrays and plain containers may be inside"
+                f"refused: it refers to '{module}.{name}', but only arrays and plain containers are allowed"
             )
         return super().find_class(module.replace("numpy.core", "numpy._core"), name)
 
@@ -39,13 +39,13 @@ def load_arrays(path: Path) -> Any:
     """Read a pickle of NumPy arrays, numbers, strings and plain containers.
 
     Args:
-        path: the pickle, of Python 2 or 3.
+        path: the pickle, written by Python 2 or 3.
 
     Returns:
-        What it holds.
+        The unpickled object.
 
     Raises:
-        ModelError: the file is missing, damaged, or holds anything else; nothing of it has been run.
+        ModelError: the file is missing, damaged or contains anything else; none of its code is executed.
     """
     try:
         with path.open("rb") as file:

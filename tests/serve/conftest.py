@@ -13,9 +13,10 @@ from ddfa.serve.app import create_app
 from ddfa.serve.settings import ServeSettings
 
 
-def client_of(**settings: object) -> TestClient:
-    """A client of a service with settings of its own; `with` starts it."""
-    return TestClient(create_app(ServeSettings(workers=2, **settings)), "http://localhost")
+def client_of(raise_server_exceptions: bool = True, **settings: object) -> TestClient:
+    """A client of a service with the given settings; `with` starts it."""
+    app = create_app(ServeSettings(workers=2, **settings))
+    return TestClient(app, "http://localhost", raise_server_exceptions=raise_server_exceptions)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ def run(scenario, work, **options):
     async def main():
         with ThreadPoolExecutor(1) as executor:
             settings = {"most": 8, "window_s": 0.02} | options
-            batcher = MicroBatcher(work, executor, seen=sizes.append, **settings)
+            batcher = MicroBatcher(work, executor, observe=sizes.append, **settings)
             try:
                 return await scenario(batcher)
             finally:

@@ -62,8 +62,7 @@ def test_what_is_unexpected_tells_nothing_of_the_request(photo, caplog):
     def fail(*_):
         raise RuntimeError("secret of the caller")
 
-    with client_of() as client, pytest.MonkeyPatch.context() as patch:
-        client._transport.raise_server_exceptions = False
+    with client_of(raise_server_exceptions=False) as client, pytest.MonkeyPatch.context() as patch:
         patch.setattr("ddfa.serve.engine.decode_checked", fail)
         answer = client.post("/v1/align", files={"image": photo})
     assert code_of(answer) == (500, "internal")

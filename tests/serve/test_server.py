@@ -118,7 +118,7 @@ def test_a_port_in_use_is_named(capsys):
 @pytest.fixture
 def patient(monkeypatch):
     """The port of a small application behind a server of little patience; it echoes over WebSockets."""
-    monkeypatch.setattr(server, "_HEADER_S", 0.2)
+    monkeypatch.setattr(server, "HEADER_S", 0.2)
 
     async def app(scope, receive, send):
         if scope["type"] == "websocket":

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from ddfa.errors import DataError, ImageError, reason
 from ddfa.files import tar_spans
-from ddfa.images import PICTURE_SUFFIXES
+from ddfa.images import IMAGE_SUFFIXES
 
 _INSIDE: Final = "::"
 _CONTENT: Final = ("bytes", "image", "content", "jpg")  # columns of a table that hold pictures
@@ -108,7 +108,7 @@ def _photos_of(given: str) -> list[Photo]:
     places = [place if plain else str(system.unstrip_protocol(place)) for place in found]
     photos = [photo for place in places for photo in _expanded(place, alone=len(places) == 1)]
     if not photos:
-        raise DataError(f"{given} holds no photos ({', '.join(PICTURE_SUFFIXES)}): name another place")
+        raise DataError(f"{given} holds no photos ({', '.join(IMAGE_SUFFIXES)}): name another place")
     return photos
 
 
@@ -119,12 +119,12 @@ def _expanded(place: str, alone: bool) -> Iterator[Photo]:
         yield from _in_tar(place)
     elif suffix == ".parquet":
         yield from _in_table(place)
-    elif suffix in PICTURE_SUFFIXES or alone:
+    elif suffix in IMAGE_SUFFIXES or alone:
         yield Photo(place, place)
 
 
 def _in_tar(place: str) -> Iterator[Photo]:
-    for member, start, length in tar_spans(partial(fsspec.open, place, "rb"), place, PICTURE_SUFFIXES):
+    for member, start, length in tar_spans(partial(fsspec.open, place, "rb"), place, IMAGE_SUFFIXES):
         yield Photo(f"{place}{_INSIDE}{member}", place, start, length)
 
 

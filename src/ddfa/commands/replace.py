@@ -12,7 +12,7 @@ from ddfa.commands.counting import counted
 from ddfa.errors import DDFAError, ImageError, OutputError
 from ddfa.exit_codes import NOTHING_FOUND, OK
 from ddfa.faces import Faces
-from ddfa.images import PICTURE_SUFFIXES, read_image
+from ddfa.images import IMAGE_SUFFIXES, read_image
 from ddfa.provenance import check_image_path, write_synthetic
 from ddfa.provenance.c2pa import C2paSigner
 from ddfa.replace.replacer import Replacer, Shape
@@ -54,7 +54,7 @@ def replace(
     out = checked_output(output, [*sources, target])
     signer = None if c2pa is None else C2paSigner(*c2pa)
     chosen = parse_face(face)
-    picture = Path(target).suffix.lower() in PICTURE_SUFFIXES
+    picture = Path(target).suffix.lower() in IMAGE_SUFFIXES
     if not picture:
         return _replace_video(sources, target, out, shape, chosen, source_face, label, signer, model, threads)
     check_image_path(out)

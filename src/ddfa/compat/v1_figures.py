@@ -1,4 +1,4 @@
-"""The two pictures published 3DDFA V1 draws: landmarks as a figure, pose boxes."""
+"""The two figures of the original 3DDFA V1: landmarks and pose boxes."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ from ddfa.draw.landmarks import LANDMARK_GROUPS
 from ddfa.draw.pose_box import pose_box_corners
 from ddfa.faces import Faces
 
-# The published figure is 12 inches at 200 dpi; its lines are 1.5 points wide and its markers 4 points, 72 to the inch.
+# The original figure is 12 inches wide at 200 dpi, with lines of 1.5 points and markers of 4 points (1/72 inch).
 _FIGURE_WIDTH: Final = 2400
 _LINE_WIDTH: Final = 4
 _LINE_OPACITY: Final = 0.7
@@ -28,7 +28,7 @@ def draw_landmark_figure(image: UInt8, faces: Faces) -> UInt8:
         faces: the faces found in it.
 
     Returns:
-        The picture, uint8 RGB.
+        The image, uint8 RGB.
     """
     scale = _FIGURE_WIDTH / image.shape[1]
     photo = resized(image, scale)
@@ -46,18 +46,18 @@ def draw_landmark_figure(image: UInt8, faces: Faces) -> UInt8:
 
 
 def draw_pose_boxes(image: UInt8, faces: Faces) -> UInt8:
-    """Draw the pose boxes of all faces on the photo, at its own size.
+    """Draw the pose boxes of all faces on the photo, at its original size.
 
     Args:
         image: (H, W, 3) uint8 RGB, the photo.
         faces: the faces found in it.
 
     Returns:
-        The picture, uint8 RGB.
+        The image, uint8 RGB.
     """
-    picture = image.copy()
+    result = image.copy()
     for landmarks, rotation in zip(faces.landmarks68, faces.rotation, strict=True):
         corners = pose_box_corners(landmarks, rotation)
         edges = [corners[:4], corners[4:], *(corners[[k, k + 4]] for k in range(4))]
-        draw_lines(picture, edges, True, _POSE_COLOUR, 2)
-    return picture
+        draw_lines(result, edges, True, _POSE_COLOUR, 2)
+    return result

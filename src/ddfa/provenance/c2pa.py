@@ -1,4 +1,4 @@
-"""Signed provenance (C2PA, "Content Credentials") through c2pa-python, the extra `c2pa`."""
+"""Signed provenance (C2PA, "Content Credentials") with c2pa-python (extra `c2pa`)."""
 
 import io
 import json
@@ -16,18 +16,24 @@ _MIME: Final = {
     ".mp4": "video/mp4",
     ".mov": "video/quicktime",
 }
-_ALGORITHMS: Final = ("es256", "ps256", "ed25519", "es384", "es512")  # of the key; which one is for the library to say
+_ALGORITHMS: Final = (
+    "es256",
+    "ps256",
+    "ed25519",
+    "es384",
+    "es512",
+)  # tried in order: the library determines which one fits the key
 
 
 class C2paSigner:
-    """Signs files with a certificate of the user's own.
+    """Signs files with the user's own certificate.
 
     Args:
-        certificate: PEM file of the certificate and those up to its root.
-        key: PEM file (PKCS#8) of its private key.
+        certificate: PEM file with the certificate chain, leaf first.
+        key: PEM file (PKCS#8) of the private key.
 
     Raises:
-        OutputError: a file cannot be read, or the two do not fit together.
+        OutputError: a file cannot be read, or certificate and key do not match.
         ModuleNotFoundError: the extra `c2pa` is not installed.
     """
 
@@ -44,20 +50,22 @@ class C2paSigner:
                 continue
             self._algorithm = algorithm
             return
-        raise OutputError(f"{certificate} and {key} cannot sign ({last}): give a certificate chain and its key as PEM")
+        raise OutputError(
+            f"{certificate} and {key} cannot sign ({last}): use a certificate chain and its key in PEM format"
+        )
 
     def sign(self, content: bytes, suffix: str) -> bytes:
-        """Sign a file.
+        """Embed a signed manifest in a file.
 
         Args:
-            content: all its bytes.
-            suffix: of its name, which tells the format.
+            content: bytes of the file.
+            suffix: file name suffix, which determines the format.
 
         Returns:
-            The file with the signed statement that it is synthetic.
+            Bytes of the file with a signed manifest that declares it synthetic.
 
         Raises:
-            OutputError: the format cannot be signed, or the certificate is not one for signing.
+            OutputError: the format cannot be signed, or the certificate is not meant for C2PA.
         """
         import c2pa
 
@@ -76,7 +84,7 @@ class C2paSigner:
             raise OutputError(f"cannot sign ({reason(error)}): use a certificate for signing C2PA claims") from error
         return signed.getvalue()
 
-    def _signer(self, algorithm: str):  # type: ignore[no-untyped-def]  # the library has no types
+    def _signer(self, algorithm: str):  # type: ignore[no-untyped-def]  # the library is untyped
         import c2pa
 
         certificate, key = self._texts
@@ -87,4 +95,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise OutputError(f"cannot read {path} ({reason(error)}): give a PEM file") from error
+        raise OutputError(f"cannot read {path} ({reason(error)}): use a PEM file") from error

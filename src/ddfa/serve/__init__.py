@@ -1,1 +1,1 @@
-"""The service: photos in by HTTP, faces out as JSON and files; a page to look at them; a live channel for cameras."""
+"""The HTTP service: face alignment of photos as JSON and files, the studio page, and a live channel for cameras."""

@@ -1,4 +1,4 @@
-"""The service as an ASGI application."""
+"""The service as an ASGI application: its routes and error handlers."""
 
 import asyncio
 import json
@@ -41,13 +41,13 @@ _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
         400: "The body cannot be read.",
         401: "An API key is needed.",
         403: "Not allowed here.",
-        408: "The body came too slowly.",
+        408: "The body arrived too slowly.",
         413: "Too many bytes or pixels.",
-        415: "Not a picture, or a body of another type.",
-        421: "The service does not go by this host name.",
-        422: "A field is missing or wrong.",
-        429: "Too much to do: Retry-After says when to try again.",
-        503: "The answer took too long.",
+        415: "Not an image, or an unsupported content type.",
+        421: "The service is not configured for this host name.",
+        422: "A field is missing or invalid.",
+        429: "Too many requests: try again after Retry-After seconds.",
+        503: "The request took too long.",
     }.items()
 }
 _ALIGN: Final[dict[str, type[BaseModel]]] = {
@@ -58,13 +58,13 @@ _REPLACE: Final[dict[str, type[BaseModel]]] = {"multipart/form-data": schemas.Re
 
 
 def create_app(settings: ServeSettings) -> FastAPI:
-    """Make the service; models are loaded before it listens.
+    """Create the service; models are loaded before it listens.
 
     Args:
-        settings: what it allows.
+        settings: limits and options of the service.
 
     Returns:
-        The application: an ASGI server runs it.
+        The ASGI application.
 
     Raises:
         ModelError: the bundle cannot be used.
@@ -86,44 +86,44 @@ def create_app(settings: ServeSettings) -> FastAPI:
     app = FastAPI(
         title="OpenDDFA",
         version=__version__,
-        description="From a photo to 3D faces. The open head model, 68 landmarks, pose, 52 ARKit blendshapes, files.",
+        description="3D face alignment of photos: open head model, 68 landmarks, pose, 52 ARKit blendshapes, files.",
         lifespan=lifespan,
-        docs_url=None,  # their scripts come from elsewhere
+        docs_url=None,  # they load scripts from a CDN
         redoc_url=None,
     )
     app.add_middleware(Middleware, settings=settings, metrics=metrics)
 
     @app.exception_handler(ServiceError)
-    async def problem(_: Request, error: ServiceError) -> Response:
+    async def service_error(_: Request, error: ServiceError) -> Response:
         return error.response()
 
     @app.exception_handler(DDFAError)
-    async def unusable(_: Request, error: DDFAError) -> Response:
+    async def package_error(_: Request, error: DDFAError) -> Response:
         return ServiceError(422, "unusable", str(error)).response()
 
     @app.exception_handler(HTTPException)
-    async def other(_: Request, error: HTTPException) -> Response:
+    async def http_error(_: Request, error: HTTPException) -> Response:
         code = {404: "not_found", 405: "wrong_method"}.get(error.status_code, "refused")
         answer = ServiceError(error.status_code, code, str(error.detail)).response()
         answer.headers.update(error.headers or {})
         return answer
 
     @app.exception_handler(Exception)
-    async def unexpected(_: Request, error: Exception) -> Response:
-        _log.error("unexpected %s", type(error).__name__)  # its text may quote what the caller sent
-        return ServiceError(500, "internal", "something unexpected happened here: please report it").response()
+    async def unexpected_error(_: Request, error: Exception) -> Response:
+        _log.error("unexpected %s", type(error).__name__)  # its message may contain data of the request
+        return ServiceError(500, "internal", "an internal error occurred: please report it").response()
 
     @app.post(
         "/v1/align",
         response_model=schemas.AlignAnswer,
         responses=_ERRORS,
         openapi_extra=requests.openapi_body(_ALIGN),
-        summary="The faces of a photo",
+        summary="Align the faces of a photo",
     )
     async def align(request: Request) -> Response:
-        """Find and align the faces of a photo. Nothing of it is kept."""
-        asked = await requests.read_align(request, settings)
-        answer = await _in_time(engine.align(*asked), settings)
+        """Find and align the faces of a photo. Nothing is stored."""
+        arguments = await requests.read_align(request, settings)
+        answer = await _in_time(engine.align(*arguments), settings)
         return Response(json.dumps(answer, separators=(",", ":")), media_type="application/json")
 
     @app.post(
@@ -131,22 +131,22 @@ def create_app(settings: ServeSettings) -> FastAPI:
         response_class=Response,
         responses=_ERRORS | {200: {"content": {"image/jpeg": {}}, "description": "The synthetic photo."}},
         openapi_extra=requests.openapi_body(_REPLACE),
-        summary="One person's face on another's photo",
+        summary="Replace faces in a photo",
     )
     async def replace(request: Request) -> Response:
-        """Off unless the service was started with --allow-replace. Only with the consent of both people."""
+        """Disabled unless the service is started with --allow-replace. Requires the consent of both people."""
         if not settings.allow_replace:
-            raise ServiceError(403, "disabled", "face replacement is off here: start the service with --allow-replace")
+            raise ServiceError(403, "disabled", "face replacement is disabled: start the service with --allow-replace")
         form = await requests.read_form(request, await requests.read_body(request, settings))
         photos = [await requests.form_file(form, name) for name in ("source", "target")]
         shape, face = requests.form_text(form, "shape", "blend"), requests.form_text(form, "face", "0")
         label = requests.form_flag(form, "label")
-        picture = await _in_time(engine.run(replace_face, engine, *photos, shape, face, label), settings)
-        return Response(picture, media_type="image/jpeg")
+        content = await _in_time(engine.run(replace_face, engine, *photos, shape, face, label), settings)
+        return Response(content, media_type="image/jpeg")
 
-    @app.get("/v1/models", response_model=schemas.Models, responses={401: _ERRORS[401]}, summary="The models at hand")
+    @app.get("/v1/models", response_model=schemas.Models, responses={401: _ERRORS[401]}, summary="Installed models")
     async def models() -> schemas.Models:
-        """The bundles of this installation; the service runs the one called default here."""
+        """The installed bundles; the service uses the one marked as default."""
         return schemas.Models(models=await engine.run(_cards, engine.aligner.bundle))
 
     @app.get(
@@ -156,7 +156,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
         summary="The mean head",
     )
     async def head() -> Response:
-        """The mean head with its 52 blendshapes, looking straight ahead, as GLB."""
+        """The mean head with its 52 blendshapes in frontal pose, as GLB."""
         content = await engine.run(lambda: engine.mean_head)
         return Response(content, media_type="model/gltf-binary", headers={"Cache-Control": "max-age=3600"})
 
@@ -170,24 +170,24 @@ def create_app(settings: ServeSettings) -> FastAPI:
     async def camera(socket: WebSocket) -> None:
         await live.serve(socket)
 
-    @app.get("/healthz", response_model=schemas.Health, summary="Whether the service lives")
+    @app.get("/healthz", response_model=schemas.Health, summary="Liveness")
     async def healthz() -> dict[str, str]:
-        """It does, if it answers."""
+        """Answers while the process is running."""
         return {"status": "ok"}
 
     @app.get(
         "/readyz",
         response_model=schemas.Health,
-        responses={503: {"model": schemas.Health, "description": "It is starting or stopping."}},
-        summary="Whether the service is ready",
+        responses={503: {"model": schemas.Health, "description": "The service is starting or stopping."}},
+        summary="Readiness",
     )
     async def readyz() -> Response:
-        """The models are loaded, everything is compiled."""
+        """Whether models are loaded and kernels compiled."""
         return JSONResponse({"status": "ready"}) if ready.is_set() else JSONResponse({"status": "not ready"}, 503)
 
-    @app.get("/metrics", response_class=Response, summary="Figures for Prometheus")
+    @app.get("/metrics", response_class=Response, summary="Prometheus metrics")
     async def show_metrics() -> Response:
-        """Requests, times of the stages, faces, sizes of batches."""
+        """Requests, durations of the stages, faces, batch sizes."""
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     _add_page(app)
@@ -195,13 +195,13 @@ def create_app(settings: ServeSettings) -> FastAPI:
 
 
 def _add_page(app: FastAPI) -> None:
-    """Give out the page's own files, by name: a mount on "/" would answer for every unknown method."""
+    """Serve the files of the page by name: a mount on "/" would also answer unknown methods."""
     for path in sorted(PAGE.iterdir()) if PAGE.is_dir() else ():
         if path.is_dir():
             app.mount(f"/{path.name}", StaticFiles(directory=path))
         else:
-            place = "/" if path.name == "index.html" else f"/{path.name}"
-            app.add_api_route(place, partial(_file, path), include_in_schema=False)
+            route = "/" if path.name == "index.html" else f"/{path.name}"
+            app.add_api_route(route, partial(_file, path), include_in_schema=False)
 
 
 async def _file(path: Path) -> FileResponse:
@@ -213,12 +213,12 @@ async def _in_time(work: Awaitable[_T], settings: ServeSettings) -> _T:
         async with asyncio.timeout(settings.answer_s):
             return await work
     except TimeoutError:
-        text = f"the answer took longer than {settings.answer_s:g} s: send a smaller picture or ask for fewer parts"
+        text = f"the request took longer than {settings.answer_s:g} s: send a smaller image or request fewer parts"
         raise ServiceError(503, "too_long", text, retry_s=5) from None
 
 
 def _cards(used: Bundle) -> list[schemas.ModelCard]:
-    """The bundles at hand, that of the service first; each is verified, which takes its time."""
+    """The installed bundles, the one in use first; each is verified, which is slow."""
     result = [_card(used, default=True)]
     for name, folder in installed().items():
         if name == used.name:

@@ -1,6 +1,6 @@
-"""The work behind the service.
+"""The computation behind the service.
 
-Photos are decoded and searched in threads, the faces of several requests regressed together.
+Decoding, detection and file export run in a thread pool; the faces of concurrent requests are regressed in one batch.
 """
 
 import asyncio
@@ -31,10 +31,16 @@ from ddfa.serve.micro_batching import MicroBatcher
 from ddfa.serve.settings import ServeSettings
 
 _T = TypeVar("_T")
-_OF_THE_ANSWER: Final = ("format", "version", "image", "model", "face")  # of a face's record: said once, or not at all
-_MEMORY: Final = Path("/dev/shm")  # files of an answer need not touch a disk where there is such a folder
-_PHOTO: Final = Path("photo")  # callers name no file
-_TYPES: Final = {  # by suffix; of other files nothing is known
+_OMITTED: Final = (
+    "format",
+    "version",
+    "image",
+    "model",
+    "face",
+)  # fields of a face's record that the answer contains once, or not at all
+_MEMORY: Final = Path("/dev/shm")  # a memory file system, where the platform has one
+_PHOTO: Final = Path("photo")  # photos arrive without a file name
+_TYPES: Final = {  # by suffix; other files are application/octet-stream
     ".glb": "model/gltf-binary",
     ".obj": "model/obj",
     ".usdz": "model/vnd.usdz+zip",
@@ -45,11 +51,11 @@ _TYPES: Final = {  # by suffix; of other files nothing is known
 
 
 class Engine:
-    """Everything that is loaded once and used by all requests.
+    """Models and thread pools that all requests share.
 
     Args:
         settings: of the service.
-        metrics: is told what happens.
+        metrics: receives counts and durations.
 
     Raises:
         ModelError: the bundle cannot be used.
@@ -61,13 +67,13 @@ class Engine:
         self.aligner = FaceAligner(settings.model, load_detector(settings.detector or "yunet", 1), settings.threads)
 
     async def start(self) -> None:
-        """Make the threads; load and compile everything, so that the first caller does not wait."""
-        settings, seen = self.settings, self.metrics.batch.observe
+        """Start the threads; load and compile everything, so that the first request is not slow."""
+        settings, observe = self.settings, self.metrics.batch.observe
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="ddfa-work")
         self._regress_pool = ThreadPoolExecutor(1, thread_name_prefix="ddfa-regress")
         self._batchers = {
             refine: MicroBatcher[Located, Faces](
-                partial(self._regress, refine), self._regress_pool, settings.batch, settings.window_ms / 1e3, seen
+                partial(self._regress, refine), self._regress_pool, settings.batch, settings.window_ms / 1e3, observe
             )
             for refine in (False, True)
         }
@@ -77,17 +83,17 @@ class Engine:
         """Align the faces of a photo.
 
         Args:
-            content: bytes of its file.
-            parts: files to add, of `FACE_KINDS`.
-            max_faces: the largest ones that are answered.
-            refine: regress twice.
+            content: bytes of the image file.
+            parts: kinds of files to add, from `FACE_KINDS`.
+            max_faces: maximum number of faces in the answer, largest first.
+            refine: regress a second time on a crop from the first landmarks.
 
         Returns:
-            The answer, plain values.
+            The answer as JSON-compatible values.
 
         Raises:
-            Problem: the picture cannot be used.
-            DDFAError: a part cannot be made.
+            ServiceError: the image cannot be used.
+            DDFAError: a file cannot be created.
         """
         began = time.perf_counter()
         located = await self.run(self._locate, content, max_faces)
@@ -102,18 +108,18 @@ class Engine:
         }
 
     async def run(self, work: Callable[..., _T], *arguments: Any) -> _T:
-        """Do something in the threads of the engine."""
+        """Run a function in the thread pool."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
 
     @cached_property
     def model(self) -> dict[str, str]:
-        """What the answers say about the model."""
+        """The model as the answers describe it."""
         bundle = self.aligner.bundle
         return {"name": bundle.name, "sha256": bundle.files[MODEL_FILE], "head": self.aligner.head.name}
 
     @cached_property
     def mean_head(self) -> bytes:
-        """The mean head with its blendshapes, looking straight ahead, as GLB.
+        """The mean head with its blendshapes in frontal pose, as GLB.
 
         Raises:
             ModelError: the head model has no blendshapes.
@@ -131,15 +137,15 @@ class Engine:
         return _file(FaceFiles(face, self.aligner.bundle, image, _PHOTO), "glb", 0)[1]
 
     def _warm_up(self) -> None:
-        cv2.setNumThreads(1)  # requests come side by side
-        # The file that needs most: its kernels are compiled on the way.
+        cv2.setNumThreads(1)  # requests run in parallel already
+        # GLB export uses the most kernels, so it compiles them all.
         kinds = ["glb"] if self.aligner.head.has_arkit else ["ply"]
         image = np.full((160, 160, 3), 127, np.uint8)
         self.aligner.detector(image)
         self._answer(image, self.aligner(image, boxes=np.array([[40, 40, 120, 120]], np.float32)), kinds)
 
     async def close(self) -> None:
-        """Finish what is being done, drop what waits."""
+        """Finish running work and cancel what is queued."""
         for batcher in self._batchers.values():
             await batcher.close()
         for pool in (self._pool, self._regress_pool):
@@ -152,7 +158,7 @@ class Engine:
             located = self.aligner.locate(image)
         if len(located.roi) <= max_faces:
             return located
-        kept = np.arange(max_faces)  # the largest come first
+        kept = np.arange(max_faces)  # sorted by size
         return Located(image, located.roi[kept], located.found.select(kept))
 
     def _regress(self, refine: bool, images: Sequence[Located]) -> list[Faces]:
@@ -165,7 +171,7 @@ class Engine:
             result = []
             for index in range(len(faces)):
                 record = face_record(faces, index, self.aligner.bundle, _PHOTO)
-                kept = {key: value for key, value in record.items() if key not in _OF_THE_ANSWER}
+                kept = {key: value for key, value in record.items() if key not in _OMITTED}
                 result.append(kept | {"files": {kind: _encoded(files, kind, index) for kind in parts}})
             return result
 
@@ -176,7 +182,7 @@ class Engine:
 
 
 def _encoded(files: FaceFiles, kind: str, index: int) -> dict[str, str]:
-    """A file of a face as the answer carries it."""
+    """A file of a face as it appears in the answer."""
     name, content = _file(files, kind, index)
     kind_of = _TYPES.get(Path(name).suffix, "application/octet-stream")
     return {"name": name, "type": kind_of, "data": base64.b64encode(content).decode()}
@@ -191,6 +197,6 @@ def _file(files: FaceFiles, kind: str, index: int) -> tuple[str, bytes]:
 
 @contextmanager
 def _scratch() -> Iterator[Path]:
-    """A folder of which nothing stays, in memory where there is such a place."""
+    """A temporary folder, in memory where the platform allows it."""
     with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
         yield Path(folder)

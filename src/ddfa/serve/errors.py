@@ -1,16 +1,16 @@
-"""What a caller is told when something is wrong: a status and `{"error": {"code", "message"}}`."""
+"""Error answers of the service: an HTTP status and `{"error": {"code", "message"}}`."""
 
 from starlette.responses import JSONResponse
 
 
-class ServiceError(Exception):  # not an error of ours but an answer
-    """An answer that is an error.
+class ServiceError(Exception):  # an answer, not a DDFAError
+    """An error answer.
 
     Args:
-        status: of HTTP.
-        code: one word for programs.
-        message: one sentence for people, which names the fix.
-        retry_s: seconds after which it may work.
+        status: HTTP status.
+        code: identifier for programs.
+        message: one sentence for people that names the fix.
+        retry_s: value of the Retry-After header, s.
     """
 
     def __init__(self, status: int, code: str, message: str, retry_s: int | None = None) -> None:
@@ -18,22 +18,22 @@ class ServiceError(Exception):  # not an error of ours but an answer
         self.status, self.code, self.message, self.retry_s = status, code, message, retry_s
 
     def response(self) -> JSONResponse:
-        """The answer."""
+        """The HTTP response."""
         headers = {} if self.retry_s is None else {"Retry-After": str(self.retry_s)}
         if self.status == 401:
             headers["WWW-Authenticate"] = "X-API-Key"
         return JSONResponse(self.as_dict(), self.status, headers)
 
     def as_dict(self) -> dict[str, dict[str, str]]:
-        """The body of the answer."""
+        """The body of the response."""
         return {"error": {"code": self.code, "message": self.message}}
 
 
 def busy() -> ServiceError:
-    """Too much to do."""
-    return ServiceError(429, "busy", "the service has as many requests as it takes: try again in a second", retry_s=1)
+    """The queue is full."""
+    return ServiceError(429, "busy", "the service is busy: try again in a second", retry_s=1)
 
 
 def too_large(limit: int) -> ServiceError:
-    """Too many bytes."""
-    return ServiceError(413, "too_large", f"a request may have {limit / 1e6:g} MB: send a smaller picture")
+    """The request has too many bytes."""
+    return ServiceError(413, "too_large", f"a request may have at most {limit / 1e6:g} MB: send a smaller image")

@@ -1,4 +1,4 @@
-"""Pictures from strangers: their size is read from the header and checked before anything is decoded."""
+"""Decodes untrusted images: the size in the header is checked before any pixel is decoded."""
 
 import io
 from typing import Final
@@ -10,32 +10,32 @@ from ddfa.errors import ImageError
 from ddfa.images import decode_image
 from ddfa.serve.errors import ServiceError
 
-Image.MAX_IMAGE_PIXELS = None  # Pillow only reads headers here, and ours is the limit
-# What is offered to Pillow's header readers: no PostScript, no PDF, nothing that runs another program.
+Image.MAX_IMAGE_PIXELS = None  # Pillow only reads headers here; `max_pixels` is the limit
+# Formats whose headers Pillow may parse: no PostScript or PDF, nothing that runs another program.
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 
 def decode_checked(content: bytes, max_pixels: int) -> UInt8:
-    """Decode a picture unless it is too large.
+    """Decode an image unless it is too large.
 
     Args:
-        content: bytes of its file.
-        max_pixels: width times height that are accepted.
+        content: bytes of the file.
+        max_pixels: maximum width times height.
 
     Returns:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        Problem: 415 for what is not a picture, 413 for one of too many pixels.
+        ServiceError: 415 if it is not an image, 413 if it has too many pixels.
     """
     size = _header_size(content)
     if size is None:
-        raise ServiceError(415, "not_a_picture", "the image is not a picture of a known format: send a JPEG or PNG")
+        raise ServiceError(415, "not_a_picture", "the file is not an image of a known format: send a JPEG or PNG")
     if size[0] * size[1] > max_pixels:
         raise ServiceError(
             413,
             "too_many_pixels",
-            f"the picture has {size[0]} x {size[1]} px, {max_pixels / 1e6:g} million are accepted: make it smaller",
+            f"the image has {size[0]} x {size[1]} px, the limit is {max_pixels / 1e6:g} million: send a smaller one",
         )
     try:
         image = decode_image(content, "the image")
@@ -45,9 +45,9 @@ def decode_checked(content: bytes, max_pixels: int) -> UInt8:
 
 
 def _header_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height as the file's header states them."""
+    """Width and height from the header of the file."""
     try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
-            return picture.size
-    except Exception:  # whatever a damaged header does to its reader
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            return image.size
+    except Exception:  # a damaged header can raise anything
         return None

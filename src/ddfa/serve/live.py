@@ -1,8 +1,9 @@
-"""The live channel: camera pictures in by WebSocket, one at a time, faces out."""
+"""The live channel: a WebSocket that receives camera frames one at a time and returns their faces."""
 
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -16,26 +17,26 @@ from ddfa.serve.middleware import check_browser, check_key
 from ddfa.video.io.source import Frame
 from ddfa.video.tracking.tracker import FaceTracker, TrackedFace
 
-_MAX_BYTES: Final = 2_000_000  # of a picture
+_MAX_BYTES: Final = 2_000_000  # per frame
 _MAX_PIXELS: Final = 1920 * 1080
 _MAX_FACES: Final = 8
-_IDLE_S: Final = 60.0  # without a picture
-_SETTLED: Final = 12  # pictures after which a face's shape is known well enough to send its head
-_FRONTAL_DEG: Final = 25.0  # of yaw, within which a texture shows most of a face
+_IDLE_S: Final = 60.0  # without a frame
+_SETTLED: Final = 12  # frames after which the smoothed shape of a face is accurate enough to send its head
+_FRONTAL_DEG: Final = 25.0  # maximum yaw: beyond it the texture misses much of the face
 
 
 class LiveChannel:
-    """Cameras of one service.
+    """The camera connections of one service.
 
     Args:
-        engine: does the work.
+        engine: aligns faces and exports heads.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine, self._open = engine, 0
 
     async def serve(self, socket: WebSocket) -> None:
-        """Talk to one camera until it goes; the messages are described in docs/serve.md."""
+        """Serve one connection until it closes; docs/serve.md describes the messages."""
         try:
             check_browser(socket.headers, self._engine.settings)
         except ServiceError:
@@ -43,62 +44,68 @@ class LiveChannel:
             return
         await socket.accept()
         if self._open >= self._engine.settings.live:
-            await _refuse(
-                socket, ServiceError(429, "busy", "as many cameras are connected as may be: try again later"), 1013
-            )
+            await _refuse(socket, ServiceError(429, "busy", "too many cameras are connected: try again later"), 1013)
             return
         self._open += 1
         self._engine.metrics.live.set(self._open)
         try:
             await self._greet(socket)
             await self._frames(socket)
-        except ServiceError as problem:
-            await _refuse(socket, problem, 1008)
+        except ServiceError as error:
+            await _refuse(socket, error, 1008)
         except TimeoutError:
-            await _refuse(socket, ServiceError(408, "idle", f"no picture came for {_IDLE_S:g} s: connect again"), 1001)
-        except (WebSocketDisconnect, RuntimeError):  # gone, perhaps while it was being answered
+            await _refuse(socket, ServiceError(408, "idle", f"no frame arrived for {_IDLE_S:g} s: connect again"), 1001)
+        except (WebSocketDisconnect, RuntimeError):  # the client is gone, perhaps during an answer
             pass
         finally:
             self._open -= 1
             self._engine.metrics.live.set(self._open)
 
     async def _greet(self, socket: WebSocket) -> None:
-        """The first message carries the key: browsers cannot send headers here, and addresses end up in logs."""
+        """Read the first message with the API key: browsers cannot set WebSocket headers, and URLs are logged."""
         async with asyncio.timeout(self._engine.settings.receive_s):
             message = await _received(socket)
         try:
             hello = json.loads(message.get("text") or "")
             key = hello["key"] if hello["type"] == "hello" else None
         except (ValueError, KeyError, TypeError):
-            raise ServiceError(400, "no_hello", 'the first message is {"type": "hello", "key": null}') from None
+            raise ServiceError(400, "no_hello", 'the first message must be {"type": "hello", "key": null}') from None
         check_key(key if isinstance(key, str) else None, self._engine.settings)
         await socket.send_json({"type": "ready"})
 
     async def _frames(self, socket: WebSocket) -> None:
-        camera = _Camera(self._engine)
+        engine = self._engine
+        limit = min(_MAX_PIXELS, engine.settings.max_pixels)
+        camera = CameraSession(FaceTracker(engine.aligner), limit)
         while True:
             async with asyncio.timeout(_IDLE_S):
                 message = await _received(socket)
             content = message.get("bytes")
             if not content:
-                raise ServiceError(400, "no_picture", "after the greeting every message is a picture, in binary")
+                raise ServiceError(
+                    400, "no_picture", "after the hello message every message must be an image, in binary"
+                )
             if len(content) > _MAX_BYTES:
-                raise ServiceError(413, "too_large", f"a picture may have {_MAX_BYTES / 1e6:g} MB")
-            answer, image = await self._engine.run(camera.answer, content)
+                raise ServiceError(413, "too_large", f"a frame may have at most {_MAX_BYTES / 1e6:g} MB")
+            answer, image = await engine.run(camera.answer, content)
             await socket.send_json(answer)
             due = camera.due()
             if due is not None:
-                head = await self._engine.run(self._engine.head_file, image, due.faces)
+                head = await engine.run(engine.head_file, image, due.faces)
                 await socket.send_json({"type": "head", "id": due.id})
                 await socket.send_bytes(head)
 
 
-class _Camera:
-    """What is remembered of one camera."""
+class CameraSession:
+    """State of one camera: its tracker and the heads that were sent.
 
-    def __init__(self, engine: Engine) -> None:
-        self._limit = min(_MAX_PIXELS, engine.settings.max_pixels)
-        self._tracker = FaceTracker(engine.aligner)
+    Args:
+        tracker: tracks the faces of the frames.
+        max_pixels: maximum width times height of a frame.
+    """
+
+    def __init__(self, tracker: Callable[[Frame], list[TrackedFace]], max_pixels: int) -> None:
+        self._tracker, self._limit = tracker, max_pixels
         self._began = time.monotonic()
         self._count = 0
         self._seen: dict[int, int] = {}
@@ -106,10 +113,16 @@ class _Camera:
         self._faces: list[TrackedFace] = []
 
     def answer(self, content: bytes) -> tuple[dict[str, Any], UInt8]:
-        """Follow the faces into the next picture (H, W, 3); returns the answer and the picture.
+        """Track the faces in the next frame.
+
+        Args:
+            content: bytes of an image file.
+
+        Returns:
+            The message to send, and the frame (H, W, 3) uint8 RGB.
 
         Raises:
-            Problem: it is no picture, or too large.
+            ServiceError: it is not an image, or too large.
         """
         began = time.perf_counter()
         image = decode_checked(content, self._limit)
@@ -127,7 +140,7 @@ class _Camera:
         return answer, image
 
     def due(self) -> TrackedFace | None:
-        """A face whose head can be sent and was not yet."""
+        """A face whose head can be sent and has not been; each face is returned once."""
         for face in self._faces:
             settled = self._seen[face.id] >= _SETTLED and abs(float(face.faces.euler_deg[0, 0])) < _FRONTAL_DEG
             if settled and face.id not in self._sent and face.faces.head.has_arkit:
@@ -137,10 +150,10 @@ class _Camera:
 
 
 async def _received(socket: WebSocket) -> dict[str, Any]:
-    """The next message.
+    """Receive the next message.
 
     Raises:
-        WebSocketDisconnect: the camera is gone.
+        WebSocketDisconnect: the client has disconnected.
     """
     message: dict[str, Any] = dict(await socket.receive())
     if message["type"] == "websocket.disconnect":
@@ -148,10 +161,10 @@ async def _received(socket: WebSocket) -> dict[str, Any]:
     return message
 
 
-async def _refuse(socket: WebSocket, problem: ServiceError, code: int) -> None:
+async def _refuse(socket: WebSocket, error: ServiceError, code: int) -> None:
     if socket.application_state is WebSocketState.CONNECTED:
         try:
-            await socket.send_json({"type": "error"} | problem.as_dict()["error"])
+            await socket.send_json({"type": "error"} | error.as_dict()["error"])
             await socket.close(code)
         except (WebSocketDisconnect, RuntimeError):
             pass

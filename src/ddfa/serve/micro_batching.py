@@ -1,4 +1,4 @@
-"""Micro-batching: faces of requests that come at about the same time go through the network together."""
+"""Micro-batching: items of concurrent requests are processed in one batch."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,17 +11,17 @@ Result = TypeVar("Result")
 
 
 class MicroBatcher(Generic[Item, Result]):
-    """Collects items for a moment and treats them at once; one batch at a time.
+    """Collects items for a short time and processes them together, one batch at a time.
 
-    While a batch is treated the next one collects, so under load batches grow by themselves and nobody waits for the
-    window; a single item waits for it at most.
+    While one batch is processed the next is collected, so batches grow under load without additional delay; a single
+    item waits for the window at most.
 
     Args:
-        work: items to results, in the same order; runs in `executor`.
-        executor: of one thread.
-        most: items of a batch.
-        window_s: how long the first item waits for others.
-        seen: is told the size of each batch.
+        work: maps items to results in the same order; runs in `executor`.
+        executor: an executor with one thread.
+        most: maximum number of items in a batch.
+        window_s: how long the first item waits for others, s.
+        observe: called with the size of each batch.
     """
 
     def __init__(
@@ -30,17 +30,18 @@ class MicroBatcher(Generic[Item, Result]):
         executor: Executor,
         most: int,
         window_s: float,
-        seen: Callable[[int], None] = lambda size: None,
+        observe: Callable[[int], None] = lambda size: None,
     ) -> None:
-        self._work, self._executor, self._most, self._window, self._seen = work, executor, max(1, most), window_s, seen
+        self._work, self._executor, self._observe = work, executor, observe
+        self._most, self._window = max(1, most), window_s
         self._waiting: asyncio.Queue[tuple[Item, asyncio.Future[Result]]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
     async def __call__(self, item: Item) -> Result:
-        """Treat one item, along with others.
+        """Process one item, together with others.
 
         Raises:
-            Exception: what `work` raises for this item alone.
+            Exception: whatever `work` raises for this item alone.
         """
         if self._task is None:
             self._task = asyncio.create_task(self._run())
@@ -49,7 +50,7 @@ class MicroBatcher(Generic[Item, Result]):
         return await future
 
     async def close(self) -> None:
-        """Stop; items that still wait are cancelled."""
+        """Stop; waiting items are cancelled."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -60,10 +61,10 @@ class MicroBatcher(Generic[Item, Result]):
     async def _run(self) -> None:
         while True:
             batch = await self._collect()
-            batch = [(item, future) for item, future in batch if not future.done()]  # nobody waits for the others
+            batch = [(item, future) for item, future in batch if not future.done()]  # skip items whose caller is gone
             if batch:
-                self._seen(len(batch))
-                await self._treat(batch)
+                self._observe(len(batch))
+                await self._process(batch)
 
     async def _collect(self) -> list[tuple[Item, "asyncio.Future[Result]"]]:
         batch = [await self._waiting.get()]
@@ -73,8 +74,8 @@ class MicroBatcher(Generic[Item, Result]):
                     batch.append(await self._waiting.get())
         return batch
 
-    async def _treat(self, batch: Sequence[tuple[Item, "asyncio.Future[Result]"]]) -> None:
-        """Treat a batch; if it fails, item by item, so that one bad item costs the others nothing but time."""
+    async def _process(self, batch: Sequence[tuple[Item, "asyncio.Future[Result]"]]) -> None:
+        """Process a batch; if it fails, process its items one by one, so that one bad item does not fail the others."""
         loop = asyncio.get_running_loop()
         try:
             results = await loop.run_in_executor(self._executor, self._work, [item for item, _ in batch])
@@ -83,7 +84,7 @@ class MicroBatcher(Generic[Item, Result]):
                 _fail(batch[0][1], error)
                 return
             for one in batch:
-                await self._treat([one])
+                await self._process([one])
             return
         for (_, future), result in zip(batch, results, strict=True):
             if not future.done():

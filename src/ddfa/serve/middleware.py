@@ -1,4 +1,4 @@
-"""What stands before every request: limits of how many, who may ask, what browsers may do, and what is counted."""
+"""Middleware: the limit on concurrent requests, API key, host and origin checks, security headers and metrics."""
 
 import secrets
 import time
@@ -13,8 +13,8 @@ from ddfa.serve.errors import ServiceError, busy
 from ddfa.serve.metrics import Metrics
 from ddfa.serve.settings import ServeSettings
 
-_COUNTED: Final = "/v1/"  # what lies elsewhere needs no key: whoever watches the service has none
-# Everything comes from the service itself; pictures and workers may be made by the page.
+_API: Final = "/v1/"  # paths outside need no key: monitoring has none
+# All resources come from the service itself; the page may create images and workers.
 _POLICY: Final = (
     "default-src 'self'; img-src 'self' blob: data:; connect-src 'self' blob: data: ws: wss:; worker-src 'self' blob:; "
     "style-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
@@ -33,9 +33,9 @@ class Middleware:
     """ASGI middleware around the whole service.
 
     Args:
-        app: what it guards.
+        app: the wrapped application.
         settings: of the service.
-        metrics: is told what happens.
+        metrics: receives counts and durations.
     """
 
     def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Metrics) -> None:
@@ -43,7 +43,7 @@ class Middleware:
         self._present = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or let it through."""
+        """Handle an ASGI connection; only HTTP is checked here."""
         if scope["type"] == "http":
             await self._http(scope, receive, send)
         else:
@@ -59,15 +59,17 @@ class Middleware:
                 message["headers"] = [*message.get("headers", ()), *_HEADERS]
             await send(message)
 
-        counted = scope["path"].startswith(_COUNTED) and scope["method"] == "POST"
+        counted = scope["path"].startswith(_API) and scope["method"] == "POST"
         try:
             self._check(scope, counted)
-        except ServiceError as problem:
-            await problem.response()(scope, receive, answer)
+        except ServiceError as error:
+            await error.response()(scope, receive, answer)
         else:
             await self._counted(counted, lambda: self._app(scope, receive, answer))
         route = scope.get("route")
-        path = getattr(route, "path", "other")  # never what callers wrote: anybody could grow the list
+        path = getattr(
+            route, "path", "other"
+        )  # never the requested path: clients could create any number of time series
         self._metrics.requests.labels(path, str(status)).inc()
         self._metrics.seconds.labels(path).observe(time.perf_counter() - began)
 
@@ -83,17 +85,17 @@ class Middleware:
     def _check(self, scope: Scope, counted: bool) -> None:
         headers = Headers(scope=scope)
         check_browser(headers, self._settings)
-        if scope["path"].startswith(_COUNTED):
+        if scope["path"].startswith(_API):
             check_key(headers.get("x-api-key"), self._settings)
         if counted and self._present >= self._settings.queue:
             raise busy()
 
 
 def check_key(given: str | None, settings: ServeSettings) -> None:
-    """Check the key a caller sent, in constant time.
+    """Check the API key of a request, in constant time.
 
     Raises:
-        Problem: one is needed, and it is another.
+        ServiceError: a key is needed and this is not it.
     """
     needed = settings.api_key
     if needed is not None and not secrets.compare_digest((given or "").encode(), needed.encode()):
@@ -101,14 +103,16 @@ def check_key(given: str | None, settings: ServeSettings) -> None:
 
 
 def check_browser(headers: Headers, settings: ServeSettings) -> None:
-    """Refuse what another page in somebody's browser tries: names that were bent to this address, foreign origins.
+    """Refuse requests that another website makes through a user's browser (DNS rebinding, foreign origins).
 
     Raises:
-        Problem: the host is not ours, or the origin is not the host.
+        ServiceError: the host is not one of the service, or the origin is not the host.
     """
     host = headers.get("host", "")
     if settings.hosts and _name_of(host) not in settings.hosts:
-        raise ServiceError(421, "wrong_host", "the service does not go by this name: start it with --allow-host NAME")
+        raise ServiceError(
+            421, "wrong_host", "the service is not configured for this host name: start it with --allow-host NAME"
+        )
     origin = headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != host:
         raise ServiceError(403, "wrong_origin", "pages of other origins may not use the service")

@@ -1,4 +1,4 @@
-"""`POST /v1/replace`: one person's face on another's photo; only where whoever runs the service allows it."""
+"""`POST /v1/replace`: face replacement, available only if the operator enables it."""
 
 from typing import get_args
 
@@ -12,30 +12,30 @@ from ddfa.serve.image_limits import decode_checked
 
 
 def replace_face(engine: Engine, source: bytes, target: bytes, shape: str, face: str, label: bool) -> bytes:
-    """Put the largest face of one photo on another.
+    """Replace faces in the target by the largest face of the source.
 
     Args:
         engine: of the service.
-        source: bytes of the photo that lends a face.
-        target: bytes of the photo that gets it.
-        shape: whose head shape, of `Shape`.
-        face: of the target, 0 is the largest; or "all".
-        label: write "SYNTHETIC FACE" into the picture.
+        source: bytes of the photo of the source person.
+        target: bytes of the photo in which faces are replaced.
+        shape: whose head shape the result has, one of `Shape`.
+        face: index of the face in the target, 0 is the largest; or "all".
+        label: draw "SYNTHETIC FACE" into the image.
 
     Returns:
-        Bytes of a JPEG that says in its metadata that it is synthetic.
+        Bytes of a JPEG whose metadata states that it is synthetic.
 
     Raises:
-        Problem: a photo cannot be used or shows no such face, or there is no such shape.
+        ServiceError: a photo cannot be used or does not show the face, or `shape` is unknown.
     """
     if shape not in get_args(Shape):
-        raise ServiceError(422, "invalid", f"shape is one of {', '.join(get_args(Shape))}")
+        raise ServiceError(422, "invalid", f"shape must be one of {', '.join(get_args(Shape))}")
     if face != "all" and not (face.isascii() and face.isdecimal() and len(face) < 4):
-        raise ServiceError(422, "invalid", "face is a number from 0 on, or all")
-    lent, picture = (decode_checked(content, engine.settings.max_pixels) for content in (source, target))
-    lender = _chosen(engine.aligner(lent, refine=True), "0", "source")
-    faces = _chosen(engine.aligner(picture, refine=True), face, "target")
-    result = Replacer(source_from_photos([lent], [lender]), shape)(picture, faces)  # type: ignore[arg-type]
+        raise ServiceError(422, "invalid", "face must be a whole number from 0, or all")
+    source_image, target_image = (decode_checked(content, engine.settings.max_pixels) for content in (source, target))
+    source_face = _chosen(engine.aligner(source_image, refine=True), "0", "source")
+    faces = _chosen(engine.aligner(target_image, refine=True), face, "target")
+    result = Replacer(source_from_photos([source_image], [source_face]), shape)(target_image, faces)  # type: ignore[arg-type]
     return encode_synthetic(result, ".jpg", label=label)
 
 

@@ -1,4 +1,4 @@
-"""Reading what callers send: in time, no more than is allowed, in memory only."""
+"""Reads request bodies within limits of time and size, in memory only."""
 
 import asyncio
 import base64
@@ -17,11 +17,11 @@ from ddfa.serve.errors import ServiceError, too_large
 from ddfa.serve.schemas import AlignRequest
 from ddfa.serve.settings import ServeSettings
 
-_FIELDS: Final = 16  # of a form
+_FIELDS: Final = 16  # maximum per form
 
 
 class _InMemory(MultiPartParser):
-    """Keeps files of a form in memory: nothing that callers send touches a disk."""
+    """Keeps uploaded files in memory: request data is never written to disk."""
 
     spool_max_size = 2**40
 
@@ -30,20 +30,20 @@ async def read_align(request: Request, settings: ServeSettings) -> tuple[bytes, 
     """Read the body of `POST /v1/align`, JSON or a form.
 
     Returns:
-        Bytes of the picture's file, kinds of files to add, how many faces, whether to regress twice.
+        Bytes of the image file, kinds of files to add, maximum number of faces, whether to regress twice.
 
     Raises:
-        Problem: it is too large, too slow or not understood.
+        ServiceError: the body is too large, too slow or malformed.
     """
     body = await read_body(request, settings)
     kind = _media_type(request)
     if kind == "application/json":
-        asked = _parsed(AlignRequest, body)
+        parsed = _parsed(AlignRequest, body)
         try:
-            content = base64.b64decode(asked.image, validate=True)
+            content = base64.b64decode(parsed.image, validate=True)
         except (binascii.Error, ValueError):
-            raise ServiceError(422, "invalid", "image is not base64: send the file's bytes in base64") from None
-        return content, _kinds(asked.parts), min(asked.max_faces, settings.max_faces), asked.refine
+            raise ServiceError(422, "invalid", "image is not valid base64: encode the bytes of the file") from None
+        return content, _kinds(parsed.parts), min(parsed.max_faces, settings.max_faces), parsed.refine
     form = await read_form(request, body)
     most = form_number(form, "max_faces", settings.max_faces)
     parts = _kinds(form_text(form, "parts", "").split(","))
@@ -51,10 +51,10 @@ async def read_align(request: Request, settings: ServeSettings) -> tuple[bytes, 
 
 
 async def read_body(request: Request, settings: ServeSettings) -> bytes:
-    """All bytes of a body.
+    """Read the whole body.
 
     Raises:
-        Problem: there are too many, or they come too slowly.
+        ServiceError: it is too large or arrives too slowly.
     """
     stated = request.headers.get("content-length", "")
     if stated.isdecimal() and int(stated) > settings.max_bytes:
@@ -71,15 +71,15 @@ async def read_body(request: Request, settings: ServeSettings) -> bytes:
             408, "too_slow", f"a request must arrive within {settings.receive_s:g} s: try again"
         ) from None
     except ClientDisconnect:
-        raise ServiceError(400, "gone", "the caller went away") from None
+        raise ServiceError(400, "gone", "the client disconnected") from None
     return bytes(content)
 
 
 async def read_form(request: Request, body: bytes) -> FormData:
-    """The fields and files of a multipart body.
+    """Parse a multipart body.
 
     Raises:
-        Problem: it is not one.
+        ServiceError: it is not a valid form.
     """
     if _media_type(request) != "multipart/form-data":
         raise ServiceError(415, "wrong_type", "send multipart/form-data with the file as `image`, or JSON with base64")
@@ -96,50 +96,50 @@ async def read_form(request: Request, body: bytes) -> FormData:
 
 
 async def form_file(form: FormData, name: str) -> bytes:
-    """A file of a form.
+    """The bytes of an uploaded file.
 
     Raises:
-        Problem: it is missing.
+        ServiceError: the file is missing.
     """
     value = form.get(name)
     if not isinstance(value, UploadFile):
-        raise ServiceError(422, "invalid", f"the form has no file `{name}`: send the picture under that name")
+        raise ServiceError(422, "invalid", f"the form has no file `{name}`: send the image under that name")
     return await value.read()
 
 
 def form_text(form: FormData, name: str, default: str) -> str:
-    """A text field of a form.
+    """The value of a text field.
 
     Raises:
-        Problem: it is a file.
+        ServiceError: the field is a file.
     """
     value = form.get(name, default)
     if not isinstance(value, str):
-        raise ServiceError(422, "invalid", f"`{name}` is a text field, not a file")
+        raise ServiceError(422, "invalid", f"`{name}` must be a text field, not a file")
     return value
 
 
 def form_number(form: FormData, name: str, default: int) -> int:
-    """A number from 1 on.
+    """The value of a numeric field, at least 1.
 
     Raises:
-        Problem: it is none.
+        ServiceError: the value is not such a number.
     """
     text = form_text(form, name, str(default))
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text)):
-        raise ServiceError(422, "invalid", f"`{name}` is a whole number from 1 on")
+        raise ServiceError(422, "invalid", f"`{name}` must be a whole number of at least 1")
     return int(text)
 
 
 def form_flag(form: FormData, name: str) -> bool:
-    """True or false; false where it is not given.
+    """The value of a boolean field; false if it is missing.
 
     Raises:
-        Problem: it is neither.
+        ServiceError: the value is neither true nor false.
     """
     text = form_text(form, name, "false")
     if text not in ("true", "false"):
-        raise ServiceError(422, "invalid", f"`{name}` is true or false")
+        raise ServiceError(422, "invalid", f"`{name}` must be true or false")
     return text == "true"
 
 
@@ -148,8 +148,8 @@ def _parsed(model: type[AlignRequest], body: bytes) -> AlignRequest:
         return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the body"
-        raise ServiceError(422, "invalid", f"{place}: {first['msg']}") from None
+        location = ".".join(str(part) for part in first["loc"]) or "the body"
+        raise ServiceError(422, "invalid", f"{location}: {first['msg']}") from None
 
 
 def _kinds(words: Iterable[str]) -> tuple[str, ...]:
@@ -164,7 +164,7 @@ def _media_type(request: Request) -> str:
 
 
 def openapi_body(forms: Mapping[str, type[BaseModel]]) -> dict[str, object]:
-    """What OpenAPI says about a body that is read by hand: media type to model."""
+    """OpenAPI description of a body that is parsed by hand, from media types and their models."""
     return {
         "requestBody": {
             "required": True,

@@ -1,4 +1,4 @@
-"""What the service takes and gives, for its documentation and for callers' code."""
+"""Request and response schemas, for validation and the OpenAPI description."""
 
 from typing import Annotated, Any
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ddfa.export.kinds import FACE_KINDS
 
 Numbers = list[float]
-_DOT = (  # a grey pixel as PNG, as an example
+_DOT = (  # example: a grey pixel as PNG
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVQIHWNoAAAAggCB8KrjIgAAAABJRU5ErkJggg=="
 )
 
@@ -24,19 +24,19 @@ class AlignRequest(BaseModel):
     image: Annotated[
         str,
         Field(
-            description="The picture's file in base64: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF.",
+            description="The image file in base64: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF.",
             json_schema_extra={"contentEncoding": "base64"},
         ),
     ]
     parts: Annotated[
         list[str],
         Field(
-            description="Files to add to every face, see docs/outputs.md.",
+            description="Kinds of files to add to every face, see docs/outputs.md.",
             json_schema_extra={"items": {"type": "string", "enum": list(FACE_KINDS)}},
         ),
     ] = []
-    max_faces: Annotated[int, Field(ge=1, description="Answer the largest so many faces only.")] = 50
-    refine: Annotated[bool, Field(description="Regress twice: more accurate, slower.")] = False
+    max_faces: Annotated[int, Field(ge=1, description="Maximum number of faces in the answer, largest first.")] = 50
+    refine: Annotated[bool, Field(description="Regress twice: slower, more accurate.")] = False
 
 
 class AlignForm(BaseModel):
@@ -51,15 +51,17 @@ class AlignForm(BaseModel):
 class ReplaceForm(BaseModel):
     """The body of `POST /v1/replace`."""
 
-    source: Annotated[bytes, Field(json_schema_extra={"format": "binary"}, description="The photo that lends a face.")]
-    target: Annotated[bytes, Field(json_schema_extra={"format": "binary"}, description="The photo that gets it.")]
-    shape: Annotated[str, Field(description="Whose head shape: source, target or blend.")] = "blend"
-    face: Annotated[str, Field(description="Face of the target, 0 is the largest; or all.")] = "0"
-    label: Annotated[bool, Field(description='Write "SYNTHETIC FACE" into the picture.')] = False
+    source: Annotated[bytes, Field(json_schema_extra={"format": "binary"}, description="Photo of the source person.")]
+    target: Annotated[
+        bytes, Field(json_schema_extra={"format": "binary"}, description="Photo in which faces are replaced.")
+    ]
+    shape: Annotated[str, Field(description="Head shape of the result: source, target or blend.")] = "blend"
+    face: Annotated[str, Field(description="Index of the face in the target, 0 is the largest; or all.")] = "0"
+    label: Annotated[bool, Field(description='Draw "SYNTHETIC FACE" into the image.')] = False
 
 
 class Size(BaseModel):
-    """Of a picture, px."""
+    """Size of an image, px."""
 
     width: int
     height: int
@@ -74,7 +76,7 @@ class Model(BaseModel):
 
 
 class Angles(BaseModel):
-    """Degrees, 300W-LP convention."""
+    """Euler angles in degrees, 300W-LP convention."""
 
     yaw: float
     pitch: float
@@ -108,7 +110,7 @@ class Face(BaseModel):
 
 
 class AlignAnswer(BaseModel):
-    """The faces of a photo, largest first; none is an answer too."""
+    """The faces of a photo, largest first; the list may be empty."""
 
     image: Size
     model: Model
@@ -117,20 +119,20 @@ class AlignAnswer(BaseModel):
 
 
 class ErrorText(BaseModel):
-    """What is wrong: a word for programs, a sentence for people."""
+    """An error: a code for programs, a sentence for people."""
 
     code: str
     message: str
 
 
 class ErrorAnswer(BaseModel):
-    """Any answer that is not a success."""
+    """The body of every error answer."""
 
     error: ErrorText
 
 
 class ModelCard(BaseModel):
-    """A bundle at hand."""
+    """An installed bundle."""
 
     name: str
     default: bool
@@ -142,12 +144,12 @@ class ModelCard(BaseModel):
 
 
 class Models(BaseModel):
-    """The bundles at hand; the service runs the default one."""
+    """The installed bundles; the service uses the default one."""
 
     models: list[ModelCard]
 
 
 class Health(BaseModel):
-    """Whether the service lives, or is ready."""
+    """Liveness or readiness of the service."""
 
     status: str

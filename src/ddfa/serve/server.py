@@ -1,4 +1,4 @@
-"""Running the service: one socket, one process, callers who dawdle are sent away."""
+"""Runs the service: one process, one socket, slow clients are disconnected."""
 
 import asyncio
 import socket
@@ -11,45 +11,45 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ddfa.errors import DDFAError
 
-_HEADER_S: Final = 15.0  # for the first request's header to arrive
-_FINISH_S: Final = 20  # for answers under way when the service is stopped
+HEADER_S: Final = 15.0  # until the header of the first request must have arrived
+_FINISH_S: Final = 20  # to finish running requests when the service stops
 
 
 class TimeoutProtocol(H11Protocol):
-    """HTTP that waits for the header of a connection's first request for a while only."""
+    """HTTP with a time limit on the header of a connection's first request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock."""
+        """Start the timer."""
         super().connection_made(transport)
-        self._clock = asyncio.get_running_loop().call_later(_HEADER_S, self._give_up)
+        self._timer = asyncio.get_running_loop().call_later(HEADER_S, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
-        self._clock.cancel()
+        """Stop the timer."""
+        self._timer.cancel()
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """Stop the clock: the connection is another protocol's now."""
-        self._clock.cancel()
+        """Stop the timer: another protocol handles the connection."""
+        self._timer.cancel()
         super().handle_websocket_upgrade(event)
 
     def _give_up(self) -> None:
-        begun: object = self.cycle  # the request, once its header is there
-        if begun is None and not self.transport.is_closing():
+        request: object = self.cycle  # None until the header is complete
+        if request is None and not self.transport.is_closing():
             self.transport.abort()
 
 
 def run_server(app: ASGIApp, host: str, port: int, connections: int) -> None:
-    """Serve until the process is told to stop.
+    """Serve until the process is stopped.
 
     Args:
         app: the service.
         host: address to listen on.
-        port: of it; 0 for any free one.
-        connections: open at a time; more are refused with 503.
+        port: port to listen on; 0 for any free one.
+        connections: maximum number of open connections; more are refused with 503.
 
     Raises:
-        DDFAError: the address cannot be used.
+        DDFAError: the service cannot listen on the address.
     """
     listener = _listener(host, port)
     address = listener.getsockname()
@@ -63,8 +63,8 @@ def run_server(app: ASGIApp, host: str, port: int, connections: int) -> None:
         timeout_keep_alive=10,
         timeout_graceful_shutdown=_FINISH_S,
         h11_max_incomplete_event_size=32_768,
-        log_level="error",  # a flood must not fill the log
-        access_log=False,  # nothing about requests is written down
+        log_level="error",  # many bad requests must not fill the log
+        access_log=False,  # requests are not logged, for privacy
         server_header=False,
     )
     server = _Server(config, f"http://{_shown(address[0])}:{address[1]}/")
@@ -72,7 +72,7 @@ def run_server(app: ASGIApp, host: str, port: int, connections: int) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens once it does."""
+    """Prints the address once the service listens."""
 
     def __init__(self, config: uvicorn.Config, address: str) -> None:
         super().__init__(config)
@@ -87,7 +87,7 @@ class _Server(uvicorn.Server):
 def _listener(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        # The protocol is named, or asyncio leaves Nagle's algorithm on: 40 ms for every answer on a kept connection.
+        # asyncio disables Nagle's algorithm only if the protocol is given; it costs 40 ms per keep-alive answer.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
@@ -97,5 +97,5 @@ def _listener(host: str, port: int) -> socket.socket:
 
 
 def _shown(address: str) -> str:
-    """An address as it stands in a URL."""
+    """An address as written in a URL."""
     return f"[{address}]" if ":" in address else address

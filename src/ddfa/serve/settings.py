@@ -1,4 +1,4 @@
-"""What a service allows."""
+"""Settings of the service."""
 
 import os
 from dataclasses import dataclass, field
@@ -13,20 +13,20 @@ class ServeSettings:
     Attributes:
         model: folder or name of a bundle; None for the default.
         detector: name of a detector; None for the default.
-        workers: threads that decode photos, find faces and make files.
+        workers: threads that decode photos, detect faces and export files.
         threads: CPU threads of the network.
-        batch: faces of different requests that are regressed together, at most.
-        window_ms: how long the first of them waits for others.
-        queue: requests that are being answered or wait; one more is refused with 429.
-        max_bytes: of a request.
-        max_pixels: of a photo.
-        max_faces: of a photo that are answered, the largest ones.
-        receive_s: seconds that a request may take to arrive.
-        answer_s: seconds that an answer may take.
-        live: cameras at the same time.
-        allow_replace: whether `POST /v1/replace` works.
-        hosts: names under which browsers may reach the service; empty for any.
-        api_key: what callers must send; None if none is needed.
+        batch: maximum number of photos whose faces are regressed in one batch.
+        window_ms: how long the first of them waits for others, ms.
+        queue: maximum number of requests in progress or waiting; more are refused with 429.
+        max_bytes: maximum size of a request.
+        max_pixels: maximum size of a photo.
+        max_faces: maximum number of faces in an answer, largest first.
+        receive_s: time limit for a request to arrive, s.
+        answer_s: time limit for an answer, s.
+        live: maximum number of connected cameras.
+        allow_replace: whether `POST /v1/replace` is enabled.
+        hosts: host names under which browsers may reach the service; empty for any.
+        api_key: key that clients must send; None if none is needed.
     """
 
     model: str | None = None
