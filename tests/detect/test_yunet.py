@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ddfa.detect.detections import Detections
-from ddfa.detect.yunet import NMS_OVERLAP, WEIGHTS, YuNet, _merge
+from ddfa.detect.yunet import NMS_OVERLAP, WEIGHTS, YuNet, merge_passes
 from ddfa.detect.yunet_network import YuNetNetwork
 from ddfa.errors import DetectorError
 from ddfa.images import read_image
@@ -52,7 +52,7 @@ def test_largest_first(yunet: YuNet, root: Path) -> None:
 
 
 @pytest.mark.parametrize("scale", [0.08, 0.3, 3.0, 8.0])
-def test_size_of_the_picture_does_not_matter(yunet: YuNet, hopper: np.ndarray, scale: float) -> None:
+def test_image_size_does_not_matter(yunet: YuNet, hopper: np.ndarray, scale: float) -> None:
     image = cv2.resize(
         hopper, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     )
@@ -61,7 +61,7 @@ def test_size_of_the_picture_does_not_matter(yunet: YuNet, hopper: np.ndarray, s
     assert overlap(found.boxes[0] / scale, np.array(HOPPER)) > 0.6
 
 
-def test_small_face_in_a_large_picture(yunet: YuNet, astronaut: np.ndarray) -> None:
+def test_small_face_in_a_large_image(yunet: YuNet, astronaut: np.ndarray) -> None:
     image = np.full((2000, 3000, 3), 90, np.uint8)
     image[1200:1712, 2000:2512] = astronaut
     found = yunet(image)
@@ -85,9 +85,9 @@ def test_no_face(yunet: YuNet, shape: tuple[int, int]) -> None:
 def test_two_passes_join_without_repeating() -> None:
     coarse = Detections.from_boxes(np.array([[0, 0, 100, 100]]))
     fine = Detections.from_boxes(np.array([[5, 5, 95, 95], [20, 20, 40, 40], [200, 0, 220, 25]]))
-    np.testing.assert_array_equal(_merge(coarse, fine).boxes, [[0, 0, 100, 100], [200, 0, 220, 25]])
-    assert len(_merge(Detections.none(), fine)) == 3
-    assert len(_merge(coarse, Detections.none())) == 1
+    np.testing.assert_array_equal(merge_passes(coarse, fine).boxes, [[0, 0, 100, 100], [200, 0, 220, 25]])
+    assert len(merge_passes(Detections.none(), fine)) == 3
+    assert len(merge_passes(coarse, Detections.none())) == 1
 
 
 @pytest.mark.parametrize("size", [(512, 600), (320, 320), (333, 251), (97, 700), (31, 33)])

@@ -52,7 +52,7 @@ def test_npz_by_path():
 def test_damaged_npz(tmp_path, keep):
     path = tmp_path / "head.npz"
     path.write_bytes(OPEN_HEAD.read_bytes()[:keep])
-    with pytest.raises(ModelError, match="damaged or no head model"):
+    with pytest.raises(ModelError, match="damaged or not a head model"):
         HeadModel.load(path)
 
 

@@ -1,6 +1,6 @@
-"""Finding faces: one protocol, several detectors, boxes from files.
+"""Face detection: one protocol, several detectors, boxes from files.
 
-A detector is any callable from an RGB picture to `Detections`, so a function of your own serves as well.
+A detector is any callable that maps an RGB image to `Detections`, so users can pass a function of their own.
 """
 
 from ddfa.detect.detections import Detections, Detector

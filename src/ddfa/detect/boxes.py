@@ -1,12 +1,12 @@
-"""Face boxes from files: published `.bbox`, plain text, JSON.
+"""Face boxes from files: `.bbox` files of the original 3DDFA V1, plain text, JSON.
 
     photo.jpg.bbox      photo.txt                     boxes.json
     2                   # x0 y0 x1 y1 [score]         {"photo.jpg": [[317, 382, 815, 1036]],
     1 317 382 815 1036  317 382 815 1036 0.9           "other.jpg": [[10, 20, 80, 95, 0.9]]}
     2 20 30 90 110      20 30 90 110
 
-A published `.bbox` file (3DDFA V1) starts with the number of faces, which is not relied upon, and names each face
-before its left, top, right and bottom. A JSON file may also hold one list of boxes, for one photo.
+A `.bbox` file starts with the number of faces, which is ignored; each following line is an id, left, top, right and
+bottom. A JSON file may also contain a single list of boxes, for one photo.
 """
 
 import json
@@ -20,7 +20,7 @@ from ddfa.errors import DetectorError
 
 
 def original_bbox_path(image_path: Path) -> Path:
-    """Return where published 3DDFA V1 looks for the boxes of an image: its whole name plus `.bbox`."""
+    """Return the path at which the original 3DDFA V1 expects the boxes of an image: its file name plus `.bbox`."""
     return image_path.with_name(image_path.name + ".bbox")
 
 
@@ -31,10 +31,10 @@ class BoxFile:
         """Read the file.
 
         Args:
-            path: `.json`, or text in either form of the module's head.
+            path: `.json`, or text in either format of the module docstring.
 
         Raises:
-            DetectorError: if the file cannot be read or holds anything but boxes.
+            DetectorError: the file cannot be read or contains anything but boxes.
         """
         self._path = path
         try:
@@ -42,76 +42,78 @@ class BoxFile:
         except OSError as error:
             raise DetectorError(f"cannot read the box file {path}: {error.strerror}; check the path") from error
         except UnicodeDecodeError as error:
-            raise DetectorError(f"{path} is not a text file: give a .bbox, .txt or .json file of boxes") from error
+            raise DetectorError(f"{path} is not a text file: use a .bbox, .txt or .json file of boxes") from error
         named, single = self._parse_json(text) if path.suffix.lower() == ".json" else ({}, _parse_text(path, text))
         self._by_photo = {name: _detections(path, rows) for name, rows in named.items()}
         self._single = None if single is None else _detections(path, single)
 
     @property
     def is_for_one_photo(self) -> bool:
-        """Whether the file holds one list of boxes instead of a list per photo."""
+        """Whether the file contains a single list of boxes rather than a list per photo."""
         return self._single is not None
 
     def boxes_of(self, photo: Path) -> Detections:
         """Return the boxes of a photo, in the order of the file.
 
         Args:
-            photo: path of the photo; a JSON file of several photos is looked up by this path, then by its file name.
+            photo: path of the photo; in a JSON file of several photos, this path is looked up first, then its name.
 
         Returns:
-            The boxes, score 1 where the file gives none.
+            The boxes; the score is 1 if the file has none.
 
         Raises:
-            DetectorError: if the file says nothing about this photo.
+            DetectorError: the file has no entry for this photo.
         """
         if self._single is not None:
             return self._single
         for key in (str(photo), photo.name):
             if key in self._by_photo:
                 return self._by_photo[key]
-        raise DetectorError(f"{self._path} holds no boxes for {photo.name}: add them, or an empty list for no face")
+        raise DetectorError(f"{self._path} has no boxes for {photo.name}: add them, or an empty list for no face")
 
     def _parse_json(self, text: str) -> tuple[dict[str, list[Any]], list[Any] | None]:
-        """Split the content into lists by photo name and the list for the only photo."""
+        """Return the lists by photo name and the list of a single photo; one of the two is empty or None."""
         try:
             content = json.loads(text)
         except ValueError as error:
-            raise DetectorError(f"{self._path} is not valid JSON ({error}): correct it") from error
+            raise DetectorError(f"{self._path} is not valid JSON ({error}): fix the file") from error
         if isinstance(content, list):
             return {}, content
         if isinstance(content, dict) and all(isinstance(rows, list) for rows in content.values()):
             return content, None
-        raise DetectorError(f'{self._path} must hold a list of boxes or {{"photo.jpg": [boxes], ...}}')
+        raise DetectorError(f'{self._path} must contain a list of boxes or {{"photo.jpg": [boxes], ...}}')
 
 
 def read_boxes(path: Path) -> Detections:
     """Read the boxes of one photo.
 
     Args:
-        path: a `.bbox`, text or JSON file, see the module.
+        path: a `.bbox`, text or JSON file, see the module docstring.
 
     Returns:
         The boxes, in the order of the file.
 
     Raises:
-        DetectorError: if the file cannot be read, is damaged or holds boxes of several photos.
+        DetectorError: the file cannot be read, is damaged or contains the boxes of several photos.
     """
     file = BoxFile(path)
     if not file.is_for_one_photo:
-        raise DetectorError(f"{path} holds the boxes of several photos: give the list of one")
+        raise DetectorError(f"{path} contains the boxes of several photos: use a file with the list of one")
     return file.boxes_of(path)
 
 
 def _parse_text(path: Path, text: str) -> list[list[float]]:
-    """Read rows of x0 y0 x1 y1 [score]; behind a line with a single number, rows of id left top right bottom."""
+    """Read rows of x0 y0 x1 y1 [score]; after a line with a single number, rows of id left top right bottom."""
     lines = [line.split("#")[0].replace(",", " ").split() for line in text.splitlines()]
     try:
         rows = [[float(word) for word in words] for words in lines if words]
     except ValueError as error:
-        raise DetectorError(f"{path} holds something else than numbers ({error}): give x0 y0 x1 y1 per line") from error
+        raise DetectorError(f"{path} contains more than numbers ({error}): write x0 y0 x1 y1 per line") from error
     if rows and len(rows[0]) == 1:
         if any(len(row) != 5 for row in rows[1:]):
-            raise DetectorError(f"{path} is no .bbox file: after the count each line must be: id left top right bottom")
+            raise DetectorError(
+                f"{path} is not a .bbox file: after the count each line must be: id left top right bottom"
+            )
         return [row[1:] for row in rows[1:]]
     return rows
 
@@ -123,7 +125,7 @@ def _detections(path: Path, rows: list[Any]) -> Detections:
     except (TypeError, ValueError) as error:
         raise DetectorError(f"{path}: each box must be a list of numbers x0 y0 x1 y1 [score]") from error
     if any(len(row) not in (4, 5) for row in table):
-        raise DetectorError(f"{path}: each box must be x0 y0 x1 y1, with a score if there is one")
+        raise DetectorError(f"{path}: each box must be x0 y0 x1 y1 and optionally a score")
     boxes = np.array([row[:4] for row in table], np.float32).reshape(-1, 4)
     scores = np.array([row[4] if len(row) == 5 else 1.0 for row in table], np.float32)
     try:

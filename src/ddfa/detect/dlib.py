@@ -1,4 +1,4 @@
-"""dlib's HOG face detector and 68-landmark predictor (extra `dlib`), as published 3DDFA V1 uses them."""
+"""dlib's HOG face detector and 68-landmark predictor (extra `dlib`), as used by the original 3DDFA V1."""
 
 from pathlib import Path
 from threading import Lock
@@ -12,9 +12,9 @@ from ddfa.errors import DetectorError
 
 
 class DlibDetector:
-    """HOG detector with one upsampling step; with a landmark file also 68 points per face.
+    """HOG detector with one upsampling step; with a landmark file it also predicts 68 points per face.
 
-    The landmark file (`shape_predictor_68_face_landmarks.dat`) is the user's own: its licence forbids commercial use.
+    The landmark file (`shape_predictor_68_face_landmarks.dat`) does not ship: its licence forbids commercial use.
     """
 
     def __init__(self, landmark_file: Path | None = None) -> None:
@@ -24,7 +24,7 @@ class DlibDetector:
             landmark_file: a dlib shape predictor of 68 points.
 
         Raises:
-            DetectorError: if dlib is not installed or the file cannot be used.
+            DetectorError: dlib is not installed or the file cannot be used.
         """
         try:
             import dlib
@@ -32,26 +32,26 @@ class DlibDetector:
             raise DetectorError(
                 "dlib is not installed: pip install 'openddfa[dlib]', or use --detector yunet"
             ) from error
-        self._alone = Lock()  # it keeps what it computes on the way
+        self._lock = Lock()  # the detector keeps intermediate results between calls
         self._detector: Any = dlib.get_frontal_face_detector()
         self._predictor: Any = None
         if landmark_file is None:
             return
         if not landmark_file.is_file():
-            raise DetectorError(f"dlib landmark file not found: {landmark_file}; give the path of a 68-point .dat file")
+            raise DetectorError(f"dlib landmark file not found: {landmark_file}; pass the path of a 68-point .dat file")
         try:
             self._predictor = dlib.shape_predictor(str(landmark_file))
         except RuntimeError as error:
             raise DetectorError(f"{landmark_file} is not a dlib shape predictor: download it again") from error
 
     def __call__(self, image: UInt8) -> Detections:
-        """Find the faces of an RGB uint8 image (H, W, 3).
+        """Detect the faces in an RGB uint8 image (H, W, 3).
 
         Returns:
-            The faces, largest box first; the score is the HOG margin s mapped by 1 / (1 + exp(-s)).
+            The faces, largest box first; the score is 1 / (1 + exp(-s)) of the HOG margin s.
         """
         image = np.ascontiguousarray(image)
-        with self._alone:
+        with self._lock:
             rectangles, margins, _ = self._detector.run(image, 1, 0.0)
         if not rectangles:
             return Detections.none()

@@ -12,11 +12,11 @@ def default_detector(threads: int | None = None, device: Device = "cpu") -> Dete
 
     Args:
         threads: CPU threads; None leaves the choice to ONNX Runtime.
-        device: what runs it.
+        device: "cpu" or "cuda".
 
     Raises:
-        ModelError: there is no such device.
-        DetectorError: if the shipped weights are missing or altered.
+        ModelError: the device is not available.
+        DetectorError: the shipped weights are missing or altered.
     """
     from ddfa.detect.yunet import YuNet
 
@@ -28,14 +28,14 @@ def load_detector(name: str, threads: int | None = None, device: Device = "cpu")
 
     Args:
         name: `yunet`; `dlib` (HOG boxes); or `dlib:PATH.dat` (HOG boxes, then the 68 landmarks of that file).
-        threads: CPU threads of YuNet, as of `default_detector`.
-        device: what runs YuNet; dlib runs on the CPU.
+        threads: CPU threads of YuNet, as in `default_detector`.
+        device: device of YuNet; dlib always runs on the CPU.
 
     Returns:
         The detector.
 
     Raises:
-        DetectorError: if the name is unknown or the detector cannot be loaded.
+        DetectorError: the name is unknown or the detector cannot be loaded.
     """
     kind, _, argument = name.partition(":")
     if name == "yunet":

@@ -1,4 +1,4 @@
-"""YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023)."""
+"""The YuNet face detector at two scales (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023)."""
 
 import math
 from pathlib import Path
@@ -16,10 +16,10 @@ from ddfa.sessions import Device
 WEIGHTS = Path(__file__).parent / "assets" / "face_detection_yunet_2023mar.onnx"
 WEIGHTS_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 
-# YuNet was trained on faces of 10 to 300 px; outside that range it misses faces and boxes their parts.
-# The coarse pass sees every picture at 192 to 384 px, which suits all faces that fill a good part of it.
-# The fine pass sees larger pictures at up to `max_side` px and is trusted with small faces only.
-# The side of a picture is the root of its area here, so that a panorama is not shrunk to a thread.
+# YuNet is trained on faces of 10 to 300 px; outside that range it misses faces and detects parts of faces.
+# The coarse pass runs on every image at 192 to 384 px, which suits all faces that fill a large part of it.
+# The fine pass runs on larger images at up to `max_side` px; only its small faces are kept.
+# The side of an image is the square root of its area here, so that a panorama is not reduced to a few rows.
 COARSE_SIDES = (192, 384)
 FINE_SIDE = 1024
 FINE_FACE_SIDE = 256.0
@@ -27,10 +27,10 @@ NMS_OVERLAP = 0.3
 
 
 class YuNet:
-    """The default detector: 0.2 MB of weights, some milliseconds a picture.
+    """The default detector: 0.2 MB of weights, a few milliseconds per image.
 
-    A picture of more than 384 x 384 px is looked at twice, coarse for large faces and fine for small ones; a smaller
-    one once, and below 192 x 192 px enlarged.
+    The network runs twice on an image of more than 384 x 384 px: at low resolution for large faces, at high resolution
+    for small ones. On a smaller image it runs once; an image of less than 192 x 192 px is enlarged first.
     """
 
     def __init__(
@@ -45,59 +45,68 @@ class YuNet:
 
         Args:
             score_threshold: faces below this confidence are dropped.
-            max_side: root of the area (px) of the picture in the fine pass; a face needs some 20 px there to be found.
+            max_side: square root of the image area (px) in the fine pass, in which a face needs about 20 px to be
+                detected.
             weights: the ONNX file.
             threads: CPU threads; None leaves the choice to ONNX Runtime.
-            device: what runs the network.
+            device: "cpu" or "cuda".
 
         Raises:
-            ModelError: there is no such device.
-            DetectorError: if the weights are missing or are not the expected file.
+            ModelError: the device is not available.
+            DetectorError: the weights are missing or are not the expected file.
         """
         self._max_side = max_side
         content = shipped_bytes(weights, WEIGHTS_SHA256, "the YuNet weights", DetectorError)
         self._network = YuNetNetwork(content, score_threshold, NMS_OVERLAP, threads, device)
 
     def __call__(self, image: UInt8) -> Detections:
-        """Find the faces of an RGB uint8 image (H, W, 3).
+        """Detect the faces in an RGB uint8 image (H, W, 3).
 
         Returns:
             The faces, largest box first.
         """
         side = math.sqrt(image.shape[0] * image.shape[1])
         scale = min(side, self._max_side) / side
-        image = _resized(image, scale)  # for both passes: shrinking a large picture takes its time
+        image = _resized(image, scale)  # once for both passes: reducing a large image is slow
         coarse = self._detect(image, min(max(side, COARSE_SIDES[0]), COARSE_SIDES[1]) / (scale * side), scale)
         if side <= COARSE_SIDES[1]:
             return coarse.largest_first()
         fine = self._detect(image, 1, scale)
         small = np.flatnonzero((fine.boxes[:, 2:] - fine.boxes[:, :2]).max(axis=1) * scale <= FINE_FACE_SIDE)
-        return _merge(coarse, fine.select(small)).largest_first()
+        return merge_passes(coarse, fine.select(small)).largest_first()
 
-    def _detect(self, image: UInt8, scale: float, before: float) -> Detections:
-        """Run the network once on the image resized by `scale`; it was resized by `before` already."""
+    def _detect(self, image: UInt8, scale: float, previous_scale: float) -> Detections:
+        """Run the network once on the image resized by `scale`; it has been resized by `previous_scale` already."""
         boxes, scores = self._network(_resized(image, scale))
-        return Detections.from_boxes(boxes / (scale * before), scores)
+        return Detections.from_boxes(boxes / (scale * previous_scale), scores)
 
 
 def _resized(image: UInt8, scale: float) -> UInt8:
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     if (height, width) == image.shape[:2]:
         return image
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=interpolation), np.uint8)
 
 
-def _merge(coarse: Detections, fine: Detections) -> Detections:
-    """Join two passes; a fine box that repeats a coarse face, or is a part of one, is dropped."""
-    new = np.flatnonzero(~_covered(fine.boxes, coarse.boxes))
+def merge_passes(coarse: Detections, fine: Detections) -> Detections:
+    """Join the faces of two passes over one image.
+
+    Args:
+        coarse: faces of the pass at low resolution; all are kept.
+        fine: faces of the pass at high resolution; one that repeats a coarse face, or is a part of one, is dropped.
+
+    Returns:
+        The coarse faces, then the remaining fine ones.
+    """
+    new = np.flatnonzero(~_overlapping(fine.boxes, coarse.boxes))
     return Detections(
         np.concatenate([coarse.boxes, fine.boxes[new]]), np.concatenate([coarse.scores, fine.scores[new]])
     )
 
 
-def _covered(boxes: Float32, others: Float32) -> Bools:
-    """Tell which boxes (n, 4) share more than half of the smaller area with one of `others` (m, 4)."""
+def _overlapping(boxes: Float32, others: Float32) -> Bools:
+    """Return which boxes (n, 4) share more than half of the smaller area with one of `others` (m, 4)."""
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     shared = np.prod(np.clip(high - low, 0, None), axis=2)

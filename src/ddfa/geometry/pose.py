@@ -2,12 +2,12 @@
 
 Convention:
     A rotation maps head axes to camera axes, both right-handed: x to the image right, y up, z towards the
-    viewer. Angles are degrees in the order (yaw, pitch, roll) of 300W-LP / AFLW2000-3D,
+    viewer. Angles are in degrees, in the order (yaw, pitch, roll) of 300W-LP and AFLW2000-3D,
     ``R = Rx(pitch) @ Ry(yaw) @ Rz(roll)`` with
 
         Rx = [1 0 0; 0 c s; 0 -s c]    Ry = [c 0 -s; 0 1 0; s 0 c]    Rz = [c s 0; -s c 0; 0 0 1]
 
-    Signs on the picture: yaw < 0 faces the image right, pitch > 0 looks up, roll > 0 turns clockwise.
+    Signs in the image: yaw < 0 faces the image right, pitch > 0 looks up, roll > 0 tilts clockwise.
 """
 
 from typing import NamedTuple
@@ -18,11 +18,11 @@ from ddfa.arrays import Float64, Floats
 
 
 class WeakPerspective(NamedTuple):
-    """A batch of weak-perspective cameras, as found by `decompose`.
+    """A batch of weak-perspective cameras, as returned by `decompose`.
 
     Attributes:
         scale: (n,) float64, crop pixels per head unit.
-        rotation: (n, 3, 3) float64, head to camera (y up), true rotations.
+        rotation: (n, 3, 3) float64, head to camera (y up), orthogonal with determinant +1.
         translation: (n, 3) float64, crop pixels, y up.
     """
 
@@ -42,6 +42,7 @@ def matrix_from_euler(euler_deg: Floats) -> Float64:
     """
     yaw, pitch, roll = np.moveaxis(np.deg2rad(np.asarray(euler_deg, np.float64)), -1, 0)
     cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, pitch, roll) for f in (np.cos, np.sin))
+    # The product Rx·Ry·Rz in closed form: for a batch far cheaper than three stacks of matrices and two products.
     rows = [
         [cy * cr, cy * sr, -sy],
         [sp * sy * cr - cp * sr, sp * sy * sr + cp * cr, sp * cy],
@@ -51,9 +52,9 @@ def matrix_from_euler(euler_deg: Floats) -> Float64:
 
 
 def euler_from_matrix(rotation: Floats) -> Float64:
-    """Read the Euler angles of rotations: the exact inverse of `matrix_from_euler`.
+    """Compute the Euler angles of rotations: the exact inverse of `matrix_from_euler`.
 
-    At yaw = ±90° (gimbal lock) only pitch ∓ roll is defined; roll is then set to 0.
+    At yaw = ±90° (gimbal lock) only pitch ∓ roll is defined; roll is then 0.
 
     Args:
         rotation: (..., 3, 3) rotation matrices.
@@ -61,8 +62,10 @@ def euler_from_matrix(rotation: Floats) -> Float64:
     Returns:
         (..., 3) float64 yaw in [-90, 90], pitch and roll in [-180, 180], degrees.
     """
+    # Float64: arcsin is steep near ±1, where float32 rounding of the sine alone would cost 0.02°.
     R = np.asarray(rotation, np.float64)
-    yaw = np.arcsin(np.clip(-R[..., 0, 2], -1.0, 1.0))
+    yaw = np.arcsin(np.clip(-R[..., 0, 2], -1.0, 1.0))  # rounding can push the sine of an exact rotation beyond 1
+    # cos(yaw): where it vanishes, so do the entries from which pitch and roll are read separately.
     locked = np.hypot(R[..., 0, 0], R[..., 0, 1]) < 1e-7
     pitch = np.where(
         locked,
@@ -84,6 +87,8 @@ def nearest_rotation(matrix: Floats) -> Float64:
         (..., 3, 3) float64, orthogonal with determinant +1.
     """
     U, _, Vt = np.linalg.svd(np.asarray(matrix, np.float64))
+    # The nearest orthogonal matrix can be a reflection. Singular values are in descending order, so negating the last
+    # direction is the cheapest way to a rotation.
     U[..., :, 2] *= np.linalg.det(U @ Vt)[..., None]
     return np.asarray(U @ Vt)
 
@@ -91,17 +96,18 @@ def nearest_rotation(matrix: Floats) -> Float64:
 def decompose(pose: Floats) -> WeakPerspective:
     """Split camera matrices [P | t] into scale, rotation and translation.
 
-    The scale is the mean length of the first two rows of P, the two that the image shows; the rotation is
-    the one nearest to P.
+    The scale is the mean length of the first two rows of P, those of image x and y; the rotation is the one
+    nearest to P.
 
     Args:
-        pose: (n, 3, 4) crop pixels per head unit and crop pixels.
+        pose: (n, 3, 4) P in crop pixels per head unit, t in crop pixels.
 
     Returns:
         The cameras, float64.
     """
     matrix: Float64 = np.asarray(pose, np.float64)
     P = matrix[..., :3]
+    # Without the third row: it scales depth, which a weak-perspective image does not constrain.
     scale = np.linalg.norm(P[..., :2, :], axis=-1).mean(axis=-1)
     return WeakPerspective(scale, nearest_rotation(P), matrix[..., 3])
 
@@ -122,9 +128,9 @@ def compose(scale: Floats, rotation: Floats, translation: Floats) -> Float64:
 
 
 def original_rotation(pose: Floats) -> Float64:
-    """Build the matrix from which published 3DDFA reads its angles: not exactly a rotation.
+    """Build the matrix from which the original 3DDFA computes its angles: not exactly a rotation.
 
-    Rows 1 and 2 of P are normalised but not made orthogonal, row 3 is their cross product.
+    Rows 1 and 2 of P are normalised but not orthogonalised, row 3 is their cross product.
 
     Args:
         pose: (n, 3, 4) camera matrices.
@@ -139,9 +145,9 @@ def original_rotation(pose: Floats) -> Float64:
 
 
 def original_euler(rotation: Floats) -> Float64:
-    """Compute the angles published 3DDFA_V2 prints; for comparison only.
+    """Compute the angles that the original 3DDFA_V2 prints; for comparison only.
 
-    Against the 300W-LP labels pitch and roll have the opposite sign, and combined rotations come out wrong
+    Compared with the 300W-LP labels, pitch and roll have the opposite sign and combined rotations are wrong
     (45.8/11.5/17.2° becomes 46.9/1.5/-13.0°). Use `euler_from_matrix` for everything else.
 
     Args:
@@ -151,8 +157,9 @@ def original_euler(rotation: Floats) -> Float64:
         (..., 3) float64 "yaw, pitch, roll" in degrees.
     """
     R = np.asarray(rotation, np.float64)
+    # The original assumes the order Rz·Ry·Rx and therefore reads the transposed entries.
     sine = R[..., 2, 0]
-    locked, sign = np.abs(sine) > 0.998, np.sign(sine)
+    locked, sign = np.abs(sine) > 0.998, np.sign(sine)  # its threshold for gimbal lock, 86.4°
     yaw = np.where(locked, sign * np.pi / 2, np.arcsin(np.clip(sine, -1.0, 1.0)))
     pitch = np.where(
         locked,
@@ -165,16 +172,17 @@ def original_euler(rotation: Floats) -> Float64:
 
 
 def small_motions(points: Floats, shift: float = 1.0) -> Float64:
-    """What turns about the three axes, shifts along them and growth do to points, for small amounts.
+    """Linearise a similarity transform at the identity: how points move under each of its seven parameters.
 
     Args:
         points: (K, 3).
-        shift: what one unit of a shift moves; 0 for differences of points, which shifts leave alone.
+        shift: displacement per unit of translation; 0 where `points` are differences, which translations do not change.
 
     Returns:
-        (7, K * 3) float64: displacements of all points per unit of three turns (radians), three shifts, growth.
+        (7, K * 3) float64: displacements of all points per radian about x, y and z, per unit of translation along
+        them, and per unit of scale.
     """
     axes = np.eye(3)
-    turns = [np.cross(axis, points) for axis in axes]
-    shifts = [np.broadcast_to(shift * axis, points.shape) for axis in axes]
-    return np.stack([*turns, *shifts, points]).reshape(7, -1).astype(np.float64)
+    rotations = [np.cross(axis, points) for axis in axes]  # the derivative of a rotation by its angle, at angle 0
+    translations = [np.broadcast_to(shift * axis, points.shape) for axis in axes]
+    return np.stack([*rotations, *translations, points]).reshape(7, -1).astype(np.float64)

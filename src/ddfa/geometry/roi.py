@@ -1,29 +1,30 @@
-"""The square region of interest (RoI) of a face, and its map to the network's crop.
+"""The square region of interest (RoI) of a face and its map to the network's crop.
 
 Convention:
-    A RoI is (x0, y0, x1, y1) in image pixels whose centres are integers; side and crop size S give the factor
-    k = (x1 - x0) / S, image pixels per crop pixel. Crop pixels have integer centres too, so
-    ``x = x0 + (xc + 0.5) * k``: RoI (-0.5, -0.5, S - 0.5, S - 0.5) is the identity.
+    An RoI is (x0, y0, x1, y1) in image pixels whose centres are at integers. With crop size S, the factor
+    k = (x1 - x0) / S is the number of image pixels per crop pixel. Crop pixels have integer centres too, so
+    ``x = x0 + (xc + 0.5) * k``: the RoI (-0.5, -0.5, S - 0.5, S - 0.5) is the identity.
 """
 
 import numpy as np
 
 from ddfa.arrays import Float32, Float64, Floats
 
+# Constants of the original 3DDFA: its models need the crops that they were trained on.
 ORIGINAL_ENLARGEMENT = 1.58
-# On 300-W (a training set) the published rule makes RoIs of YuNet's boxes 1.23 times as large as those around the
-# landmarks, on which networks are trained; this enlargement makes them equal.
-FITTED_ENLARGEMENT = 1.28
 _BOX_SHIFT_DOWN = 0.14
+# On 300-W (a training set) the original rule, applied to YuNet's boxes, gives RoIs 1.23 times as large as those around
+# the landmarks, on which networks are trained; this enlargement makes them equal.
+FITTED_ENLARGEMENT = 1.28
 
 
 def roi_from_boxes(boxes: Floats, *, enlargement: float = ORIGINAL_ENLARGEMENT, truncate: bool = False) -> Float32:
-    """Place RoIs around detector boxes by the 3DDFA rule: 1.58 times larger, a little lower.
+    """Compute RoIs from detector boxes by the rule of the original 3DDFA: 1.58 times larger, slightly lower.
 
     Args:
         boxes: (n, 4) x0, y0, x1, y1 in image px.
-        enlargement: side of the RoI over the mean side of the box.
-        truncate: cut the side to a whole pixel as the published code does.
+        enlargement: side of the RoI divided by the mean side of the box.
+        truncate: truncate the side to whole pixels, as the original code does.
 
     Returns:
         (n, 4) float32 squares.
@@ -37,7 +38,7 @@ def roi_from_boxes(boxes: Floats, *, enlargement: float = ORIGINAL_ENLARGEMENT, 
 
 
 def roi_from_landmarks(landmarks: Floats) -> Float32:
-    """Place RoIs around 68 landmarks by the 3DDFA rule: side = sqrt(2) * the longer side of their box.
+    """Compute RoIs from 68 landmarks by the rule of the original 3DDFA: side = sqrt(2) * longer side of their box.
 
     Args:
         landmarks: (n, K, 2 or more) x, y, ... in image px.
@@ -48,17 +49,18 @@ def roi_from_landmarks(landmarks: Floats) -> Float32:
     points = np.asarray(landmarks, np.float64)[..., :2]
     low, high = points.min(axis=1), points.max(axis=1)
     centre = (low + high) / 2
+    # The diagonal of the bounding square: no rotation in the image plane moves a landmark out of the crop.
     return _squares(centre[:, 0], centre[:, 1], np.sqrt(2.0) * (high - low).max(axis=1))
 
 
 def central_square(width: int, height: int, share: float) -> Float32:
-    """The square in the middle of a face crop, its side a share of the crop's width: (4,) float32 x0 y0 x1 y1, px."""
+    """Return the central square of an image of a face, of side share * width: (4,) float32 x0, y0, x1, y1 px."""
     half, x, y = share * width / 2, (width - 1) / 2, (height - 1) / 2
     return np.array([x - half, y - half, x + half, y + half], np.float32)
 
 
 def crop_matrix(roi: Floats, size: int) -> Float64:
-    """Affine maps from image to crop pixels, for `cv2.warpAffine` and for points.
+    """Compute the affine maps from image to crop pixels, for `cv2.warpAffine` and for points.
 
     Args:
         roi: (n, 4) squares or rectangles in image px.
@@ -71,6 +73,7 @@ def crop_matrix(roi: Floats, size: int) -> Float64:
     matrix = np.zeros((len(x0), 2, 3))
     for axis, (low, high) in enumerate([(x0, x1), (y0, y1)]):
         matrix[:, axis, axis] = size / (high - low)
+        # The RoI ends at pixel borders: its low edge is half a crop pixel before the centre of the first one.
         matrix[:, axis, 2] = -low * size / (high - low) - 0.5
     return matrix
 

@@ -1,1 +1,1 @@
-"""The head model: mean, identity and expression bases, topology, landmarks; readers for published models."""
+"""The head model: mean, identity and expression bases, topology, landmarks; readers for the original 3DDFA models."""

@@ -1,4 +1,4 @@
-"""The parametric head model, ours or a published one behind the same class."""
+"""The parametric head model: one class for the open head and for the models of the original 3DDFA (V1/V2)."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,21 +28,21 @@ class HeadModel:
         mean: (V, 3) float32.
         identity_basis: (I, V, 3) float32.
         expression_basis: (E, V, 3) float32.
-        identity_std: (I,) float32, standard deviation of the identity coefficients among people.
-        expression_names: E names, the 52 ARKit ones in Apple's order for the open head.
-        triangles: (T, 3) int32, counter-clockwise seen from outside; empty where a published basis came
-            without its topology.
-        landmark_vertices: (68, 3) int32 corners of the triangles that carry the iBUG-68 landmarks.
+        identity_std: (I,) float32, standard deviation of the identity coefficients over people.
+        expression_names: E names; for the open head the 52 ARKit blendshapes in Apple's order.
+        triangles: (T, 3) int32, counter-clockwise seen from outside; empty if an original basis comes without
+            its topology.
+        landmark_vertices: (68, 3) int32 corners of the triangles on which the iBUG-68 landmarks lie.
         landmark_weights: (68, 3) float32 barycentric weights.
-        licence: who may use the model for what, one line.
+        licence: terms of use, one line.
         uv: (U, 2) float32, u right, v up, in [0, 1]; None for Basel models.
         uv_triangles: (T, 3) int32 into uv.
         regions: name -> (V,) bool.
-        mirror_vertices: (V,) int32, the vertex at the place mirrored in x.
+        mirror_vertices: (V,) int32, index of the vertex at the position mirrored in x.
         identity_mirror: (I,) float32 of ±1: identity of the mirrored head = identity * identity_mirror.
         expression_mirror: (E,) int32: expression of the mirrored head = expression[:, expression_mirror].
-        landmark_axes: (68, 3) int32, the vertices that give each landmark's x, y and z, instead of the barycentric
-            points. Only the published V2 basis needs it: the z of its landmark 44 is that of another vertex.
+        landmark_axes: (68, 3) int32, the vertices from which each landmark's x, y and z are read, instead of the
+            barycentric points. Only the original V2 basis needs it: the z of its landmark 44 is that of another vertex.
 
     Raises:
         ModelError: arrays whose shapes or indices do not fit together.
@@ -102,17 +102,17 @@ class HeadModel:
 
     @property
     def has_arkit(self) -> bool:
-        """Whether the expression modes are the 52 ARKit face units, in Apple's order."""
+        """Whether the expression modes are the 52 ARKit blendshapes, in Apple's order."""
         return len(self.expression_names) == ARKIT_UNITS
 
     def require_arkit(self, purpose: str) -> None:
-        """Raise unless the head has ARKit face units.
+        """Raise an error unless the head has ARKit blendshapes.
 
         Args:
-            purpose: what needs them, the start of the message.
+            purpose: what needs them; the start of the message.
 
         Raises:
-            ModelError: it has none, as all Basel heads.
+            ModelError: the head has none; no Basel head has.
         """
         if not self.has_arkit:
             raise ModelError(
@@ -120,16 +120,16 @@ class HeadModel:
             )
 
     def require_texture(self, purpose: str) -> tuple[Float32, Int32]:
-        """Return the texture coordinates, or raise where the head has none.
+        """Return the texture coordinates, or raise an error if the head has none.
 
         Args:
-            purpose: what needs them, the start of the message.
+            purpose: what needs them; the start of the message.
 
         Returns:
             `uv` and `uv_triangles`.
 
         Raises:
-            ModelError: the head has none, as all Basel heads.
+            ModelError: the head has none; no Basel head has.
         """
         if self.uv is None or self.uv_triangles is None:
             raise ModelError(
@@ -138,10 +138,10 @@ class HeadModel:
         return self.uv, self.uv_triangles
 
     def subset(self, vertex_indices: Int32) -> LinearPoints:
-        """Select vertices, to decode only those.
+        """Select vertices, so that only those are decoded.
 
         Args:
-            vertex_indices: (K,) vertex ids.
+            vertex_indices: (K,) vertex indices.
 
         Returns:
             The K vertices as a linear function of the coefficients.
@@ -165,7 +165,7 @@ class HeadModel:
         return self.points.decode(identity, expression)
 
     def decode_landmarks(self, identity: Floats, expression: Floats) -> Float32:
-        """Evaluate the 68 landmarks only.
+        """Evaluate only the 68 landmarks.
 
         Args:
             identity: (n, i <= I) coefficients; missing ones count as zero.
@@ -185,13 +185,13 @@ class HeadModel:
 
         Args:
             path: None for the shipped open head, a 3DDFA V1 `train.configs` folder, a 3DDFA_V2
-                `bfm_noneck_v3.pkl`, or an `.npz` as `tools/build_head.py` writes it.
+                `bfm_noneck_v3.pkl`, or an `.npz` written by `tools/build_head.py`.
 
         Returns:
             The model.
 
         Raises:
-            ModelError: the file is missing, damaged, or not a head model.
+            ModelError: the file is missing, damaged or not a head model.
         """
         from ddfa.head.readers import load_head
 

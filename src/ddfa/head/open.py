@@ -1,11 +1,12 @@
-"""The head model as an `.npz` file, and the open head that ships with the package.
+"""Head models as `.npz` files, and the open head that ships with the package.
 
-The file holds the fields of `HeadModel` under their names, region masks as `region_<name>`. A basis may be stored as
-integers with one scale per mode (`identity_basis_scale` (I,), `expression_basis_scale` (E,)) to keep the file small.
+A file contains the fields of `HeadModel` under their names, and region masks as `region_<name>`. A basis may be stored
+as integers with one scale per mode (`identity_basis_scale` (I,), `expression_basis_scale` (E,)) to keep the file small.
 
-The open head is stored smaller still: its mean and bases are those of a coarse control mesh, and the file holds the
-fixed linear operator that makes the dense mesh of it (one level of Loop subdivision, and the spheres of the eyes), as
-the three arrays of a compressed-row matrix (V, C): `stencil_weights`, `stencil_columns`, `stencil_starts`.
+The open head is stored more compactly still: its mean and bases are those of a coarse control mesh, and the file
+contains the fixed linear operator that maps it to the dense mesh (one level of Loop subdivision, and the spheres of the
+eyes), as the three arrays of a sparse matrix (V, C) in CSR form: `stencil_weights`, `stencil_columns`,
+`stencil_starts`.
 """
 
 import zipfile
@@ -31,10 +32,10 @@ def load_open_head() -> HeadModel:
     """Load the shipped open head, once per process.
 
     Raises:
-        ModelError: the installation lacks it.
+        ModelError: the file is missing from the installation.
     """
     if not OPEN_HEAD.is_file():
-        raise ModelError("this installation lacks the open head model: build it with tools/build_head.py")
+        raise ModelError("the open head model is missing from this installation: build it with tools/build_head.py")
     return load_npz(OPEN_HEAD)
 
 
@@ -42,10 +43,10 @@ def load_npz(path: Path) -> HeadModel:
     """Load a head model from `.npz`.
 
     Args:
-        path: a file in the form of the module's head, as `tools/build_head.py` writes it.
+        path: a file as described in the module docstring, for instance written by `tools/build_head.py`.
 
     Returns:
-        The model, bases expanded to float32.
+        The model, with its bases expanded to float32.
 
     Raises:
         ModelError: the file is missing, damaged or incomplete.
@@ -55,7 +56,7 @@ def load_npz(path: Path) -> HeadModel:
             stored = dict(archive)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
         raise ModelError(
-            f"{path} is damaged or no head model: give an .npz, a V1 train.configs folder or a V2 .pkl"
+            f"{path} is damaged or not a head model: use an .npz, a V1 train.configs folder or a V2 .pkl"
         ) from None
     known = {field.name for field in fields(HeadModel)}
     values: dict[str, Any] = {name: array for name, array in stored.items() if name in known}
@@ -80,8 +81,8 @@ def _expand(basis: Any, scale: Any) -> Float32:
 
 
 def _subdivide(stored: dict[str, Any], controls: dict[str, Any]) -> dict[str, Float32]:
-    """The dense mean and bases of control shapes."""
-    from scipy.sparse import csr_array  # imported here: it is slow, and published models do not need it
+    """Compute the dense mean and bases from those of the control mesh."""
+    from scipy.sparse import csr_array  # imported here: it is slow to import, and the original models do not need it
 
     shapes = np.concatenate([controls["mean"][None], *(controls[name] for name in _BASES)])
     matrix = (stored["stencil_weights"], stored["stencil_columns"].astype(np.int32), stored["stencil_starts"])

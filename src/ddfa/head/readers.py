@@ -1,6 +1,6 @@
-"""Readers for head models: the shipped one, `.npz` files, and the user's own published 3DDFA files.
+"""Readers for head models: the shipped one, `.npz` files, and files of the original 3DDFA that the user has.
 
-The published bases derive from the Basel Face Model, which is for academic use only; they are read where they lie
+The original bases derive from the Basel Face Model, which is for academic use only. They are read from the user's disk
 and never shipped.
 """
 
@@ -28,7 +28,7 @@ def load_head(path: str | Path | None) -> HeadModel:
         return load_open_head()
     path = Path(path)
     if not path.exists():
-        raise ModelError(f"no head model at {path}: give a .npz, a V1 train.configs folder or a V2 .pkl")
+        raise ModelError(f"no head model at {path}: use an .npz, a V1 train.configs folder or a V2 .pkl")
     if path.is_dir():
         return read_v1_folder(path)
     if path.suffix == ".pkl":
@@ -39,12 +39,12 @@ def load_head(path: str | Path | None) -> HeadModel:
 def read_v1_folder(folder: Path) -> HeadModel:
     """Read a 3DDFA V1 `train.configs` folder.
 
-    The folder does not hold the triangles. They are taken from `tri.mat` or `tri.pkl` inside it or from
-    `visualize/tri.mat` beside it, as in the published repository; without them the model decodes, but has no
-    surface (`triangles` is empty). The standard deviations come from `param_whitening.pkl`, else they are 1.
+    The original folder does not contain the triangles. They are read from `tri.mat` or `tri.pkl` in it or from
+    `visualize/tri.mat` beside it, as in the original repository; without them the model can be decoded but has no
+    surface (`triangles` is empty). The standard deviations come from `param_whitening.pkl`; without it they are 1.
 
     Args:
-        folder: holds u_shp, u_exp, w_shp_sim, w_exp_sim and keypoints_sim as `.npy`.
+        folder: contains u_shp, u_exp, w_shp_sim, w_exp_sim and keypoints_sim as `.npy`.
 
     Returns:
         The model "bfm-v1" (53215 vertices).
@@ -53,23 +53,22 @@ def read_v1_folder(folder: Path) -> HeadModel:
         ModelError: a file is missing or damaged.
     """
     u_shp, u_exp, w_shp, w_exp, keypoints = (_read_npy(folder / f"{name}.npy") for name in _V1_FILES)
-    place = _v1_triangles(folder)
-    triangles = np.zeros((0, 3), np.int32) if place is None else read_triangles(place)
+    triangle_file = _v1_triangles(folder)
+    triangles = np.zeros((0, 3), np.int32) if triangle_file is None else read_triangles(triangle_file)
     return _basel("bfm-v1", u_shp + u_exp, w_shp, w_exp, keypoints, triangles, folder / _V1_WHITENING)
 
 
 def _v1_triangles(folder: Path) -> Path | None:
-    places = [folder / "tri.mat", folder / "tri.pkl", folder.parent / "visualize" / "tri.mat"]
-    return next((place for place in places if place.is_file()), None)
+    candidates = [folder / "tri.mat", folder / "tri.pkl", folder.parent / "visualize" / "tri.mat"]
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def read_v2_pickle(path: Path) -> HeadModel:
     """Read a 3DDFA_V2 `bfm_noneck_v3.pkl`.
 
-    The triangles inside number the vertices of a larger mesh (46859) from which this one was cut; they are
-    numbered anew, which gives exactly the published `tri.pkl`. As in the published code that file, where it lies
-    beside the pickle, replaces them. The standard deviations come from `param_mean_std_62d_120x120.pkl` beside it,
-    else they are 1.
+    The triangles in the pickle index the vertices of a larger mesh (46859) from which this one was cut; renumbering
+    them gives exactly the original `tri.pkl`. If that file is beside the pickle, it is used instead, as in the original
+    code. The standard deviations come from `param_mean_std_62d_120x120.pkl` beside it; without it they are 1.
 
     Args:
         path: the pickle.
@@ -78,11 +77,11 @@ def read_v2_pickle(path: Path) -> HeadModel:
         The model "bfm-v2" (38365 vertices).
 
     Raises:
-        ModelError: the pickle is damaged, lacks an entry, or holds anything but arrays.
+        ModelError: the pickle is damaged, lacks an entry or contains anything but arrays.
     """
     content = load_arrays(path)
     if not isinstance(content, dict) or not set(_V2_KEYS) <= content.keys():
-        raise ModelError(f"{path} is not a 3DDFA_V2 basis: it needs the entries {', '.join(_V2_KEYS)}")
+        raise ModelError(f"{path} is not a 3DDFA_V2 basis: it must have the entries {', '.join(_V2_KEYS)}")
     beside = path.with_name("tri.pkl")
     if beside.is_file():
         triangles = read_triangles(beside)
@@ -96,10 +95,10 @@ def read_v2_pickle(path: Path) -> HeadModel:
 
 
 def read_triangles(path: Path) -> Int32:
-    """Read published triangles, `tri.mat` (1-based) or `tri.pkl` (0-based).
+    """Read the triangles of the original 3DDFA, `tri.mat` (1-based) or `tri.pkl` (0-based).
 
-    Published triangles run clockwise seen from outside in a y-up space; the order of the corners is reversed to
-    make them counter-clockwise, so `triangles[:, ::-1]` is the published order again.
+    The original triangles are clockwise seen from outside in a y-up space. Their corners are reversed here, so that
+    `triangles[:, ::-1]` is the original order.
 
     Args:
         path: the file.
@@ -118,17 +117,17 @@ def read_triangles(path: Path) -> Int32:
     try:
         return _as_triangles(np.asarray(loadmat(path)["tri"], np.int64) - 1, path)
     except (MatReadError, OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} holds no readable array 'tri' ({error})") from None
+        raise ModelError(f"{path} contains no readable array 'tri' ({error}): download it again") from None
 
 
 def original_files(path: Path) -> dict[str, Path]:
-    """List the files that make up a published basis, for copying it.
+    """List the files of an original 3DDFA basis, for copying it.
 
     Args:
         path: a V1 folder or a V2 pickle.
 
     Returns:
-        Name in one flat folder -> file. Read from that folder (V1) or pickle (V2), the copy gives the same model.
+        Name in one flat folder -> file. Reading the copied folder (V1) or pickle (V2) returns the same model.
     """
     if path.is_dir():
         files = [path / f"{name}.npy" for name in _V1_FILES] + [path / _V1_WHITENING, _v1_triangles(path)]
@@ -138,7 +137,7 @@ def original_files(path: Path) -> dict[str, Path]:
 
 
 def _renumber(triangles: Int32) -> Int32:
-    """Number vertices by their rank among those in use: the mesh was cut without touching its order."""
+    """Number vertices by their rank among those in use: the mesh was cut without reordering its vertices."""
     ranks = np.unique(triangles, return_inverse=True)[1]
     return ranks.reshape(triangles.shape).astype(np.int32)
 
@@ -158,7 +157,7 @@ def _basel(
     triangles: Int32,
     whitening: Path,
 ) -> HeadModel:
-    """Build a model from published arrays: rows are interleaved x, y, z; keypoints are row numbers."""
+    """Build a model from the original arrays: rows are interleaved x, y, z; keypoints are row indices."""
     rows = mean.size
     if rows % 3 or {len(shape), len(expression)} != {rows} or keypoints.shape != (204,):
         raise ModelError(
@@ -193,7 +192,7 @@ def _identity_std(whitening: Path, identities: int) -> Float32:
 
 
 def read_whitening(path: Path) -> tuple[Float32, Float32]:
-    """Read published whitening, `param_whitening.pkl` (V1) or `param_mean_std_62d_120x120.pkl` (V2).
+    """Read the whitening of the original 3DDFA, `param_whitening.pkl` (V1) or `param_mean_std_62d_120x120.pkl` (V2).
 
     Args:
         path: the pickle.
@@ -209,7 +208,7 @@ def read_whitening(path: Path) -> tuple[Float32, Float32]:
         if isinstance(content, dict) and {f"{prefix}mean", f"{prefix}std"} <= content.keys():
             mean, std = (np.asarray(content[f"{prefix}{key}"], np.float32).reshape(-1) for key in ("mean", "std"))
             return mean, std
-    raise ModelError(f"{path} is not a whitening file: it needs 'mean' and 'std' or 'param_mean' and 'param_std'")
+    raise ModelError(f"{path} is not a whitening file: it must have 'mean' and 'std', or 'param_mean' and 'param_std'")
 
 
 def _read_npy(path: Path) -> NDArray[Any]:
@@ -218,4 +217,4 @@ def _read_npy(path: Path) -> NDArray[Any]:
     except FileNotFoundError:
         raise ModelError(f"{path.parent} is not a complete V1 train.configs folder: {path.name} is missing") from None
     except (OSError, ValueError, EOFError):
-        raise ModelError(f"{path} is damaged or no array of numbers: get it again") from None
+        raise ModelError(f"{path} is damaged or not an array of numbers: download it again") from None

@@ -2,6 +2,6 @@
 
 import os
 
-# From 1.32 on, ONNX Runtime leaves a device id in the user's cache and reports to its maker, unless this is set before
+# From version 1.32, ONNX Runtime stores a device id in the user's cache and sends telemetry, unless this is set before
 # it is first imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

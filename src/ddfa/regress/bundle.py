@@ -1,9 +1,9 @@
-"""Model bundles: a folder with a regressor and all that is needed to use it.
+"""Model bundles: a folder with a regressor and everything needed to use it.
 
 model.onnx     input `input` (n, 3, S, S) float32, (v - 127.5) / 128, or `crops` (n, S, S, 3) uint8 RGB;
                output `output` (n, P) float32 whitened; any n
 bundle.json    the fields of `Bundle`, and the SHA-256 of every other file
-...            the head model's files, where it is not the open head
+...            the files of the head model, unless it is the open head
 """
 
 import hashlib
@@ -31,22 +31,22 @@ OPEN_HEAD = "open"
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """A regressor with everything its parameters mean.
+    """A regressor and the meaning of its parameters.
 
     Attributes:
         name: e.g. "mb1-v2".
         architecture: e.g. "mobilenet_v1_050.open".
         convention: how crop pixels map to image pixels.
-        layout: what the parameters are.
+        layout: which parameters are pose, identity and expression.
         whitening: mean and standard deviation of the parameters.
-        licence: who may use the weights for what.
+        licence: terms of use of the weights.
         channel_order: of the network's input; images are RGB everywhere else.
         input_size: side of the crop in px.
-        head: "open", or the path of a published basis inside the bundle.
+        head: "open", or the path of an original 3DDFA basis inside the bundle.
         training_data: what the weights were trained on.
         accuracy: measured figures, e.g. {"aflw2000_exact": {"mean": 3.55}}.
-        files: name -> SHA-256 of every file besides `bundle.json`.
-        folder: where the bundle lies; None until written.
+        files: name -> SHA-256 of every file except `bundle.json`.
+        folder: path of the bundle; None until it is written.
     """
 
     name: str
@@ -66,12 +66,12 @@ class Bundle:
     @property
     def model_path(self) -> Path:
         """The ONNX file."""
-        return self._place(MODEL_FILE)
+        return self._path_of(MODEL_FILE)
 
     @property
     def head_path(self) -> Path | None:
         """The head model's file or folder for `HeadModel.load`; None for the open head."""
-        return None if self.head == OPEN_HEAD else self._place(self.head)
+        return None if self.head == OPEN_HEAD else self._path_of(self.head)
 
     @staticmethod
     def load(folder: str | Path) -> "Bundle":
@@ -84,7 +84,7 @@ class Bundle:
             The bundle.
 
         Raises:
-            ModelError: it is missing or damaged, or a file is not the one it was made with.
+            ModelError: it is missing or damaged, or a file differs from the one it was written with.
         """
         folder = Path(folder)
         try:
@@ -92,11 +92,13 @@ class Bundle:
         except OSError:
             raise ModelError(f"no model bundle at {folder}: a bundle is a folder with {CARD_FILE}") from None
         except ValueError as error:
-            raise ModelError(f"{folder / CARD_FILE} is not valid JSON ({error}): get the bundle again") from None
+            raise ModelError(f"{folder / CARD_FILE} is not valid JSON ({error}): download the bundle again") from None
         try:
             bundle = _from_card(card, folder)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelError(f"{folder / CARD_FILE} is not a bundle's card ({_reason(error)}): get it again") from None
+            raise ModelError(
+                f"{folder / CARD_FILE} is not a bundle's card ({_reason(error)}): download the bundle again"
+            ) from None
         bundle.verify()
         return bundle
 
@@ -119,40 +121,43 @@ class Bundle:
         }
 
     def verify(self) -> None:
-        """Compare every file with the SHA-256 the bundle was made with.
+        """Compare every file with the SHA-256 in the bundle's card.
 
         Raises:
             ModelError: a file is missing or differs.
         """
         for name, expected in self.files.items():
-            path = self._place(name)
+            path = self._path_of(name)
             if not path.is_file():
                 raise ModelError(f"bundle '{self.name}' lacks its file {name}: import or download it again")
             if sha256_of(path) != expected:
-                raise ModelError(f"{path} is not the file its bundle was made with (SHA-256 differs): get it again")
+                raise ModelError(
+                    f"{path} differs from the file that its bundle was written with (SHA-256 differs): import or "
+                    "download the bundle again"
+                )
 
-    def _place(self, name: str) -> Path:
+    def _path_of(self, name: str) -> Path:
         if self.folder is None:
             raise ModelError(f"bundle '{self.name}' has not been written to a folder yet")
         return self.folder / name
 
 
 def write_bundle(bundle: Bundle, folder: Path, files: Mapping[str, Path]) -> Bundle:
-    """Write a bundle, whole or not at all; the files it is made of are copied.
+    """Write a bundle, completely or not at all; its files are copied.
 
     Args:
         bundle: its description; `files` and `folder` are filled in here.
-        folder: the new bundle; an older bundle there is replaced, anything else is not.
+        folder: the new bundle; an existing bundle is replaced, any other non-empty folder is an error.
         files: name inside the bundle -> file to copy; `model.onnx` and those of the head.
 
     Returns:
         The bundle as written.
 
     Raises:
-        OutputError: the folder cannot be written or holds something else.
+        OutputError: the folder cannot be written, or exists and is not a bundle.
     """
     if folder.exists() and not (folder / CARD_FILE).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"{folder} exists and is not a model bundle: choose another place")
+        raise OutputError(f"{folder} exists and is not a model bundle: choose another folder")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
@@ -178,7 +183,7 @@ def sha256_of(path: Path) -> str:
 
 def _from_card(card: Any, folder: Path) -> Bundle:
     if not isinstance(card, dict):
-        raise TypeError("it holds no JSON object")
+        raise TypeError("it is not a JSON object")
     if card["format"] != FORMAT:
         raise ValueError(f"format {card['format']} is not known, this version reads {FORMAT}")
     if card["channel_order"] not in ("RGB", "BGR"):
@@ -192,7 +197,7 @@ def _from_card(card: Any, folder: Path) -> Bundle:
         raise ValueError(f"it does not list {MODEL_FILE}")
     for name in (*files, card["head"]):
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
-            raise ValueError(f"'{name}' lies outside the bundle")
+            raise ValueError(f"'{name}' is outside the bundle")
     return Bundle(
         name=str(card["name"]),
         architecture=str(card["architecture"]),

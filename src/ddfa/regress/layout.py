@@ -1,4 +1,4 @@
-"""Where pose, identity and expression stand in a parameter vector."""
+"""The layout of a parameter vector: pose, identity, expression."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,10 +12,10 @@ POSE = 12
 
 
 class ParamParts(NamedTuple):
-    """Parameter vectors taken apart.
+    """Parameter vectors split into their parts.
 
     Attributes:
-        pose: (n, 3, 4) float32 camera matrices [P | t], crop px per head unit and crop px, y up.
+        pose: (n, 3, 4) float32 camera matrices [P | t], P in crop px per head unit, t in crop px, y up.
         identity: (n, I) float32.
         expression: (n, E) float32.
     """
@@ -30,8 +30,8 @@ class ParamLayout:
     """The layout [12 pose: row-major 3x4 of P | t] + identity + expression.
 
     Attributes:
-        identity: number of identity coefficients (open 80, published 40).
-        expression: number of expression coefficients (open 52, published 10).
+        identity: number of identity coefficients (open 80, original 3DDFA 40).
+        expression: number of expression coefficients (open 52, original 3DDFA 10).
     """
 
     identity: int = 80
@@ -43,7 +43,7 @@ class ParamLayout:
         return POSE + self.identity + self.expression
 
     def split(self, params: Floats) -> ParamParts:
-        """Take parameter vectors apart.
+        """Split parameter vectors.
 
         Args:
             params: (n, P), de-whitened.
@@ -61,7 +61,7 @@ class ParamLayout:
         return ParamParts(pose.reshape(-1, 3, 4), identity, expression)
 
     def join(self, pose: Floats, identity: Floats, expression: Floats) -> Float32:
-        """Put parameter vectors together: the inverse of `split`.
+        """Join the parts of parameter vectors: the inverse of `split`.
 
         Args:
             pose: (n, 3, 4).

@@ -1,4 +1,4 @@
-"""Where model bundles are found: shipped with the package, or in the user's models folder."""
+"""Model bundles by name: those that ship with the package and those in the user's models folder."""
 
 import os
 import warnings
@@ -13,24 +13,24 @@ DEFAULT = "default"
 
 
 def models_folder() -> Path:
-    """The user's bundles: `$DDFA_MODELS`, else `ddfa/models` in the user's data folder."""
-    if named := os.environ.get("DDFA_MODELS"):
-        return Path(named)
+    """Return the folder of the user's bundles: `$DDFA_MODELS`, else `ddfa/models` in the user's data folder."""
+    if configured := os.environ.get("DDFA_MODELS"):
+        return Path(configured)
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(data) / "ddfa" / "models"
 
 
 def installed() -> dict[str, Path]:
-    """List the bundles at hand, shipped ones first.
+    """List the installed bundles, those that ship with the package first.
 
     Returns:
-        Name to give as model -> folder.
+        Name -> folder.
     """
     return {
         folder.name: folder
-        for place in (ASSETS, models_folder())
-        if place.is_dir()
-        for folder in sorted(place.iterdir())
+        for parent in (ASSETS, models_folder())
+        if parent.is_dir()
+        for folder in sorted(parent.iterdir())
         if (folder / CARD_FILE).is_file()
     }
 
@@ -57,6 +57,6 @@ def find_bundle(model: str | Path | None = None) -> Bundle:
     if name in known:
         return Bundle.load(known[name])
     if model is None:
-        raise ModelError("this installation has no default weights: pass the folder of a model bundle")
+        raise ModelError("this installation has no default weights: pass the folder of a model bundle instead")
     choices = ", ".join(known) or "none"
-    raise ModelError(f"no model bundle '{model}': give a folder or one of the installed ones ({choices})")
+    raise ModelError(f"no model bundle '{model}': use a folder or one of the installed bundles ({choices})")

@@ -1,4 +1,4 @@
-"""The network at work: crops in, parameters out."""
+"""Running the network: from RoIs of an image to parameters."""
 
 from pathlib import Path
 from typing import Literal
@@ -12,21 +12,21 @@ from ddfa.regress.crop import cut_crops
 from ddfa.regress.sampling import MIDDLE, RANGE, best_sampler, network_crops
 from ddfa.sessions import Device, open_session, session_options
 
-# Bounds the memory of one run; the speed per face no longer grows beyond it.
+# Limits the memory of one run; larger batches are no faster per face.
 _BATCH = 64
 
 
 class Regressor:
-    """Regresses 3DMM parameters from RoIs of an image, all faces as one batch.
+    """Regresses 3DMM parameters from RoIs of an image, all faces in one batch.
 
     Args:
         bundle: the model.
         threads: CPU threads, at least 1; None leaves the choice to ONNX Runtime.
-        model_path: the network; None for the bundle's own.
-        device: what runs it.
+        model_path: the network; None for that of the bundle.
+        device: "cpu" or "cuda".
 
     Raises:
-        ModelError: the network cannot be loaded or does not fit its bundle, or there is nothing to run it.
+        ModelError: the network cannot be loaded or does not fit its bundle, or the device is not available.
     """
 
     def __init__(
@@ -45,7 +45,10 @@ class Regressor:
         except Exception as error:  # ONNX Runtime's own exception types are not public
             raise ModelError(f"{path} cannot be loaded as a network ({reason(error)})") from None
         if shape[-1] != bundle.layout.size:
-            raise ModelError(f"bundle '{bundle.name}': the network gives {shape[-1]} values, not {bundle.layout.size}")
+            raise ModelError(
+                f"bundle '{bundle.name}': the network returns {shape[-1]} values, not {bundle.layout.size}: import or "
+                "convert it again"
+            )
 
     def __call__(self, image: UInt8, roi: Floats) -> Float32:
         """Regress the faces in the given RoIs.
@@ -60,24 +63,24 @@ class Regressor:
         return self.params_from_inputs(self.inputs(image, roi))
 
     def inputs(self, image: UInt8, roi: Floats) -> Float32 | UInt8:
-        """Cut what the network takes; those of several images can be put together before they are regressed.
+        """Cut the inputs of the network; inputs of several images can be concatenated before they are regressed.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             roi: (n, 4) squares in image px.
 
         Returns:
-            (n, 3, S, S) float32, or (n, S, S, 3) uint8 for a network that normalises by itself.
+            (n, 3, S, S) float32, or (n, S, S, 3) uint8 for a network that normalises its input.
         """
         size, convention = self.bundle.input_size, self.bundle.convention
-        if self._takes_crops or convention.is_original:
+        if self._normalises or convention.is_original:
             return self._inputs_of(cut_crops(image, roi, size, convention))
         self._crops += len(roi)
         crops = network_crops(image, roi, size, best_sampler(self._crops))
         return crops if self.bundle.channel_order == "RGB" else crops[:, ::-1]
 
     def params_from_crops(self, crops: UInt8) -> Float32:
-        """Regress from crops already cut.
+        """Regress the faces in crops that are already cut.
 
         Args:
             crops: (n, S, S, 3) uint8 RGB.
@@ -88,18 +91,18 @@ class Regressor:
         return self.params_from_inputs(self._inputs_of(crops))
 
     def _inputs_of(self, crops: UInt8) -> Float32 | UInt8:
-        return crops if self._takes_crops else network_inputs(crops, self.bundle.channel_order)
+        return crops if self._normalises else network_inputs(crops, self.bundle.channel_order)
 
     @property
-    def _takes_crops(self) -> bool:
-        """Whether the network normalises by itself, as `ddfa export` makes them."""
+    def _normalises(self) -> bool:
+        """Whether the network accepts uint8 crops and normalises them, like those of `ddfa models convert`."""
         return bool(self._input.type == "tensor(uint8)")
 
     def params_from_inputs(self, inputs: Float32 | UInt8) -> Float32:
         """Run the network, in batches.
 
         Args:
-            inputs: (n, ...), of `inputs`.
+            inputs: (n, ...), as returned by `inputs`.
 
         Returns:
             (n, P) float32 parameters, de-whitened.
@@ -114,7 +117,7 @@ class Regressor:
 def network_inputs(crops: UInt8, channel_order: Literal["RGB", "BGR"]) -> Float32:
     """Normalise crops (n, S, S, 3) uint8 RGB to network inputs (n, 3, S, S), (v - 127.5) / 128."""
     ordered = crops if channel_order == "RGB" else crops[..., ::-1]
-    # Into one contiguous buffer first: normalising a transposed view is several times slower.
+    # A contiguous copy first: normalising a transposed view is several times slower.
     batch = np.ascontiguousarray(ordered.transpose(0, 3, 1, 2), np.float32)
     batch -= MIDDLE
     batch /= RANGE

@@ -1,4 +1,4 @@
-"""Whitening: the network regresses parameters with mean 0 and standard deviation 1."""
+"""Whitening of parameters: networks regress values with mean 0 and standard deviation 1."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class Whitening:
         std: (P,) float32, positive.
 
     Raises:
-        ModelError: shapes that differ, values that are not finite, or a std that is not positive.
+        ModelError: the shapes differ, a value is not finite or a standard deviation is not positive.
     """
 
     mean: Float32
@@ -25,7 +25,7 @@ class Whitening:
 
     def __post_init__(self) -> None:
         if self.mean.ndim != 1 or self.mean.shape != self.std.shape:
-            raise ModelError(f"whitening mean {self.mean.shape} and std {self.std.shape} must be equal vectors")
+            raise ModelError(f"whitening mean {self.mean.shape} and std {self.std.shape} must be vectors of one length")
         if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all() and (self.std > 0).all()):
             raise ModelError("whitening must be finite and its standard deviations positive")
 
