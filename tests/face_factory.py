@@ -1,4 +1,4 @@
-"""Faces at known places, without a network."""
+"""Faces with known pose and position, without a network."""
 
 import numpy as np
 

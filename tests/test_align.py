@@ -23,7 +23,7 @@ def image():
 BOXES = np.array([[50, 60, 150, 170], [200, 80, 290, 190]], np.float32)
 
 
-def test_many_faces_give_what_each_gives_alone(aligner, image):
+def test_faces_do_not_depend_on_each_other(aligner, image):
     together = aligner(image, boxes=BOXES)
     assert len(together) == 2 and together.image_size == (400, 300)
     for i in range(2):
@@ -40,13 +40,13 @@ def test_rois_follow_the_boxes_and_the_landmarks(aligner, image):
     np.testing.assert_array_equal(faces.boxes[0, :2], points[0].min(axis=0))
 
 
-def test_refine_looks_again_around_the_first_landmarks(aligner, image):
+def test_refine_regresses_again_around_the_first_landmarks(aligner, image):
     once, twice = aligner(image, boxes=BOXES), aligner(image, boxes=BOXES, refine=True)
     np.testing.assert_array_equal(twice.roi, roi_from_landmarks(once.landmarks68))
     np.testing.assert_array_equal(twice.boxes, once.boxes)
 
 
-def test_refine_survives_a_first_guess_gone_astray(aligner, image, monkeypatch):
+def test_refine_keeps_the_first_roi_where_landmarks_are_unusable(aligner, image, monkeypatch):
     nowhere = np.full((2, 4), np.nan, np.float32)
     monkeypatch.setattr("ddfa.align.roi_from_landmarks", lambda _: nowhere)
     np.testing.assert_array_equal(
@@ -54,7 +54,7 @@ def test_refine_survives_a_first_guess_gone_astray(aligner, image, monkeypatch):
     )
 
 
-def test_detector_of_your_own(toy_bundle, image):
+def test_custom_detector(toy_bundle, image):
     points = np.random.default_rng(1).uniform(60, 160, (1, 68, 2)).astype(np.float32)
 
     def with_boxes(_):
@@ -83,7 +83,7 @@ def test_no_face_is_a_result(toy_bundle, image):
         assert len(aligner(image, boxes=nothing)) == len(aligner(image, landmarks=nothing)) == 0
 
 
-def test_published_bundles_truncate_the_roi(tmp_path, image):
+def test_original_bundles_truncate_the_roi(tmp_path, image):
     aligner = FaceAligner(make_bundle(tmp_path / "v2", convention=PixelConvention.V2))
     side = aligner(image, boxes=BOXES).roi[:, 2] - aligner(image, boxes=BOXES).roi[:, 0]
     np.testing.assert_array_equal(side, [165, 158])
@@ -111,8 +111,8 @@ def test_wrong_images(aligner, image):
         ([[10, 10, 10, 20]], "empty"),
         ([[20, 10, 10, 20]], "empty"),
         ([[1, 2, 3]], r"\(n, 4\)"),
-        ([[1000, 1000, 1100, 1100]], "does not lie in this image of 400 x 300"),
-        ([[0, 0, 1e6, 1e6]], "does not lie in this image"),
+        ([[1000, 1000, 1100, 1100]], "outside this image of 400 x 300"),
+        ([[0, 0, 1e6, 1e6]], "or far larger"),
         ([[1, 2, 3, 4], [1, 2]], "one array of numbers"),
         ("yunet", "one array of numbers"),
     ],

@@ -1,4 +1,4 @@
-"""The `ddfa` command itself: finding subcommands, help, exit codes, and staying light."""
+"""The `ddfa` command itself: subcommands, help, exit codes, imports."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ def test_help_of_a_group(capsys) -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["models"]])
-def test_no_command_is_a_mistake(capsys, words: list[str]) -> None:
+def test_no_command_is_an_error(capsys, words: list[str]) -> None:
     assert main(words) == exit_codes.FAILED
     printed = capsys.readouterr()
     assert printed.out == "" and "ddfa models list" in printed.err

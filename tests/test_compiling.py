@@ -3,7 +3,7 @@ import numpy as np
 from ddfa import compiling
 
 
-def test_kernels_compile_where_no_folder_can_be_written(monkeypatch) -> None:
+def test_kernels_compile_without_a_writable_cache_folder(monkeypatch) -> None:
     real = compiling.numba.njit
 
     def njit(cache: bool = False, **options: object):

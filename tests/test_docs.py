@@ -1,4 +1,4 @@
-"""The documentation agrees with the code: links lead somewhere; commands, options, modules and files exist."""
+"""The documentation agrees with the code: links, commands, options, modules and files exist."""
 
 import re
 import subprocess

@@ -46,18 +46,18 @@ def test_landmarks_lie_on_the_dense_vertices(toy_head):
 
 
 @given(st.integers(0, 500), st.sampled_from([PixelConvention.OPEN, PixelConvention.V1]))
-def test_without_pose_a_face_looks_ahead_in_its_place(toy_head, seed, convention):
+def test_without_pose_a_face_is_frontal_at_the_same_position(toy_head, seed, convention):
     faces, _ = make_faces(toy_head, seed=seed, convention=convention)
-    ahead = faces.without(pose=True)
-    np.testing.assert_allclose(ahead.euler_deg, 0, atol=1e-3)
-    np.testing.assert_allclose(ahead.scale, faces.scale, rtol=1e-5)
-    np.testing.assert_allclose(ahead.landmarks68.mean(axis=1), faces.landmarks68.mean(axis=1), atol=0.01)
+    frontal = faces.without(pose=True)
+    np.testing.assert_allclose(frontal.euler_deg, 0, atol=1e-3)
+    np.testing.assert_allclose(frontal.scale, faces.scale, rtol=1e-5)
+    np.testing.assert_allclose(frontal.landmarks68.mean(axis=1), faces.landmarks68.mean(axis=1), atol=0.01)
     shape = toy_head.decode(faces.identity, faces.expression) * (1, -1, 1) * faces.scale[:, None, None]
-    moved = ahead.vertices - shape
+    moved = frontal.vertices - shape
     np.testing.assert_allclose(moved, np.broadcast_to(moved[:, :1], moved.shape), atol=0.02)
 
 
-def test_without_expression_the_rest_stays(toy_head):
+def test_without_expression_identity_and_pose_are_unchanged(toy_head):
     faces, _ = make_faces(toy_head)
     rest = faces.without(expression=True)
     assert faces.expression.any() and not rest.expression.any()
@@ -158,13 +158,13 @@ def test_only_faces_of_one_image_and_model_are_joined(toy_head):
         Faces.concat([])
 
 
-def test_changed_faces_forget(toy_head):
+def test_changed_faces_are_computed_again(toy_head):
     faces, _ = make_faces(toy_head)
     before = faces.landmarks68
     assert np.abs(faces.without(pose=True).landmarks68 - before).max() > 1
 
 
-def test_values_are_remembered_per_result(toy_head):
+def test_values_are_cached_per_result(toy_head):
     faces, _ = make_faces(toy_head)
     assert faces.remember("key", lambda: [1]) is faces.remember("key", lambda: [2])
     assert faces[0].remember("key", lambda: [3]) == [3]

@@ -1,4 +1,4 @@
-"""Files are written as a whole or not at all."""
+"""Files are written completely or not at all."""
 
 import hashlib
 import os
@@ -121,7 +121,7 @@ def test_make_folder(tmp_path: Path) -> None:
             make_folder(blocked)
 
 
-def test_files_of_a_tar_are_read_where_they_lie(tmp_path: Path) -> None:
+def test_members_of_a_tar_are_located(tmp_path: Path) -> None:
     for name in ("b.JPG", "a.jpg", "notes.txt"):
         (tmp_path / name).write_text(name * 200)
     with tarfile.open(tmp_path / "all.tar", "w") as archive:
@@ -134,7 +134,7 @@ def test_files_of_a_tar_are_read_where_they_lie(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["gone.tar", "words.tar"])
-def test_what_is_no_tar_is_one_clear_error(tmp_path: Path, name: str) -> None:
+def test_files_that_are_not_tars_are_one_clear_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "words.tar").write_bytes(b"words" * 500)
     with pytest.raises(DataError, match=rf"{name} as an uncompressed tar"):
         list(tar_spans(lambda: (tmp_path / name).open("rb"), name, {".jpg"}))

@@ -1,4 +1,4 @@
-"""Every kind of picture a user may bring: the right pixels or one clear line."""
+"""Image files of every kind: decoded correctly, or one clear line of error."""
 
 import io
 import struct
@@ -17,7 +17,7 @@ HEIGHT, WIDTH = 24, 40
 
 
 def gradient() -> np.ndarray:
-    """A smooth RGB picture without any symmetry, so that every rotation of it differs."""
+    """A smooth RGB image without symmetry, so that all its rotations differ."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     return np.stack([x * 6, y * 10, (x + 2 * y) * 2 + 10], axis=-1).astype(np.uint8)
 
@@ -35,7 +35,7 @@ def exif(orientation: int) -> Image.Exif:
 
 
 def upright(stored: np.ndarray, orientation: int) -> np.ndarray:
-    """The EXIF standard's table, written out: what a viewer shows."""
+    """The table of the EXIF standard: the image as a viewer shows it."""
     return {
         1: stored,
         2: stored[:, ::-1],
@@ -61,7 +61,7 @@ def photo(tmp_path: Path):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "BMP"])
-def test_lossless_formats_come_back_exactly(photo, kind: str) -> None:
+def test_lossless_formats_are_decoded_exactly(photo, kind: str) -> None:
     image = read_image(
         photo(encoded(Image.fromarray(gradient()), kind, **({"lossless": True} if kind == "WEBP" else {})))
     )
@@ -103,7 +103,7 @@ def test_cmyk_jpeg(photo) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_transparency_is_laid_on_white(photo, kind: str) -> None:
+def test_transparency_is_composited_on_white(photo, kind: str) -> None:
     picture = Image.fromarray(gradient())
     picture.putalpha(Image.fromarray(np.tile(np.linspace(0, 255, WIDTH).astype(np.uint8), (HEIGHT, 1))))
     options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
@@ -124,7 +124,7 @@ def test_transparent_sixteen_bits(photo) -> None:
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
-def test_of_an_animation_the_first_frame(photo, kind: str) -> None:
+def test_first_frame_of_an_animation(photo, kind: str) -> None:
     first, second = Image.new("RGB", (16, 16), (200, 40, 40)), Image.new("RGB", (16, 16), (40, 40, 200))
     image = read_image(photo(encoded(first, kind, save_all=True, append_images=[second], duration=50)))
     assert np.abs(image.reshape(-1, 3).mean(axis=0) - [200, 40, 40]).max() < 8
@@ -157,7 +157,7 @@ def test_twenty_thousand_pixels_wide(photo) -> None:
 
 
 def png(width: int, height: int, bits: int, colour: int, rows: bytes) -> bytes:
-    """A PNG by hand, for what Pillow does not write."""
+    """A hand-made PNG, for variants that Pillow does not write."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -187,7 +187,7 @@ def test_cut_off(photo, capfd, kind: str, fraction: float) -> None:
     with pytest.raises(ImageError) as caught:
         read_image(photo(content[: int(len(content) * fraction)], "cut.jpg"))
     assert_one_line(caught.value, "cut.jpg")
-    assert capfd.readouterr().err == "", "the decoder's own complaints must not reach the terminal"
+    assert capfd.readouterr().err == "", "messages of the decoder must not reach the terminal"
 
 
 def test_cut_off_progressive_jpeg(photo) -> None:
@@ -207,7 +207,7 @@ def test_cut_off_progressive_jpeg(photo) -> None:
         (b"\0\0\0\x18ftypheic" + bytes(100), "known format"),
         (flipped(noise("PNG"), 3000), "PNG"),
         (flipped(noise("JPEG"), 4), "JPEG"),
-        (png(40000, 40000, 8, 2, b""), "PNG"),  # promises more pixels than OpenCV takes
+        (png(40000, 40000, 8, 2, b""), "PNG"),  # declares more pixels than OpenCV accepts
     ],
     ids=["zero bytes", "text", "zeros", "jpeg magic", "png magic", "heic", "png bit", "jpeg header", "bomb"],
 )
@@ -273,7 +273,7 @@ def test_large_jpeg_is_decoded_at_a_fraction(orientation: int, width: int, heigh
     assert np.abs(reduced.image.astype(int) - wanted).max() <= 4
 
 
-def test_sides_that_are_no_multiples() -> None:
+def test_sides_that_are_not_multiples_of_the_factor() -> None:
     stored = cv2.resize(gradient(), (321, 243), interpolation=cv2.INTER_CUBIC)
     for orientation, factor, shape in ((1, 2, (122, 161, 3)), (3, 1, (243, 321, 3)), (6, 1, (321, 243, 3))):
         content = encoded(Image.fromarray(stored), "JPEG", exif=exif(orientation))
@@ -282,7 +282,7 @@ def test_sides_that_are_no_multiples() -> None:
         assert sorted(reduced.size) == [243, 321]
 
 
-def test_what_is_no_large_jpeg_is_decoded_in_full() -> None:
+def test_other_images_are_decoded_in_full() -> None:
     picture = Image.fromarray(cv2.resize(gradient(), (320, 240)))
     jpeg = encoded(picture, "JPEG")
     for content in (

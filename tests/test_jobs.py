@@ -1,4 +1,4 @@
-"""Jobs in parts: resumed where they stopped, on any number of processes."""
+"""Jobs in parts: resumable, on any number of processes."""
 
 import json
 import math
@@ -35,7 +35,7 @@ def test_missing_parts(tmp_path):
 
 
 @pytest.mark.parametrize("method", [None, "spawn"])
-def test_every_task_is_done_once(method):
+def test_every_task_runs_once(method):
     done = dict(run(partial(partial, math.sqrt), [0.0, 1.0, 4.0, 9.0], 2, method))
     assert done == {0: 0, 1: 1, 2: 2, 3: 3}
 
@@ -68,7 +68,7 @@ def test_only_missing_parts_are_done(tmp_path):
     run_missing(partial(partial, touch_once), parts, parts, workers=1)
 
 
-def test_progress_passes_results_through(monkeypatch):
+def test_progress_returns_the_results(monkeypatch):
     assert list(with_progress(iter([1, 2]), "test", 2)) == [1, 2]
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     assert list(with_progress(iter([1, 2]), "test", 3, int)) == [1, 2]

@@ -8,7 +8,7 @@ import ddfa
 
 
 def loaded_after(statement: str, **environment: str) -> set[str]:
-    """Return the top-level modules a fresh interpreter holds after a statement."""
+    """Return the top-level modules that a fresh interpreter has imported after a statement."""
     code = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
     command = [sys.executable, "-c", code]
     run = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | environment)
@@ -29,7 +29,7 @@ def test_help_of_the_command_loads_no_library():
     assert not loaded & {"numpy", "cv2", "onnxruntime", "numba", "scipy", "rich", "tyro", "torch"}
 
 
-def test_align_loads_what_a_run_without_pictures_needs():
+def test_align_loads_neither_numba_nor_scipy_nor_torch():
     assert not loaded_after("import ddfa.commands.align") & {"numba", "scipy", "torch"}
 
 

@@ -1,4 +1,4 @@
-"""Published models give the published numbers."""
+"""Original 3DDFA models reproduce the numbers of the original code."""
 
 import cv2
 import numpy as np
@@ -34,12 +34,12 @@ def test_v2_mb1(v2_mb1, golden, photo, name):
     np.testing.assert_allclose(angles, golden[f"{name}.pose_repo_formula"], atol=1e-3)
 
 
-def test_published_depth_picture(v2_mb1, golden, photo):
+def test_original_depth_image(v2_mb1, golden, photo):
     faces = FaceAligner(v2_mb1)(photo("one_face"), boxes=golden["one_face.boxes"])
     expected = golden["one_face.depth_u8"].astype(int)
     ours = original_depth(faces).astype(int)
     assert ours.shape == expected.shape
-    # Published, a pixel on an edge may go to either triangle, or to none.
+    # In the original, a pixel on an edge may belong to either triangle, or to none.
     assert (np.abs(ours - expected) <= 1).mean() > 0.9999
     assert ours.max() > 250 and (ours > 0).mean() > 0.1
 

@@ -1,4 +1,4 @@
-"""Old names keep working, with a line that tells the new one."""
+"""Old names keep working and print a line with the new one."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_command():
     assert current_command(["models", "list"]) == (["models", "list"], [])
 
 
-def test_the_command_line_tells_the_new_name(capsys, tmp_path):
+def test_the_command_line_prints_the_new_name(capsys, tmp_path):
     pytest.importorskip("torch", reason="needs the extra `train`")
     assert main(["export", str(tmp_path), "--mirrored", "-o", str(tmp_path / "out")]) == exit_codes.FAILED
     lines = capsys.readouterr().err.splitlines()
@@ -46,6 +46,6 @@ def test_the_command_line_tells_the_new_name(capsys, tmp_path):
     assert lines[2].startswith("ddfa models convert: ") and len(lines) == 3
 
 
-def test_large_is_the_default_and_its_mirror_image():
+def test_large_is_default_flip():
     with pytest.warns(FutureWarning, match="'default-flip'"):
         assert find_bundle("large").name == "default-flip"

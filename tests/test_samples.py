@@ -1,4 +1,4 @@
-"""The shipped weights on the sample photos: what a newcomer sees first."""
+"""The shipped weights on the sample photos."""
 
 from pathlib import Path
 

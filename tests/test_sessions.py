@@ -11,7 +11,7 @@ CUDA = "CUDAExecutionProvider"
 
 @pytest.fixture
 def without_cuda(monkeypatch):
-    """An ONNX Runtime for CPUs, whatever is installed."""
+    """ONNX Runtime without CUDA, whatever is installed."""
     monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
 
 
@@ -20,7 +20,7 @@ def test_a_missing_gpu_is_explained(toy_bundle, without_cuda):
         FaceAligner(toy_bundle, device="cuda")
 
 
-def test_a_gpu_that_does_not_start_is_no_silent_cpu(toy_bundle, monkeypatch):
+def test_a_gpu_that_does_not_start_is_an_error(toy_bundle, monkeypatch):
     class Fallen:
         def __init__(self, *_, providers):
             assert providers == [CUDA, "CPUExecutionProvider"]
@@ -34,12 +34,12 @@ def test_a_gpu_that_does_not_start_is_no_silent_cpu(toy_bundle, monkeypatch):
         open_session(str(toy_bundle.model_path), session_options(1), "cuda")
 
 
-def test_the_command_says_so_too(root, tmp_path, capsys, without_cuda):
+def test_the_command_line_explains_a_missing_gpu(root, tmp_path, capsys, without_cuda):
     photo = root / "samples" / "astronaut.jpg"
     assert main(["align", str(photo), "-o", str(tmp_path / "out"), "--device", "cuda"]) == 2
     assert "onnxruntime-gpu" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
-def test_no_threads_run_nothing():
+def test_zero_threads_are_an_error():
     with pytest.raises(ModelError, match="0 threads"):
         session_options(0)

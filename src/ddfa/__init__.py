@@ -1,6 +1,6 @@
 """OpenDDFA: from a photo to a 3D face.
 
-Attributes load on first use, so that `import ddfa` stays light.
+Public names are imported on first use, so that `import ddfa` is fast.
 """
 
 from importlib import import_module
@@ -48,5 +48,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """List the public names, loaded or not."""
+    """Return the public names, imported or not."""
     return __all__

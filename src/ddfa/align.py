@@ -1,4 +1,4 @@
-"""Detect, crop, regress, decode: the one class that ties them together."""
+"""Face alignment: detect, crop, regress and decode, in one class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,17 +19,17 @@ from ddfa.regress.registry import find_bundle
 from ddfa.regress.session import Regressor
 from ddfa.sessions import Device
 
-# A RoI larger than this many times the image holds no face the network could see.
+# In a crop of an RoI more than this many times as large as the image, a face has too few pixels for the network.
 _LARGEST_ROI = 8
 
 
 @dataclass(frozen=True, eq=False)
 class Located:
-    """An image whose faces are found but not aligned yet.
+    """An image whose faces are detected but not aligned yet.
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
-        roi: (n, 4) float32, the squares in image px that the network will see.
+        roi: (n, 4) float32, squares in image px to crop for the network.
         found: the n detections.
     """
 
@@ -52,14 +52,14 @@ class FaceAligner:
 
     Args:
         model: a bundle, its folder or its name; None for the default weights.
-        detector: finds the boxes when a call brings none; one of your own or the name of ours, see
-            `ddfa.detect.load_detector`. None for the default, loaded on first use.
+        detector: used if a call passes neither boxes nor landmarks: a callable, or a name for
+            `ddfa.detect.load_detector`. None for the default detector, loaded on first use.
         threads: CPU threads of the network and of a detector given by name; None leaves the choice to ONNX Runtime.
-        device: what runs the networks; "cuda" wants the package onnxruntime-gpu.
+        device: "cpu" or "cuda"; "cuda" needs the package onnxruntime-gpu.
 
     Raises:
-        ModelError: the bundle is missing, damaged or inconsistent, or there is no such device.
-        DetectorError: there is no detector of that name, or it cannot be loaded.
+        ModelError: the bundle is missing, damaged or inconsistent, or the device is not available.
+        DetectorError: the name of the detector is unknown, or it cannot be loaded.
     """
 
     def __init__(
@@ -92,23 +92,23 @@ class FaceAligner:
 
         Args:
             image: (H, W, 3) uint8 RGB.
-            boxes: (n, 4) your own face boxes x0, y0, x1, y1 in image px instead of detection.
-            landmarks: (n, 68, 2 or 3) your own landmarks in image px instead of detection; the RoI then follows
-                the landmark rule.
-            refine: regress twice, the second time on the RoI around the first result's landmarks.
+            boxes: (n, 4) face boxes x0, y0, x1, y1 in image px, used instead of the detector.
+            landmarks: (n, 68, 2 or 3) landmarks in image px, used instead of the detector; RoIs are then computed from
+                the landmarks.
+            refine: regress twice, the second time on RoIs computed from the landmarks of the first result.
 
         Returns:
-            The faces, largest first as detected, or in the order given; none is a valid result.
+            The faces: the largest first if detected, else in the order passed. No faces is a valid result.
 
         Raises:
-            ImageError: not an RGB uint8 image.
-            DetectorError: boxes or landmarks that are not finite, empty or off the image.
+            ImageError: the image is not RGB uint8.
+            DetectorError: boxes or landmarks are not finite, empty or outside the image.
         """
         (faces,) = self.align_located([self.locate(image, boxes, landmarks)], refine)
         return faces
 
     def locate(self, image: UInt8, boxes: Floats | None = None, landmarks: Floats | None = None) -> Located:
-        """Find the faces of an image, the first half of a call: arguments and errors are the same."""
+        """Detect the faces in an image: the first half of a call, with the same arguments and errors."""
         image = _checked_image(image)
         found = self._detections(image, boxes, landmarks)
         if found.landmarks is not None:
@@ -118,48 +118,47 @@ class FaceAligner:
         return Located(image, roi_from_boxes(found.boxes, enlargement=enlargement, truncate=original), found)
 
     def align_located(self, images: Sequence[Located], refine: bool = False) -> list[Faces]:
-        """Regress the faces of several images together, the second half of a call.
+        """Regress the faces of several images in one batch: the second half of a call.
 
         Args:
-            images: with the faces found in them.
+            images: images with their detected faces.
             refine: as in a call.
 
         Returns:
             The faces of each image.
 
         Raises:
-            DetectorError: a RoI that does not touch its image or is far larger.
+            DetectorError: an RoI does not touch its image or is far larger than it.
         """
         results = self._regress(images)
         if refine:
-            # A first guess gone astray must not cost the result: such a face keeps its first RoI.
-            results = self._regress([_closer(image, faces) for image, faces in zip(images, results, strict=True)])
+            results = self._regress([_refined(image, faces) for image, faces in zip(images, results, strict=True)])
         return results
 
     def align_rois(self, image: UInt8, roi: Float32, found: Detections) -> Faces:
-        """Regress the faces in given RoIs, one step.
+        """Regress the faces in given RoIs, in one step.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             roi: (n, 4) squares in image px.
-            found: the n detections they belong to.
+            found: the n detections that they belong to.
 
         Returns:
             The faces.
 
         Raises:
-            DetectorError: a RoI that does not touch the image or is far larger.
+            DetectorError: an RoI does not touch the image or is far larger than it.
         """
         return self._regress([Located(image, roi, found)])[0]
 
     def _regress(self, images: Sequence[Located]) -> list[Faces]:
-        """One step for all faces of all images."""
+        """Run one regression step for all faces of all images."""
         for one in images:
-            astray = np.flatnonzero(~_usable(one.roi, one.size))
-            if len(astray):
+            unusable = np.flatnonzero(~_usable(one.roi, one.size))
+            if len(unusable):
                 width, height = one.size
                 raise DetectorError(
-                    f"face {astray[0]} does not lie in this image of {width} x {height} px: check its box"
+                    f"face {unusable[0]} is outside this image of {width} x {height} px, or far larger: check its box"
                 )
         if not images:
             return []
@@ -181,7 +180,7 @@ class FaceAligner:
 
     def _detections(self, image: UInt8, boxes: Floats | None, landmarks: Floats | None) -> Detections:
         if boxes is not None and landmarks is not None:
-            raise DetectorError("give boxes or landmarks, not both")
+            raise DetectorError("pass boxes or landmarks, not both")
         if boxes is not None:
             return Detections.from_boxes(boxes)
         if landmarks is not None:
@@ -198,16 +197,17 @@ def _checked_image(image: Any) -> UInt8:
     return array
 
 
-def _closer(one: Located, faces: Faces) -> Located:
-    """The same image with RoIs around the landmarks of a first result, where these can be used."""
+def _refined(one: Located, faces: Faces) -> Located:
+    """Return the image with RoIs computed from the landmarks of a first result."""
     if not len(faces):
         return one
-    closer = roi_from_landmarks(faces.landmarks68)
-    return replace(one, roi=np.where(_usable(closer, one.size)[:, None], closer, one.roi))
+    refined = roi_from_landmarks(faces.landmarks68)
+    # A face whose first result is far off keeps its first RoI: refinement must not turn it into an error.
+    return replace(one, roi=np.where(_usable(refined, one.size)[:, None], refined, one.roi))
 
 
 def _usable(roi: Float32, image_size: tuple[int, int]) -> Bools:
-    """Tell which RoIs (n, 4) touch the image and are not far larger than it."""
+    """Return which RoIs (n, 4) touch the image and are not far larger than it."""
     width, height = image_size
     touches = (roi[:, 2] > 0) & (roi[:, 3] > 0) & (roi[:, 0] < width) & (roi[:, 1] < height)
     side = roi[:, 2] - roi[:, 0]

@@ -1,4 +1,4 @@
-"""Names for the array types used in signatures; shapes stand in the docstrings."""
+"""Array types for signatures; shapes are documented in the docstrings."""
 
 from typing import Any, TypeAlias
 

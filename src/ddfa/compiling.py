@@ -1,4 +1,7 @@
-"""Kernels compiled by Numba. Importing this takes a third of a second: do it where they are used."""
+"""Compilation of kernels with Numba.
+
+Importing this module takes a third of a second, so modules with kernels are imported where they are used.
+"""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,11 +12,11 @@ _Result = TypeVar("_Result")
 
 
 def compiled(kernel: Callable[..., _Result], fast: bool = False) -> Callable[..., _Result]:
-    """Compile a kernel; the result is kept on disk, unless no folder for it can be written (as in some containers).
+    """Compile a kernel; the result is cached on disk if a cache folder is writable (in some containers none is).
 
     Args:
-        kernel: what to compile.
-        fast: products and sums may be fused, which rounds once less.
+        kernel: the function.
+        fast: allow fused multiply-add, which rounds once instead of twice.
 
     Returns:
         The compiled kernel.

@@ -17,7 +17,7 @@ from ddfa.regress.convention import PixelConvention
 from ddfa.regress.layout import ParamLayout, ParamParts
 
 _STORED: Final = ("boxes", "scores", "params", "roi")
-# Derived arrays, or tuples of arrays, whose first axis is the face: slices of a result keep them.
+# Derived arrays, or tuples of arrays, whose first axis is the face: a slice of a result takes over their rows.
 _DERIVED: Final = (
     "_parts", "_camera", "landmarks68", "vertices", "neutral_vertices", "rotation", "euler_deg", "scale", "translation",
     "blendshapes",
@@ -27,10 +27,10 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, eq=False)
 class FaceModel:
-    """What gives parameters their meaning.
+    """The model that parameters belong to.
 
     Attributes:
-        head: the head model the parameters belong to.
+        head: the head model.
         layout: which parameters are pose, identity and expression.
         convention: how crop pixels map to image pixels.
         crop_size: side of the network's input in px.
@@ -47,7 +47,7 @@ class FaceModel:
 
         Args:
             bundle: the bundle.
-            head: its head model where it is loaded already; None loads it.
+            head: its head model if it is already loaded; None loads it.
 
         Raises:
             ModelError: the head model cannot be loaded.
@@ -61,7 +61,7 @@ class FaceModel:
         Args:
             points: K points of the head.
             params: (n, P) de-whitened parameters.
-            roi: (n, 4) the crop squares, image px.
+            roi: (n, 4) crop squares in image px.
 
         Returns:
             (n, K, 3) float32 image px.
@@ -73,22 +73,22 @@ class FaceModel:
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """The n faces of one image; everything else is computed from these arrays on first use and kept.
+    """The n faces of one image. Everything else is computed from these arrays on first use and cached.
 
     Convention:
         Image space: x right, y down, z towards the viewer, all in pixels (weak perspective); pixel centres
-        are integers. Rotations map head space to a camera whose y points up.
+        are at integers. Rotations map head space to camera axes with y up.
 
     Attributes:
         boxes: (n, 4) float32, x0, y0, x1, y1 image px.
-        scores: (n,) float32, detector confidence; 1 for boxes given by the caller.
+        scores: (n,) float32, detector confidence; 1 for boxes passed by the caller.
         params: (n, P) float32, de-whitened parameters.
         roi: (n, 4) float32, the crop square in image px.
         model: head model, parameter layout, pixel convention and crop size.
         image_size: (width, height) in px.
 
     Raises:
-        ModelError: arrays whose shapes do not fit together.
+        ModelError: the shapes of the arrays do not fit together.
     """
 
     boxes: Float32
@@ -115,10 +115,10 @@ class Faces:
         return len(self.params)
 
     def __getitem__(self, index: "int | slice | np.typing.NDArray[np.intp] | np.typing.NDArray[np.bool_]") -> "Faces":
-        """Select faces by number, slice, indices or mask; one number gives a result with one face.
+        """Select faces by number, slice, indices or mask; a number selects a result with one face.
 
-        What has been computed already is kept. The same number gives the same object each time, so that whatever is
-        computed from it later is computed once as well.
+        Values that are already computed are taken over. The same number returns the same object each time, so that
+        values derived from it later are computed only once as well.
         """
         if isinstance(index, int | np.integer):
             if not -len(self) <= index < len(self):
@@ -130,36 +130,36 @@ class Faces:
             if number not in self._views:
                 self._views[number] = self._select(rows)
             view = self._views[number]
-            for name in self.__dict__.keys() & set(_DERIVED) - view.__dict__.keys():  # computed since the last time
+            for name in self.__dict__.keys() & set(_DERIVED) - view.__dict__.keys():  # computed since the last call
                 view.__dict__[name] = _taken(self.__dict__[name], rows)
             return view
         return self._select(index)
 
     def _select(self, index: "slice | np.typing.NDArray[np.intp] | np.typing.NDArray[np.bool_]") -> "Faces":
         stored: dict[str, Any] = {name: getattr(self, name)[index] for name in _STORED}
-        chosen = replace(self, **stored)
+        selected = replace(self, **stored)
         derived = self.__dict__.keys() & set(_DERIVED)
-        chosen.__dict__.update({name: _taken(self.__dict__[name], index) for name in derived})
-        return chosen
+        selected.__dict__.update({name: _taken(self.__dict__[name], index) for name in derived})
+        return selected
 
     def __iter__(self) -> Iterator["Faces"]:
         return (self[i] for i in range(len(self)))
 
     @staticmethod
     def concat(parts: "Sequence[Faces]") -> "Faces":
-        """Join results of one image, for instance of several detectors.
+        """Join results for one image, for instance from several detectors.
 
         Args:
-            parts: at least one result, all of one model and image size.
+            parts: at least one result, all with the same model and image size.
 
         Returns:
-            The faces of all parts, in order; what all of them had computed is kept.
+            The faces of all parts, in order; values that are computed in every part are taken over.
 
         Raises:
             ModelError: there are no parts, or their models or image sizes differ.
         """
         if not parts:
-            raise ModelError("faces: nothing to join")
+            raise ModelError("faces: nothing to join, pass at least one result")
         first = parts[0]
         if any(part.model is not first.model or part.image_size != first.image_size for part in parts):
             raise ModelError("faces: only results of one model and one image can be joined")
@@ -171,11 +171,11 @@ class Faces:
         return joined
 
     def remember(self, key: str, compute: Callable[[], _Value]) -> _Value:
-        """Return a value that other modules derive from these faces, computed on first use.
+        """Return a value that another module derives from these faces; it is computed on first use and cached.
 
         Args:
-            key: its name, unique among all callers.
-            compute: computes it.
+            key: name of the value, unique among all callers.
+            compute: computes the value.
 
         Returns:
             The value.
@@ -214,27 +214,28 @@ class Faces:
         return self.model.crop_size
 
     def without(self, *, pose: bool = False, expression: bool = False) -> "Faces":
-        """Take what is of the moment out of the faces: how they are turned, what they express, or both.
+        """Remove head pose, expression or both from the faces.
 
         Args:
-            pose: look straight ahead, at the same scale; the mean of the landmarks stays in its place.
+            pose: make the faces frontal at the same scale; the mean of their landmarks does not move.
             expression: set all expression coefficients to 0.
 
         Returns:
-            Faces of the same boxes and regions; these themselves where nothing is taken.
+            Faces with the same boxes and RoIs; `self` if nothing is removed.
         """
         if not (pose or expression):
             return self
         parts = self._parts
-        mimic = np.zeros_like(parts.expression) if expression else parts.expression
+        coefficients = np.zeros_like(parts.expression) if expression else parts.expression
         camera: Floats = parts.pose
         if pose:
-            centre = self.head.landmark_points.decode(parts.identity, mimic).mean(axis=1)
+            # The origin of the head is inside the skull: frontalising about it would move the face in the image.
+            centre = self.head.landmark_points.decode(parts.identity, coefficients).mean(axis=1)
             scale = self._camera.scale
-            place = np.einsum("nij,nj->ni", camera[..., :3], centre) + camera[..., 3]
-            upright = np.broadcast_to(np.eye(3), (len(self), 3, 3))
-            camera = compose(scale, upright, place - scale[:, None] * centre)
-        return replace(self, params=self.layout.join(camera, parts.identity, mimic))
+            position = np.einsum("nij,nj->ni", camera[..., :3], centre) + camera[..., 3]
+            frontal = np.broadcast_to(np.eye(3), (len(self), 3, 3))
+            camera = compose(scale, frontal, position - scale[:, None] * centre)
+        return replace(self, params=self.layout.join(camera, parts.identity, coefficients))
 
     @cached_property
     def _parts(self) -> ParamParts:
@@ -266,12 +267,12 @@ class Faces:
 
     @cached_property
     def neutral_vertices(self) -> Float32:
-        """(n, V, 3) float32 vertices in head space and head units, with the face's identity and no expression."""
+        """(n, V, 3) float32 vertices in head space, head units: the identity of the face, without expression."""
         return self.head.decode(self.identity, np.zeros((len(self), 0)))
 
     @cached_property
     def rotation(self) -> Float32:
-        """(n, 3, 3) float32 true rotations from head space to the camera (y up)."""
+        """(n, 3, 3) float32 rotations from head space to the camera (y up), orthogonal with determinant +1."""
         return self._camera.rotation.astype(np.float32)
 
     @cached_property
@@ -287,28 +288,28 @@ class Faces:
 
     @cached_property
     def translation(self) -> Float32:
-        """(n, 3) float32 image position of the head's origin, px; its z is arbitrary (weak perspective)."""
+        """(n, 3) float32 image position of the origin of head space, px; its z is arbitrary (weak perspective)."""
         origin = self._camera.translation[:, None]
         return self.convention.to_image(origin, self.roi, self.crop_size, floor_z=False)[:, 0]
 
     @cached_property
     def blendshapes(self) -> Float32:
-        """(n, 52) float32 ARKit face units in Apple's order (`head.expression_names`), in [0, 1].
+        """(n, 52) float32 ARKit blendshape weights in Apple's order (`head.expression_names`), in [0, 1].
 
         Raises:
-            ModelError: the head model has no ARKit face units.
+            ModelError: the head model has no ARKit blendshapes.
         """
         self.head.require_arkit("blendshapes")
         return np.clip(self.expression, 0.0, 1.0)
 
 
 def _taken(value: Any, index: Any) -> Any:
-    """Rows of an array, or of each array of a named tuple."""
+    """Index an array, or each array of a named tuple."""
     return type(value)(*(field[index] for field in value)) if isinstance(value, tuple) else value[index]
 
 
 def _joined(values: list[Any]) -> Any:
-    """Arrays, or named tuples of arrays, one after the other."""
+    """Concatenate arrays, or named tuples of arrays field by field."""
     if isinstance(values[0], tuple):
         return type(values[0])(*(np.concatenate(fields) for fields in zip(*values, strict=True)))
     return np.concatenate(values)

@@ -1,4 +1,4 @@
-"""Names that have changed: the old ones keep working for one version, with a line that tells the new one."""
+"""Renamed commands, options and models: the old names work for one more version and print a line with the new name."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -30,7 +30,7 @@ def current_command(words: list[str]) -> tuple[list[str], list[str]]:
         words: the command line after `ddfa`.
 
     Returns:
-        The words with today's name, and a note for each name that was replaced.
+        The words with the current name, and a note for each name that was replaced.
     """
     for old, new in COMMANDS.items():
         if tuple(words[: len(old)]) == old:
@@ -42,11 +42,11 @@ def current_options(command: tuple[str, ...], words: list[str]) -> tuple[list[st
     """Replace old names of a command's options.
 
     Args:
-        command: today's name of the command.
+        command: current name of the command.
         words: the words after it.
 
     Returns:
-        The words with today's names, and a note for each name that was replaced.
+        The words with the current names, and a note for each name that was replaced.
     """
     renamed = OPTIONS.get(command, {})
     current, notes = [], []

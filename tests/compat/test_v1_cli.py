@@ -108,7 +108,7 @@ def test_the_commands_of_the_original_announcement(root: Path, tmp_path: Path, w
     command = [sys.executable, str(root / "main.py"), "-f", "samples/test1.jpg", *words]
     run = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
     assert (run.returncode, run.stdout) == (exit_codes.OK, ANNOUNCED), run.stderr
-    assert run.stderr == "" or "YuNet stands in" in run.stderr
+    assert run.stderr == "" or "YuNet is used instead" in run.stderr
     named = re.findall(r"samples/(\S+)", run.stdout)
     assert names(tmp_path / "samples") == {"test1.jpg", *named}
 
@@ -143,16 +143,16 @@ def test_dlib_finds_nothing_then_the_bbox_file(run, photo: Path, tmp_path: Path,
     from ddfa.detect import Detections
 
     photo.with_name(photo.name + ".bbox").write_text("1\n7 180 120 350 330\n")
-    monkeypatch.setattr(v1_cli, "_dlib", lambda with_landmarks: lambda image: Detections.none())
+    monkeypatch.setattr("ddfa.detect.dlib.DlibDetector", lambda landmark_file: lambda image: Detections.none())
     assert run("-f", photo, dlib=True)[0] == exit_codes.OK
     assert "a.jpg two_0.ply" in names(tmp_path)
 
 
-def test_without_dlib_yunet_stands_in(run, photo: Path, monkeypatch) -> None:
+def test_without_dlib_yunet_is_used(run, photo: Path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "dlib", None)
     code, out, err = run("-f", photo, dlib=True)
     assert code == exit_codes.OK and f"Dump tp {str(photo)[:-4]}_1.ply" in out
-    assert len(err) == 1 and "dlib is not installed" in err[0] and "YuNet stands in" in err[0]
+    assert len(err) == 1 and "dlib is not installed" in err[0] and "YuNet is used instead" in err[0]
 
 
 def test_photos_without_faces_and_bad_photos(run, photo: Path, tmp_path: Path) -> None:

@@ -16,14 +16,14 @@ FIRST, SECOND = [317.0, 382.0, 815.0, 1036.0], [2986.0, 298.0, 3480.0, 886.0]
     ("name", "text"),
     [
         ("photo.jpg.bbox", "2\n1 317 382 815 1036\n2 2986 298 3480 886\n"),
-        ("photo.jpg.bbox", "7\r\n1 317 382 815 1036\r\n\r\n9 2986 298 3480 886"),  # the count is not relied upon
+        ("photo.jpg.bbox", "7\r\n1 317 382 815 1036\r\n\r\n9 2986 298 3480 886"),  # the count is ignored
         ("boxes.txt", "# x0 y0 x1 y1\n317 382 815 1036\n2986, 298, 3480, 886  # right\n"),
         ("boxes.txt", "\ufeff317 382 815 1036 1.0\n2986 298 3480 886 1\n"),
         ("boxes.json", json.dumps([FIRST, SECOND])),
         ("boxes.JSON", json.dumps([[*FIRST, 1], SECOND])),
     ],
 )
-def test_forms(tmp_path: Path, name: str, text: str) -> None:
+def test_formats(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8", newline="")
     found = read_boxes(tmp_path / name)
     np.testing.assert_array_equal(found.boxes, [FIRST, SECOND])
@@ -41,7 +41,7 @@ def test_no_face(tmp_path: Path, text: str) -> None:
     assert len(read_boxes(tmp_path / "b.bbox")) == 0
 
 
-def test_published_file(shared_data: Path) -> None:
+def test_original_file(shared_data: Path) -> None:
     photo = shared_data / "reference" / "photos" / "three_profiles.jpg"
     found = read_boxes(original_bbox_path(photo))
     assert found.boxes.tolist() == [FIRST, SECOND, [1694, 241, 2048, 733]]

@@ -1,4 +1,4 @@
-"""The detectors' result, and the detectors by name."""
+"""Detections, and detectors by name."""
 
 import numpy as np
 import pytest

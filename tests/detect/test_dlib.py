@@ -1,4 +1,4 @@
-"""The dlib extra: with a stand-in for the library, and with the library where it is installed."""
+"""The dlib extra: with a fake of the library, and with the library if it is installed."""
 
 import sys
 from pathlib import Path
@@ -12,8 +12,8 @@ from ddfa.errors import DetectorError
 from ddfa.images import read_image
 
 
-def stand_in() -> SimpleNamespace:
-    """A module that answers like dlib for two faces."""
+def fake_dlib() -> SimpleNamespace:
+    """A module that behaves like dlib on an image with two faces."""
 
     def rectangle(left: int, top: int, right: int, bottom: int) -> SimpleNamespace:
         return SimpleNamespace(left=lambda: left, top=lambda: top, right=lambda: right, bottom=lambda: bottom)
@@ -32,7 +32,7 @@ def stand_in() -> SimpleNamespace:
 
 
 def test_boxes_and_landmarks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "dlib", stand_in())
+    monkeypatch.setitem(sys.modules, "dlib", fake_dlib())
     (tmp_path / "68.dat").touch()
     image = np.zeros((80, 80, 3), np.uint8)
     assert load_detector("dlib")(image).landmarks is None
@@ -49,7 +49,7 @@ def test_missing_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_bad_landmark_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "dlib", stand_in())
+    monkeypatch.setitem(sys.modules, "dlib", fake_dlib())
     (tmp_path / "bad.dat").touch()
     with pytest.raises(DetectorError, match="not found"):
         load_detector(f"dlib:{tmp_path / 'missing.dat'}")

@@ -1,4 +1,4 @@
-"""YuNet on the sample photos, at every size."""
+"""YuNet on the sample photos, at many sizes."""
 
 from pathlib import Path
 
@@ -82,7 +82,7 @@ def test_no_face(yunet: YuNet, shape: tuple[int, int]) -> None:
     assert len(yunet(np.zeros((*shape, 3), np.uint8))) == 0
 
 
-def test_two_passes_join_without_repeating() -> None:
+def test_merged_passes_contain_each_face_once() -> None:
     coarse = Detections.from_boxes(np.array([[0, 0, 100, 100]]))
     fine = Detections.from_boxes(np.array([[5, 5, 95, 95], [20, 20, 40, 40], [200, 0, 220, 25]]))
     np.testing.assert_array_equal(merge_passes(coarse, fine).boxes, [[0, 0, 100, 100], [200, 0, 220, 25]])
@@ -92,7 +92,7 @@ def test_two_passes_join_without_repeating() -> None:
 
 @pytest.mark.parametrize("size", [(512, 600), (320, 320), (333, 251), (97, 700), (31, 33)])
 @pytest.mark.parametrize("threshold", [0.6, 0.02])
-def test_faces_are_those_that_opencv_finds(root: Path, size: tuple[int, int], threshold: float) -> None:
+def test_faces_agree_with_opencv(root: Path, size: tuple[int, int], threshold: float) -> None:
     names = ("test1", "grace_hopper", "astronaut")
     sheet = np.concatenate([cv2.resize(read_image(root / "samples" / f"{name}.jpg"), (400, 400)) for name in names])
     image = np.asarray(cv2.resize(sheet, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -117,5 +117,5 @@ def test_altered_weights(tmp_path: Path) -> None:
         YuNet(weights=tmp_path / "missing.onnx")
 
 
-def test_licence_travels_with_the_weights() -> None:
+def test_licence_ships_with_the_weights() -> None:
     assert "Shiqi Yu" in (WEIGHTS.parent / "LICENSE.yunet").read_text()

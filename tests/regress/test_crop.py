@@ -17,7 +17,7 @@ def test_whole_pixel_rois_need_no_interpolation(image):
     np.testing.assert_array_equal(affine_crop(image, [99.5, 29.5, 219.5, 149.5], 120), expected)
 
 
-def test_published_corners_round_half_to_even(image):
+def test_original_corners_round_half_to_even(image):
     np.testing.assert_array_equal(
         original_crop(image, [100.5, 30.5, 220.5, 150.5], 120), original_crop(image, [100, 30, 220, 150], 120)
     )
@@ -31,8 +31,8 @@ def test_outside_is_black(image, cut):
 
 
 @pytest.mark.parametrize("side", [40.0, 120.0, 173.3, 260.0, 391.7])
-def test_affine_crop_samples_where_the_crop_matrix_says(side):
-    """On a linear ramp bilinear sampling and block averages are exact, whatever the scale and sub-pixel place."""
+def test_affine_crop_samples_at_the_positions_of_the_crop_matrix(side):
+    """On a linear ramp bilinear sampling and block averages are exact, at any scale and sub-pixel position."""
     y, x = np.mgrid[:500, :500]
     ramp = np.stack([x / 2, y / 2, (x + y) / 4], axis=-1)
     x0, y0 = 40.3, 60.7
@@ -51,6 +51,6 @@ def test_large_faces_are_averaged_not_aliased():
     assert np.ptp(crop) <= 2 and abs(crop.mean() - 100) < 2
 
 
-def test_tiny_roi_is_still_a_crop(image):
+def test_tiny_roi(image):
     assert original_crop(image, [10.1, 10.1, 10.3, 10.3], 120).shape == (120, 120, 3)
     assert affine_crop(image, [10.1, 10.1, 10.3, 10.3], 120).shape == (120, 120, 3)

@@ -1,7 +1,6 @@
 """The command line of original 3DDFA V1: `python3 main.py -f photo.jpg`.
 
-Options, file names and console lines are those of the original; docs/outputs.md lists where the content of a file
-differs.
+Options, file names and console lines are those of the original; docs/outputs.md lists the files whose content differs.
 """
 
 import argparse
@@ -34,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `main.py`; those of the process by default.
 
     Returns:
-        0 if faces were found, 1 if no photo shows one, 2 if a photo failed.
+        0 if faces were found, 1 if there is no face in any photo, 2 if a photo failed.
     """
     options = _parser().parse_args(arguments)
     _note_ignored(options)
@@ -55,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Photo:
-    """One photo, from pixels to files."""
+    """Aligns the faces of one photo and writes their files."""
 
     def __init__(
         self, path: Path, options: argparse.Namespace, aligner: FaceAligner, find: "Callable[[Path, UInt8], Detections]"
@@ -64,7 +63,7 @@ class _Photo:
         self._path, self._stem = path, path.with_suffix("")
 
     def run(self) -> int:
-        """Align, write and report; returns the number of faces."""
+        """Align the faces, write their files and print their lines; return the number of faces."""
         image = read_image(self._path)
         found = self._find(self._path, image)
         by_landmarks = found.landmarks is not None
@@ -80,7 +79,7 @@ class _Photo:
         files = FaceFiles(faces, self._aligner.bundle, image, self._path)
         for index in range(len(faces)):
             self._write_face(files, index)
-        self._write_pictures(image, faces)
+        self._write_images(image, faces)
         return len(faces)
 
     def _write_face(self, files: FaceFiles, index: int) -> None:
@@ -105,7 +104,7 @@ class _Photo:
             write_obj(self._beside(f"_{index}.obj"), files.points(index), triangles, colours=colours)
             print(f"Dump obj with sampled texture to {stem}.obj")
 
-    def _write_pictures(self, image: UInt8, faces: Faces) -> None:
+    def _write_images(self, image: UInt8, faces: Faces) -> None:
         if self._options.dump_pose:
             write_image(self._beside("_pose.jpg"), draw_pose_boxes(image, faces))
             print(f"Dump to {self._beside('_pose.jpg')}")
@@ -120,20 +119,20 @@ class _Photo:
             print(f"Save visualization result to {self._beside('_3DDFA.jpg')}")
 
     def _beside(self, ending: str) -> Path:
-        """Name a file next to the photo."""
+        """Return the path of a file next to the photo."""
         return self._stem.with_name(self._stem.name + ending)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="main.py", description="The command line of original 3DDFA V1. The project's own is `ddfa align`."
+        prog="main.py", description="The command line of original 3DDFA V1. The project's own command is `ddfa align`."
     )
-    parser.add_argument("-f", "--files", nargs="+", required=True, metavar="PHOTO", help="the pictures")
+    parser.add_argument("-f", "--files", nargs="+", required=True, metavar="PHOTO", help="the photos")
     parser.add_argument("-m", "--mode", default="cpu", choices=["cpu", "gpu"], help="accepted; the CPU is used")
     parser.add_argument(
         "--bbox_init", "--box_init", default="one", choices=["one", "two"], help="two: crop again from 68 points"
     )
-    parser.add_argument("--paf_size", default=3, type=int, help="patch of the PAF picture in px, odd")
+    parser.add_argument("--paf_size", default=3, type=int, help="side of the PAF patches in px, odd")
     parser.add_argument("--model", default=None, metavar="BUNDLE", help="model bundle; the shipped one by default")
     flags = {
         "show_flg": (None, "accepted; no window is opened"),
@@ -147,8 +146,8 @@ def _parser() -> argparse.ArgumentParser:
         "dump_pncc": (True, "normalised coordinate code of all faces, _pncc.png"),
         "dump_paf": (False, "crop and pose adaptive feature, _crop.jpg, _paf.jpg"),
         "dump_obj": (True, "mesh with sampled colours, .obj"),
-        "dlib_bbox": (True, "find faces with dlib; false: PHOTO.bbox, or YuNet where there is none"),
-        "dlib_landmark": (True, f"crop by dlib's 68 landmarks, where {_DLIB_LANDMARKS} exists"),
+        "dlib_bbox": (True, "detect faces with dlib; false: read PHOTO.bbox, or use YuNet if there is none"),
+        "dlib_landmark": (True, f"crop by dlib's 68 landmarks if {_DLIB_LANDMARKS} exists"),
     }
     for name, (default, text) in flags.items():
         parser.add_argument(f"--{name}", default=default, type=_boolean, metavar="BOOL", help=text)
@@ -160,11 +159,11 @@ def _boolean(word: str) -> bool:
         return True
     if word.lower() in _FALSE:
         return False
-    raise argparse.ArgumentTypeError(f"'{word}' is not a truth value: write true or false")
+    raise argparse.ArgumentTypeError(f"'{word}' is not a boolean: use true or false")
 
 
 def _finder(options: argparse.Namespace) -> Callable[[Path, UInt8], Detections]:
-    """Choose the detector: dlib, then the photo's .bbox file; or the .bbox file, then YuNet."""
+    """Return the detector: dlib, then the photo's .bbox file; or the .bbox file, then YuNet."""
     dlib = _dlib(options.dlib_landmark) if options.dlib_bbox else None
     detector = dlib or default_detector()
 
@@ -179,21 +178,21 @@ def _finder(options: argparse.Namespace) -> Callable[[Path, UInt8], Detections]:
 
 
 def _dlib(with_landmarks: bool) -> Detector | None:
-    """Load dlib as the original does; None, with a note, where it is not installed."""
+    """Load dlib as the original does; None, with a note, if it is not installed."""
     from ddfa.detect.dlib import DlibDetector
 
     try:
         return DlibDetector(_DLIB_LANDMARKS if with_landmarks and _DLIB_LANDMARKS.is_file() else None)
     except DetectorError as error:
-        _note(f"{error}; YuNet stands in")
+        _note(f"{error}; YuNet is used instead")
         return None
 
 
 def _note_ignored(options: argparse.Namespace) -> None:
     if options.mode == "gpu":
-        _note("--mode gpu: the network runs on the CPU here")
+        _note("--mode gpu: ignored, the network runs on the CPU")
     if options.show_flg:
-        _note("--show_flg: no window is opened, look at the _3DDFA.jpg file")
+        _note("--show_flg: ignored, no window is opened; see the _3DDFA.jpg file")
 
 
 def _note(message: str) -> None:
