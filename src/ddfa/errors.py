@@ -9,6 +9,10 @@ class ImageError(DDFAError):
     """An image cannot be read or has the wrong shape or type."""
 
 
+class NoFaceError(DDFAError):
+    """A photo or a video shows no face, or not the face that was asked for."""
+
+
 class VideoError(DDFAError):
     """A video, a folder of images or a camera cannot be read."""
 

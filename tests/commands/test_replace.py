@@ -49,8 +49,8 @@ def test_no_face(root: Path, tmp_path: Path, capsys, blank: str) -> None:
         (["a.jpg", "b.jpg", "-o", "."], "is a folder"),
         (["a.jpg", "b.jpg", "-o", "nowhere/out.jpg"], "does not exist"),
         (["a.jpg", "b.jpg", "-o", "out.webp"], "name it .jpg or .png"),
-        (["a.jpg", "b.jpg", "-o", "b.jpg"], "is an input too"),
-        (["a.jpg", "b.jpg", "-o", "out.jpg", "--face", "two"], "--face takes a number"),
+        (["a.jpg", "b.jpg", "-o", "b.jpg"], "is also an input"),
+        (["a.jpg", "b.jpg", "-o", "out.jpg", "--face", "two"], "--face is a number"),
         (["missing.jpg", "b.jpg", "-o", "out.jpg"], "does not exist"),
     ],
 )

@@ -9,7 +9,7 @@ from ddfa import FaceAligner, read_image
 from ddfa.cli import main
 from ddfa.errors import ImageError, ModelError
 from ddfa.images import SyntheticImage
-from ddfa.replace.retarget import PLAIN, TexturedHead
+from ddfa.replace.retarget import PLAIN, TexturedHead, VideoRetargeter
 
 
 def test_the_head_moves_before_a_plain_ground(root: Path, tmp_path: Path, capsys) -> None:
@@ -52,3 +52,31 @@ def test_mistakes(root: Path, tmp_path: Path, toy_head, capsys) -> None:
         TexturedHead(replace(toy_head, uv=None, uv_triangles=None), np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(ImageError, match="square"):
         TexturedHead(toy_head, np.zeros((8, 9, 3), np.uint8))
+
+
+def test_frames_without_the_face_are_kept_as_they_are(root: Path) -> None:
+    """Over the video: the head is drawn where its face is tracked; other frames and faces are left alone."""
+    from ddfa.video.io.source import Frame
+    from ddfa.video.tracking.tracker import TrackedFace
+
+    photo = read_image(root / "samples" / "astronaut.jpg")
+    aligner = FaceAligner(threads=1)
+    face = aligner(photo)[0]
+    found = [[], [TrackedFace(0, face)], [TrackedFace(1, face)]]
+    head = TexturedHead(aligner.head, np.full((64, 64, 3), (9, 200, 77), np.uint8))
+    work = VideoRetargeter(head, lambda frame: found[frame.index], over=True)
+    frames = list(work.frames(Frame(photo, index / 25, index) for index in range(3)))
+    assert [time for _, time in frames] == [0, 1 / 25, 2 / 25] and work.replaced == 1
+    changed = [(synthetic.unmarked_pixels != photo).any() for synthetic, _ in frames]
+    assert changed == [False, True, False]
+
+
+def test_the_head_of_a_photo(root: Path) -> None:
+    photo = read_image(root / "samples" / "astronaut.jpg")
+    face = FaceAligner(threads=1)(photo)[0]
+    synthetic = SyntheticImage(np.zeros_like(photo))
+    TexturedHead.from_photo(photo, face).draw(synthetic, face)
+    drawn = synthetic.unmarked_pixels
+    inside = drawn.any(axis=2)
+    assert 0.02 < inside.mean() < 0.2
+    assert np.abs(drawn[inside].astype(int) - photo[inside]).mean() < 12  # the texture is that of the photo

@@ -1,19 +1,18 @@
-"""`ddfa retarget`: the open head with any texture, moved by the face of a video."""
+"""`ddfa retarget`: animate a textured head by the face of a video."""
 
 import sys
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import tyro
 
 from ddfa.align import FaceAligner
-from ddfa.commands.replace import checked_output, choose
-from ddfa.errors import ImageError
+from ddfa.commands.replace import checked_output
+from ddfa.errors import ImageError, NoFaceError
 from ddfa.exit_codes import NOTHING_FOUND, OK
-from ddfa.images import SyntheticImage, read_image
-from ddfa.replace.retarget import PLAIN, TexturedHead
-from ddfa.texture.unwrap import unwrap_texture
+from ddfa.images import read_image
+from ddfa.replace.retarget import TexturedHead, VideoRetargeter
+from ddfa.replace.source import select_face
 
 
 def retarget(
@@ -26,24 +25,25 @@ def retarget(
     model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
     threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
 ) -> int:
-    """Move a head by somebody's pose and expression: ddfa retarget PHOTO VIDEO -o OUT.
+    """Animate a head by the pose and expression of a face in a video: ddfa retarget PHOTO VIDEO -o OUT.
 
-    Only with the consent of both people: docs/replace.md. The output says in its metadata that it is synthetic. Exit
-    code 0: done; 1: no face in the photo or the video, nothing is written; 2: something failed.
+    Only with the consent of both people: docs/replace.md. The metadata of the output mark it as synthetic. Exit code 0:
+    done; 1: the photo or the video shows no face, nothing is written; 2: something failed.
 
     Args:
-        files: a photo of the person the head shall look like, then the video, folder of pictures or number of a camera.
+        files: a photo of the person the head should look like, then a video, a folder of images or the number of a
+            camera.
         output: the video to write, for instance .mp4.
-        atlas: the first file is a texture on the open head's atlas, not a photo.
-        over: draw the head over the video instead of before a plain ground.
-        label: write "SYNTHETIC FACE" into the picture.
+        atlas: the first file is a texture in the open head's UV layout, not a photo.
+        over: draw the head over the video instead of on a plain background.
+        label: write "SYNTHETIC FACE" into every frame.
         model: folder or name of a model bundle; the shipped one by default.
         threads: CPU threads of the network; all by default.
 
     Returns:
         The exit code.
     """
-    from ddfa.provenance.video import SyntheticVideoWriter
+    from ddfa.replace.video import write_edited
     from ddfa.video.io.frames import open_video
     from ddfa.video.tracking.tracker import FaceTracker
 
@@ -52,25 +52,15 @@ def retarget(
     out = checked_output(output, files)
     image = read_image(files[0])
     aligner = FaceAligner(model, threads=threads)
-    avatar = TexturedHead(aligner.head, image) if atlas else None
-    if avatar is None:
-        face = choose(aligner(image, refine=True), 0, files[0])
-        if face is None:
-            return NOTHING_FOUND
-        avatar = TexturedHead(aligner.head, unwrap_texture(image, face).image, face.identity[0])
-    frames, tracker, moved = open_video(files[1]), FaceTracker(aligner), 0
-    with SyntheticVideoWriter(out, frames.size, frames.rate, sound=frames.sound, label=label) as writer:
-        writer.keep = False  # until the head moves
-        for frame in frames:
-            synthetic = SyntheticImage(frame.image if over else np.full_like(frame.image, PLAIN))
-            faces = [seen.faces for seen in tracker(frame) if seen.id == 0]
-            for driver in faces:
-                avatar.draw(synthetic, driver)
-            moved += bool(faces)
-            writer.keep = moved > 0
-            writer.write(synthetic, frame.time)
-    if not moved:
-        print(f"ddfa: {files[1]} shows no face: choose another video", file=sys.stderr)
+    try:
+        if atlas:
+            head = TexturedHead(aligner.head, image)
+        else:
+            head = TexturedHead.from_photo(image, select_face(aligner(image, refine=True), 0, files[0]))
+        work = VideoRetargeter(head, FaceTracker(aligner), over=over)
+        written = write_edited(out, open_video(files[1]), work, label=label)
+    except NoFaceError as error:
+        print(f"ddfa: {error}", file=sys.stderr)
         return NOTHING_FOUND
-    print(f"{files[1]}: the head moves in {moved} of {writer.written} frames -> {out}")
+    print(f"{files[1]}: the head moves in {work.replaced} of {written} frames -> {out}")
     return OK

@@ -1,5 +1,6 @@
 """Retargeting: renders a textured open head with the pose and expression of a face."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import cv2
@@ -13,6 +14,9 @@ from ddfa.images import SyntheticImage
 from ddfa.raster.rasterize import interpolate, rasterize
 from ddfa.replace.roi_canvas import RoiCanvas
 from ddfa.texture.atlas import atlas_pixels
+from ddfa.texture.unwrap import unwrap_texture
+from ddfa.video.io.source import Frame
+from ddfa.video.tracking.tracker import FaceTracker
 
 PLAIN = (118, 122, 128)  # RGB of the plain background
 
@@ -39,6 +43,19 @@ class TexturedHead:
         self._head, self._texture, self._identity = head, texture, identity
         self._pixels = atlas_pixels(uv, texture.shape[0])
 
+    @staticmethod
+    def from_photo(image: UInt8, face: Faces) -> "TexturedHead":
+        """Make the head of a person from a photo.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            face: one face of it.
+
+        Raises:
+            ModelError: the head model of the face has no texture map.
+        """
+        return TexturedHead(face.head, unwrap_texture(image, face).image, face.identity[0])
+
     def draw(self, synthetic: SyntheticImage, face: Faces) -> None:
         """Draw the head at the position of a face, with its pose and expression, in place.
 
@@ -63,3 +80,37 @@ class TexturedHead:
             parts = face.layout.split(face.params)
             face = replace(face, params=face.layout.join(parts.pose, self._identity[None], parts.expression))
         return np.asarray(face.vertices[0], np.float32)
+
+
+class VideoRetargeter:
+    """Animates a textured head by the largest face of a video.
+
+    Args:
+        head: the head.
+        tracker: tracks and smooths the faces.
+        over: draw the head over the frames instead of on a plain background.
+
+    Attributes:
+        replaced: number of frames so far in which the head is drawn.
+    """
+
+    def __init__(self, head: TexturedHead, tracker: FaceTracker, *, over: bool = False) -> None:
+        self._head, self._tracker, self._over = head, tracker, over
+        self.replaced = 0
+
+    def frames(self, source: Iterable[Frame]) -> Iterator[tuple[SyntheticImage, float]]:
+        """Draw the head in all frames.
+
+        Args:
+            source: the frames of a video.
+
+        Yields:
+            The synthetic frame and its time in seconds.
+        """
+        for frame in source:
+            synthetic = SyntheticImage(frame.image if self._over else np.full_like(frame.image, PLAIN))
+            drivers = [face.faces for face in self._tracker(frame) if face.id == 0]
+            for driver in drivers:
+                self._head.draw(synthetic, driver)
+            self.replaced += bool(drivers)
+            yield synthetic, frame.time

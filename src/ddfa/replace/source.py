@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
 
+from ddfa.align import FaceAligner
 from ddfa.arrays import Float32, UInt8
+from ddfa.errors import NoFaceError
 from ddfa.faces import Faces
 from ddfa.geometry.camera import FLIP_Y
+from ddfa.images import read_image
 from ddfa.raster.blending import smoothstep
 from ddfa.raster.sampling import sample
 from ddfa.replace.appearance.colour import ColourBasis, contrast, log_colours
@@ -64,6 +68,44 @@ class Source:
         size = self.texture.shape[0]
         soft = cv2.GaussianBlur(self.texture, (0, 0), spot * size)
         return log_colours(sample(soft, atlas_pixels(self.surface.vertex_uv, size)))
+
+
+def select_face(faces: Faces, index: int | None, name: str) -> Faces:
+    """Select one face of an image, or all.
+
+    Args:
+        faces: the faces of the image, the largest first.
+        index: which of them, from 0; None for all.
+        name: what the error calls the image.
+
+    Raises:
+        NoFaceError: there is no such face.
+    """
+    if index is None and len(faces):
+        return faces
+    if index is not None and index < len(faces):
+        return faces[index]
+    if not len(faces):
+        raise NoFaceError(f"{name} shows no face: choose another file")
+    raise NoFaceError(f"{name} shows only {len(faces)} (0 is the largest): choose another face or file")
+
+
+def load_source(aligner: FaceAligner, photos: Sequence[Path], index: int = 0) -> Source:
+    """Read photos of one person as a source.
+
+    Args:
+        aligner: finds the faces.
+        photos: files.
+        index: which face of each photo, 0 is the largest.
+
+    Raises:
+        ImageError: a photo cannot be read.
+        NoFaceError: a photo has no such face.
+    """
+    images = [read_image(photo) for photo in photos]
+    pairs = zip(photos, images, strict=True)
+    faces = [select_face(aligner(image, refine=True), index, str(photo)) for photo, image in pairs]
+    return source_from_photos(images, faces)
 
 
 def source_from_photos(photos: Sequence[UInt8], faces: Sequence[Faces], size: int = _SIZE) -> Source:

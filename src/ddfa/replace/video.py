@@ -1,16 +1,64 @@
 """Replaces faces in a video, frame by frame and without flicker."""
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol
 
+from ddfa.errors import NoFaceError
 from ddfa.images import SyntheticImage
+from ddfa.provenance.c2pa import C2paSigner
+from ddfa.provenance.video import SyntheticVideoWriter
 from ddfa.replace.replacer import Replacer
 from ddfa.replace.temporal import TemporalState
-from ddfa.video.io.frames import Frame
+from ddfa.video.io.frames import Frame, FrameSource
 from ddfa.video.io.threads import prefetched
 from ddfa.video.tracking.tracker import FaceTracker, TrackedFace
 
 LIMIT: Final = 256  # px; longest side at which faces are rendered, for real-time speed
+
+
+class FrameEditor(Protocol):
+    """Edits the faces of a video.
+
+    Attributes:
+        replaced: number of frames so far in which a face was replaced.
+    """
+
+    replaced: int
+
+    def frames(self, source: Iterable[Frame]) -> Iterator[tuple[SyntheticImage, float]]:
+        """Yield every frame as edited, with its time in seconds."""
+        ...
+
+
+def write_edited(
+    path: Path, source: FrameSource, editor: FrameEditor, *, label: bool = False, signer: C2paSigner | None = None
+) -> int:
+    """Write the frames of a source as edited, marked as synthetic; size, rate and audio are kept.
+
+    Args:
+        path: the video to write.
+        source: the frames.
+        editor: edits them.
+        label: also write "SYNTHETIC FACE" into every frame.
+        signer: signs the file.
+
+    Returns:
+        Number of frames written.
+
+    Raises:
+        NoFaceError: no frame shows the face; no file is written then.
+        OutputError: the file cannot be written.
+    """
+    writer = SyntheticVideoWriter(path, source.size, source.rate, sound=source.sound, label=label, signer=signer)
+    with writer:
+        writer.keep = False  # until a face is replaced
+        for image, time in editor.frames(source):
+            writer.keep = editor.replaced > 0
+            writer.write(image, time)
+    if not editor.replaced:
+        raise NoFaceError(f"{source.name} shows no face: choose another file")
+    return writer.written
 
 
 class VideoReplacer:
