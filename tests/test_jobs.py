@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from ddfa.errors import DataError, DDFAError
-from ddfa.jobs import check_settings, missing, run, run_missing, with_progress
+from ddfa.jobs import check_settings, missing, run, run_all, run_missing, with_progress
 
 
 def test_settings_are_recorded_and_compared(tmp_path):
@@ -38,6 +38,10 @@ def test_missing_parts(tmp_path):
 def test_every_task_runs_once(method):
     done = dict(run(partial(partial, math.sqrt), [0.0, 1.0, 4.0, 9.0], 2, method))
     assert done == {0: 0, 1: 1, 2: 2, 3: 3}
+
+
+def test_results_come_in_the_order_of_the_tasks():
+    assert run_all(partial(partial, math.sqrt), [9.0, 4.0, 1.0], 2) == [3, 2, 1]
 
 
 def test_no_task_starts_no_process():

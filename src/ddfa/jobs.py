@@ -122,6 +122,18 @@ def run_missing(
         pass
 
 
+def run_all(
+    open_worker: Callable[[], Callable[[Task], Result]], tasks: Sequence[Task], workers: int = 0, label: str = ""
+) -> list[Result]:
+    """Do tasks whose results fit into memory, with a progress bar; see `run`.
+
+    Returns:
+        The results, in the order of the tasks.
+    """
+    results = dict(with_progress(run(open_worker, tasks, workers), label, len(tasks)))
+    return [results[index] for index in range(len(tasks))]
+
+
 def with_progress(
     results: Iterable[Result], label: str, total: int, size: Callable[[Result], int] = lambda _: 1
 ) -> Iterator[Result]:

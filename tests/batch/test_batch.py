@@ -113,7 +113,7 @@ def test_tars_tables_patterns_and_urls_give_the_same(photos: Path, tmp_path: Pat
         data for data in content.values() if data
     ]
     empty = next(photo for photo in listed if not content[list(content)[photo.start]])
-    with pytest.raises(ImageError, match="holds no picture"):
+    with pytest.raises(ImageError, match="contains no image"):
         read_photo(empty)
 
 

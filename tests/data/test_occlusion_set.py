@@ -1,4 +1,4 @@
-"""Hands and things before faces, and what the network of `replace.covering` learns from them."""
+"""Synthetic occluders, and the training samples of the occlusion network."""
 
 import subprocess
 import sys
@@ -68,23 +68,23 @@ def test_faces_are_cut_with_their_places(source):
     assert len(source.faces) == 3 and len(source.hands) == 6
     for face in source.faces:
         on = face.codes[..., 3] > 0
-        assert face.picture.shape == (SIDE, SIDE, 3) and 0.2 < on.mean() < 0.9
+        assert face.image.shape == (SIDE, SIDE, 3) and 0.2 < on.mean() < 0.9
         beside = cv2.dilate(on.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
-        assert not face.counts[beside].any() and np.abs(face.codes[on]).max() < 2
+        assert not face.valid[beside].any() and np.abs(face.codes[on]).max() < 2
         left, right = face.codes[:, : SIDE // 3, 0], face.codes[:, -SIDE // 3 :, 0]
-        # The subject's left, x above 0, is at the right of the picture.
+        # The subject's left, x above 0, is at the right of the image.
         assert left[left != 0].mean() < 0 < right[right != 0].mean()
 
 
 def test_samples_are_what_the_network_takes(source):
     samples = [source.sample(np.random.default_rng([0, k])) for k in range(40)]
     again = source.sample(np.random.default_rng([0, 7]))
-    assert np.array_equal(again.seen, samples[7].seen) and np.array_equal(again.covered, samples[7].covered)
-    for seen, covered, counts in samples:
-        assert seen.shape == (7, SIDE, SIDE) and seen.dtype == covered.dtype == counts.dtype == np.float32
-        assert np.abs(seen[:3]).max() <= 1 and covered.min() >= 0 and covered.max() <= 1 + 1e-5
-        assert not counts[seen[6] == 0].any()
-    bare = np.mean([sample.covered.max() == 0 for sample in samples])
+    assert np.array_equal(again.inputs, samples[7].inputs) and np.array_equal(again.occluded, samples[7].occluded)
+    for inputs, occluded, weight in samples:
+        assert inputs.shape == (7, SIDE, SIDE) and inputs.dtype == occluded.dtype == weight.dtype == np.float32
+        assert np.abs(inputs[:3]).max() <= 1 and occluded.min() >= 0 and occluded.max() <= 1 + 1e-5
+        assert not weight[inputs[6] == 0].any()
+    bare = np.mean([sample.occluded.max() == 0 for sample in samples])
     assert 0.1 < bare < 0.6
 
 

@@ -1,1 +1,1 @@
-"""Millions of photos to tables of faces, in shards that can be resumed (extra `batch`)."""
+"""Corpora of millions of photos to tables of faces, in resumable shards (extra `batch`)."""

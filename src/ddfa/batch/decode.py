@@ -1,4 +1,4 @@
-"""Rows of a table back to faces."""
+"""Faces from the rows of a table."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,22 +22,22 @@ _COLUMNS = ("source", "width", "height", "face", "box", "score", "roi", "params"
 
 
 def photos_with_faces(table: Path, model: str | None = None) -> Iterator[tuple[str, Faces, Bundle]]:
-    """The photos of a table that show faces.
+    """The photos of a table that have faces.
 
     Args:
         table: output folder of `ddfa batch`, or one of its files.
-        model: the bundle, where the one the table names is not at hand under its name.
+        model: the bundle, if it is not found under the name in the table.
 
     Yields:
         Name of the photo, its faces, and the bundle.
 
     Raises:
-        DataError: it is no such table, or was made with other weights.
+        DataError: this is not such a table, or it was made with other weights.
         ModelError: the bundle cannot be found.
     """
     files = sorted(table.glob("part-*.parquet")) if table.is_dir() else [table]
     if not files:
-        raise DataError(f"{table} holds no part-*.parquet: name an output folder of `ddfa batch`")
+        raise DataError(f"{table} contains no part-*.parquet: name an output folder of `ddfa batch`")
     bundle, face_model = None, None
     for file in files:
         try:
@@ -49,7 +49,7 @@ def photos_with_faces(table: Path, model: str | None = None) -> Iterator[tuple[s
             bundle = find_bundle(model or name)
             face_model = FaceModel.of(bundle)
         if bundle.files[MODEL_FILE] != sha256:
-            raise DataError(f"{file} was made with other weights than '{bundle.name}' has: give theirs with --model")
+            raise DataError(f"{file} was made with other weights than '{bundle.name}': name their bundle with --model")
         for rows in _by_photo(opened):
             yield rows[0]["source"], _faces(rows, face_model), bundle
 
@@ -79,18 +79,18 @@ def write_photo(stem: Path, name: str, faces: Faces, bundle: Bundle, kinds: Sequ
 
 
 def _by_photo(table: pq.ParquetFile) -> Iterator[list[dict[str, Any]]]:
-    """Rows with a face, those of one photo together."""
-    gathered: list[dict[str, Any]] = []
+    """Rows with a face, grouped by photo."""
+    group: list[dict[str, Any]] = []
     for batch in table.iter_batches(columns=list(_COLUMNS)):
         for row in batch.to_pylist():
             if row["face"] is None:
                 continue
-            if gathered and row["face"] == 0:
-                yield gathered
-                gathered = []
-            gathered.append(row)
-    if gathered:
-        yield gathered
+            if group and row["face"] == 0:
+                yield group
+                group = []
+            group.append(row)
+    if group:
+        yield group
 
 
 def _faces(rows: list[dict[str, Any]], model: FaceModel) -> Faces:

@@ -1,7 +1,7 @@
-"""The table of faces: its columns, and what its metadata say of the model.
+"""The table of faces: its columns, and the model in its metadata.
 
-One row for each face; one for a photo without a face (`face` is null) and one for a photo that failed (`error` says
-why). `version` grows when a reader of the old table would misread the new.
+There is one row for each face, one for a photo without a face (`face` is null), and one for a photo that failed (with
+the reason in `error`). `version` is increased when readers of the previous version would misread the table.
 """
 
 import json
@@ -34,7 +34,7 @@ def faces_schema(bundle: Bundle) -> pa.Schema:
         pa.field("landmarks68", pa.list_(single, 68 * 3)),
         pa.field("error", pa.string()),
     ]
-    told = {
+    metadata = {
         "version": VERSION,
         "model": bundle.name,
         "sha256": bundle.files[MODEL_FILE],
@@ -43,18 +43,18 @@ def faces_schema(bundle: Bundle) -> pa.Schema:
         "pixel_convention": bundle.convention.value,
         "crop_size": bundle.input_size,
     }
-    return pa.schema(fields, {_KEY: json.dumps(told).encode()})
+    return pa.schema(fields, {_KEY: json.dumps(metadata).encode()})
 
 
 def model_of(schema: pa.Schema, name: str) -> tuple[str, str]:
-    """Name and SHA-256 of the model that the metadata of a table tell; `name` stands in the error.
+    """Name and SHA-256 of the model in the metadata of a table; `name` is that of the table, for the error message.
 
     Raises:
-        DataError: it is no table of faces, or of a newer version.
+        DataError: this is not a table of faces, or one of a newer version.
     """
-    told: Any = json.loads((schema.metadata or {}).get(_KEY, b"null"))
-    if not isinstance(told, dict):
+    metadata: Any = json.loads((schema.metadata or {}).get(_KEY, b"null"))
+    if not isinstance(metadata, dict):
         raise DataError(f"{name} is no table of `ddfa batch`: name its output folder or a file in it")
-    if told["version"] != VERSION:
-        raise DataError(f"{name} has version {told['version']}, this program reads {VERSION}: use the one it is from")
-    return told["model"], told["sha256"]
+    if metadata["version"] != VERSION:
+        raise DataError(f"{name} has version {metadata['version']}, this program reads {VERSION}: use that version")
+    return metadata["model"], metadata["sha256"]

@@ -1,7 +1,7 @@
-"""Where photos come from: files, folders, patterns, tars and Parquet tables, on disk or behind any URL fsspec knows.
+"""Sources of photos: files, folders, patterns, tars and Parquet tables, on disk or at any URL that fsspec supports.
 
-A photo is named by where it lies: `PATH`, `TAR::MEMBER` or `TABLE::ROW`; the same input always gives the same names in
-the same order.
+A photo is named by its location: `PATH`, `TAR::MEMBER` or `TABLE::ROW`. The same input always results in the same names
+in the same order.
 """
 
 from bisect import bisect_right
@@ -20,8 +20,8 @@ from ddfa.files import tar_spans
 from ddfa.images import IMAGE_SUFFIXES
 
 _INSIDE: Final = "::"
-_CONTENT: Final = ("bytes", "image", "content", "jpg")  # columns of a table that hold pictures
-_PATHS: Final = ("path", "url", "file")  # columns that name them
+_CONTENT: Final = ("bytes", "image", "content", "jpg")  # columns of a table with encoded images
+_PATHS: Final = ("path", "url", "file")  # columns with their paths
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Photo:
     """One photo of the input.
 
     Attributes:
-        name: where it lies, see above.
-        place: the file to open: the photo itself, or the tar or table it is in.
-        start: where it begins in a tar, bytes; its row in a table; -1 for a file.
+        name: its location, see above.
+        place: the file to open: the photo itself, or the tar or table that contains it.
+        start: offset in a tar, bytes; its row in a table; -1 for a file.
         length: in a tar, bytes; -1 otherwise.
     """
 
@@ -45,18 +45,18 @@ def list_photos(inputs: Sequence[str]) -> list[Photo]:
     """Find the photos of some inputs, in order.
 
     Args:
-        inputs: paths, patterns or URLs of photos, folders (searched deeply), uncompressed tars (`.tar`) and Parquet
-            tables (`.parquet`) with a column of encoded pictures (bytes, image, content or jpg) or of their paths
+        inputs: paths, patterns or URLs of photos, folders (searched recursively), uncompressed tars (`.tar`) and
+            Parquet tables (`.parquet`) with a column of encoded images (bytes, image, content or jpg) or of their paths
             (path, url or file).
 
     Raises:
-        DataError: an input does not exist, cannot be read, or holds no photo.
+        DataError: an input does not exist, cannot be read, or contains no photo.
     """
     return [photo for given in inputs for photo in _photos_of(given)]
 
 
 def read_photo(photo: Photo) -> bytes:
-    """The encoded picture.
+    """Read the encoded image.
 
     Raises:
         ImageError: it cannot be read.
@@ -64,21 +64,21 @@ def read_photo(photo: Photo) -> bytes:
     try:
         if photo.start >= 0 > photo.length:
             return _cell(photo.place, photo.start)
-        # Not through an open file: those of object stores read far ahead, and ask for the size first.
+        # Not through an open file: object stores would first request the size, then read far ahead.
         system, path = fsspec.core.url_to_fs(photo.place)
         inside = {"start": photo.start, "end": photo.start + photo.length} if photo.start >= 0 else {}
         return bytes(system.cat_file(path, **inside))
     except ImageError:
         raise
-    except Exception as error:  # every file system has errors of its own
-        raise ImageError(f"cannot read {photo.name} ({reason(error)}): check the place") from None
+    except Exception as error:  # every file system raises its own errors
+        raise ImageError(f"cannot read {photo.name} ({reason(error)}): check the path") from None
 
 
 def find_photo(name: str) -> Photo:
-    """The photo of a name that `list_photos` gave.
+    """The photo of a name from `list_photos`.
 
     Raises:
-        DataError: it is not there any more.
+        DataError: it does not exist any more.
     """
     place, inside, member = name.partition(_INSIDE)
     if not inside:
@@ -87,7 +87,7 @@ def find_photo(name: str) -> Photo:
         return Photo(name, place, int(member))
     found = next((photo for photo in _in_tar(place) if photo.name == name), None)
     if found is None:
-        raise DataError(f"{place} holds no {member} any more: name the input the table was made from")
+        raise DataError(f"{place} does not contain {member} any more: name the input the table was made from")
     return found
 
 
@@ -100,20 +100,20 @@ def _photos_of(given: str) -> list[Photo]:
             found = sorted(system.find(path))
         else:
             found = [path] if system.exists(path) else []
-    except Exception as error:  # every file system has errors of its own
-        raise DataError(f"cannot list {given} ({reason(error)}): check the place") from None
+    except Exception as error:  # every file system raises its own errors
+        raise DataError(f"cannot list {given} ({reason(error)}): check the path") from None
     if not found:
         raise DataError(f"{given} does not exist or is empty: check the path")
     plain = "://" not in given
     places = [place if plain else str(system.unstrip_protocol(place)) for place in found]
     photos = [photo for place in places for photo in _expanded(place, alone=len(places) == 1)]
     if not photos:
-        raise DataError(f"{given} holds no photos ({', '.join(IMAGE_SUFFIXES)}): name another place")
+        raise DataError(f"{given} contains no photos ({', '.join(IMAGE_SUFFIXES)}): name another path")
     return photos
 
 
 def _expanded(place: str, alone: bool) -> Iterator[Photo]:
-    """The photos behind one file; a file named by itself counts as a photo whatever it is called."""
+    """The photos in one file; a file that is the only one of its input is a photo whatever its suffix."""
     suffix = PurePosixPath(place).suffix.lower()
     if suffix == ".tar":
         yield from _in_tar(place)
@@ -139,7 +139,7 @@ def _in_table(place: str) -> Iterator[Photo]:
             elif paths is not None:
                 yield from (Photo(str(path), str(path)) for path in table.read([paths])[paths].to_pylist())
             else:
-                raise DataError(f"{place} has no column of pictures ({', '.join((*_CONTENT, *_PATHS))}): rename one")
+                raise DataError(f"{place} has no column of images ({', '.join((*_CONTENT, *_PATHS))}): rename one")
     except DataError:
         raise
     except Exception as error:
@@ -147,19 +147,19 @@ def _in_table(place: str) -> Iterator[Photo]:
 
 
 def _cell(place: str, row: int) -> bytes:
-    """The picture in a row of a table."""
+    """The encoded image in a row of a table."""
     column, starts = _layout(place)
     group = bisect_right(starts, row) - 1
     value = _row_group(place, group, column)[row - starts[group]].as_py()
     content = value.get("bytes") if isinstance(value, dict) else value  # as Hugging Face stores images
     if not content:
-        raise ImageError(f"row {row} of {place} holds no picture")
+        raise ImageError(f"row {row} of {place} contains no image")
     return bytes(content)
 
 
-@lru_cache(maxsize=1)  # photos are read in order: the next one lies in the same table and mostly in the same group
+@lru_cache(maxsize=1)  # photos are read in order, so that the next one is in the same table and mostly the same group
 def _layout(place: str) -> tuple[str, list[int]]:
-    """The column of pictures in a table, and the row that each row group begins with."""
+    """The column of encoded images in a table, and the first row of each row group."""
     with fsspec.open(place, "rb") as file:
         table = pq.ParquetFile(file)
         sizes = [table.metadata.row_group(group).num_rows for group in range(table.metadata.num_row_groups)]

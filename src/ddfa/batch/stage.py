@@ -1,4 +1,4 @@
-"""The one stage of corpus mode: a batch of encoded photos in, a batch of rows out. It knows nothing of shards."""
+"""The stage of corpus mode: from a batch of encoded photos to a batch of rows, whatever shard they belong to."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ from ddfa.sessions import Device
 
 INPUT_SCHEMA: Final = pa.schema([("source", pa.string()), ("content", pa.binary()), ("error", pa.string())])
 _PHOTOS_TOGETHER: Final = 64
-_PIXELS_TOGETHER: Final = 32_000_000  # some 100 MB decoded: the memory of a worker does not depend on the photos
+_PIXELS_TOGETHER: Final = 32_000_000  # about 100 MB decoded; bounds the memory of a worker
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class StageSettings:
         detector: name of a detector; None for the default.
         refine: regress twice.
         threads: CPU threads of the network and the detector.
-        full: decode large JPEGs in full, whatever the size of their faces.
-        device: what runs the networks.
+        full: always decode large JPEGs at full resolution.
+        device: where the networks run.
     """
 
     model: str | None = None
@@ -51,10 +51,10 @@ class StageSettings:
 
 
 class AlignStage:
-    """Aligns the faces of batches of photos; its sessions are made once, when the first batch comes.
+    """Aligns the faces in batches of photos; inference sessions are opened with the first batch.
 
     Args:
-        settings: how.
+        settings: how photos are aligned.
     """
 
     def __init__(self, settings: StageSettings) -> None:
@@ -64,7 +64,8 @@ class AlignStage:
     @cached_property
     def _aligner(self) -> FaceAligner:
         cv2.setNumThreads(1)  # each worker is one of several processes
-        import_module("ddfa.regress.sampling_kernel")  # one way to cut crops in all workers, from the first photo on
+        # Compiled before the first photo, so that all workers cut all crops in the same way.
+        import_module("ddfa.regress.sampling_kernel")
         settings = self._settings
         return FaceAligner(settings.model, settings.detector, settings.threads, settings.device)
 
@@ -72,10 +73,10 @@ class AlignStage:
         """Align a batch.
 
         Args:
-            batch: of `INPUT_SCHEMA`: name and encoded picture, or why it could not be read.
+            batch: of `INPUT_SCHEMA`: name and encoded image, or the reason why it could not be read.
 
         Returns:
-            Rows of `schema`, in the order of the photos; whatever a photo triggers is in its own row.
+            Rows of `schema`, in the order of the photos. A photo that fails becomes a row with its error.
         """
         photos = (self._located(**photo) for photo in batch.to_pylist())
         rows = [row for group in _groups(photos) for row in self._rows(group)]
@@ -85,65 +86,65 @@ class AlignStage:
         try:
             if error is not None:
                 raise DDFAError(error)
-            return self._seen(source, content or b"")
-        except Exception as failure:  # one bad photo must not cost the others
-            return _Photo(source, error=_told(failure))
+            return self._detect(source, content or b"")
+        except Exception as failure:  # one bad photo must not fail the others
+            return _Photo(source, error=_message(failure))
 
-    def _seen(self, source: str, content: bytes) -> "_Photo":
-        """Find the faces of a photo, in as many px of it as are looked at."""
+    def _detect(self, source: str, content: bytes) -> "_Photo":
+        """Find the faces in a photo, decoded at the lowest resolution that loses nothing the networks use."""
         if not self._reduces:
             return _Photo(source, self._aligner.locate(decode_image(content, source)))
-        seen = decode_reduced(content, source, FINE_SIDE)
-        located = self._aligner.locate(seen.image)
+        reduced = decode_reduced(content, source, FINE_SIDE)
+        located = self._aligner.locate(reduced.image)
         sides = located.roi[:, 2] - located.roi[:, 0]
-        if seen.factor == 1 or (sides >= self._aligner.bundle.input_size).all():
-            return _Photo(source, located, seen)
-        # The network would see fewer px of the smallest face than there are.
-        found = replace(located.found, boxes=_in_whole(located.found.boxes, seen.factor))
-        return _Photo(source, Located(decode_image(content, source), _in_whole(located.roi, seen.factor), found))
+        if reduced.factor == 1 or (sides >= self._aligner.bundle.input_size).all():
+            return _Photo(source, located, reduced)
+        # The crop of the smallest face would have to be upsampled, although the photo has the pixels.
+        found = replace(located.found, boxes=_at_full_size(located.found.boxes, reduced.factor))
+        return _Photo(source, Located(decode_image(content, source), _at_full_size(located.roi, reduced.factor), found))
 
     @property
     def _reduces(self) -> bool:
-        """Whether photos may be decoded smaller: YuNet looks at no more px, and our RoIs are not in whole px."""
+        """Whether photos may be decoded at reduced size: YuNet needs no more px, and our RoIs are not rounded."""
         original = self._aligner.bundle.convention.is_original
         return not (self._settings.full or original) and self._settings.detector in (None, "yunet")
 
     def _rows(self, photos: "list[_Photo]") -> Iterator[dict[str, Any]]:
-        """The rows of some photos, whose faces are regressed together."""
+        """The rows of some photos, whose faces are regressed in one batch."""
         aligned = iter(self._aligned([photo.located for photo in photos if photo.located]))
         for photo in photos:
-            outcome = photo.of_whole(next(aligned)) if photo.located else photo.error
+            outcome = photo.at_full_size(next(aligned)) if photo.located else photo.error
             yield from _photo_rows(photo.source, outcome)
 
     def _aligned(self, images: list[Located]) -> list[Faces | str]:
-        """The faces of each image, or what went wrong with it."""
+        """The faces of each image, or its error message."""
         try:
             return list(self._aligner.align_located(images, self._settings.refine))
         except Exception as failure:
             if len(images) == 1:
-                return [_told(failure)]
-            return [outcome for image in images for outcome in self._aligned([image])]  # to find which one it is
+                return [_message(failure)]
+            return [outcome for image in images for outcome in self._aligned([image])]  # to find the one that fails
 
 
 @dataclass(frozen=True, eq=False)
 class _Photo:
-    """A photo whose faces are found, or why they cannot be."""
+    """A photo with its detected faces, or the reason why there are none."""
 
     source: str
     located: Located | None = None
-    seen: ReducedImage | None = None
+    reduced: ReducedImage | None = None
     error: str = ""
 
-    def of_whole(self, outcome: Faces | str) -> Faces | str:
-        """What was found, in px of the whole photo."""
-        if isinstance(outcome, str) or self.seen is None or self.seen.factor == 1:
+    def at_full_size(self, outcome: Faces | str) -> Faces | str:
+        """The result in px of the photo at full size."""
+        if isinstance(outcome, str) or self.reduced is None or self.reduced.factor == 1:
             return outcome
-        boxes, roi = (_in_whole(corners, self.seen.factor) for corners in (outcome.boxes, outcome.roi))
-        return replace(outcome, boxes=boxes, roi=roi, image_size=self.seen.size)
+        boxes, roi = (_at_full_size(corners, self.reduced.factor) for corners in (outcome.boxes, outcome.roi))
+        return replace(outcome, boxes=boxes, roi=roi, image_size=self.reduced.size)
 
 
 def _groups(photos: Iterable[_Photo]) -> Iterator[list[_Photo]]:
-    """Photos that are held decoded at the same time."""
+    """Groups of photos that are in memory decoded at the same time."""
     group, pixels = list[_Photo](), 0
     for photo in photos:
         group.append(photo)
@@ -155,8 +156,8 @@ def _groups(photos: Iterable[_Photo]) -> Iterator[list[_Photo]]:
         yield group
 
 
-def _in_whole(corners: Float32, factor: int) -> Float32:
-    """Places in a reduced picture as places in the whole."""
+def _at_full_size(corners: Float32, factor: int) -> Float32:
+    """Coordinates in a reduced image as coordinates at full size; pixel centres are integers in both."""
     return np.asarray((corners + 0.5) * factor - 0.5, np.float32)
 
 
@@ -168,7 +169,7 @@ def _photo_rows(source: str, outcome: Faces | str) -> list[dict[str, Any]]:
     return [photo | row for row in face_rows(outcome)] or [photo]
 
 
-def _told(failure: Exception) -> str:
+def _message(failure: Exception) -> str:
     return str(failure) if isinstance(failure, DDFAError) else f"{type(failure).__name__}: {failure}"
 
 

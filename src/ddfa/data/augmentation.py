@@ -1,6 +1,6 @@
-"""Training crops on the fly: a random similarity warp of the photo, then what cameras and people do to pictures.
+"""Data augmentation of training crops: a random similarity warp of the photo, then photometric degradations.
 
-Everything is OpenCV and NumPy, one picture at a time, so that worker processes keep a training run fed.
+All of it is OpenCV and NumPy on single images, because it runs in worker processes on the CPU.
 """
 
 from dataclasses import dataclass
@@ -16,24 +16,24 @@ ImageArray = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How strongly crops vary; every probability in 0..1.
+    """Strength of the augmentation; shares are probabilities in 0..1.
 
     Attributes:
         roll_deg: standard deviation of the in-plane rotation.
-        wide_roll: share of crops whose rotation is three times as wide.
+        wide_roll: share of crops with three times that standard deviation.
         scale: standard deviation of the logarithm of the RoI side.
         shift: standard deviation of the RoI centre, as a share of its side.
-        wide_box: share of crops whose scale and shift vary two and a half times as much: detectors err now and then.
+        wide_box: share of crops whose scale and shift vary two and a half times as much, as after a poor detection.
         mirror: share of mirrored crops.
         colour: share with changed brightness, contrast, gamma and white balance.
-        grey: share without colour.
-        shade: share with light that falls off across the crop.
-        blur: share blurred, by lens or by motion.
-        sharpen: share sharpened, as cameras and coarse sampling do.
-        shrink: share drawn down to a low resolution and up again.
+        grey: share converted to grey.
+        shade: share with uneven lighting across the crop.
+        blur: share blurred, by defocus or motion.
+        sharpen: share sharpened, as by cameras and by downsampling.
+        shrink: share downsampled to a low resolution and upsampled again.
         jpeg: share with JPEG artefacts.
         noise: share with sensor noise.
-        occlude: share with something in front of the face.
+        occlude: share with an occluder in front of the face.
     """
 
     roll_deg: float = 14.0
@@ -61,8 +61,8 @@ def random_crop_affine(
     Args:
         landmarks: (68, >=2) image px.
         size: side of the crop in px.
-        options: strength of the variation.
-        rng: source of randomness.
+        options: strength of the augmentation.
+        rng: random generator.
 
     Returns:
         (2, 3) affine, image px to crop px (pixel centres at integers, RoI edges at -0.5 and size - 0.5), and whether
@@ -85,7 +85,7 @@ def random_crop_affine(
 
 
 def warp(photo: ImageArray, affine: FloatArray, size: int, rng: np.random.Generator) -> ImageArray:
-    """Sample the crop of `affine` (2, 3, image px to crop px); outside the photo black, mirrored or one colour."""
+    """Sample the crop of `affine` (2, 3, image px to crop px); black, reflected or one colour outside the photo."""
     choice = rng.random()
     border, value = cv2.BORDER_CONSTANT, (0.0, 0.0, 0.0)
     if choice < 0.35:
@@ -93,24 +93,25 @@ def warp(photo: ImageArray, affine: FloatArray, size: int, rng: np.random.Genera
     elif choice < 0.45:
         value = tuple(float(v) for v in rng.integers(0, 256, 3))  # type: ignore[assignment]
     factor = int(1 / np.hypot(affine[0, 0], affine[1, 0]))
-    if factor > 1:  # bilinear sampling would skip pixels
+    if factor > 1:  # bilinear sampling would alias
         photo, affine = _reduced(photo, affine, factor)
     crop = cv2.warpAffine(photo, affine, (size, size), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=value)
     return np.asarray(crop, np.uint8)
 
 
 def _reduced(photo: ImageArray, affine: FloatArray, factor: int) -> tuple[ImageArray, FloatArray]:
-    """Average blocks of factor x factor px; adapt the map from image to crop px."""
+    """Average blocks of factor x factor px, and adapt the map from image to crop px."""
     height, width = (max(1, side // factor) for side in photo.shape[:2])
     cut = photo[: height * factor, : width * factor]
     small = cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA)
     linear = affine[:, :2]
-    shift = affine[:, 2] + linear.sum(axis=1) * (factor - 1) / 2  # of the first block's centre
+    shift = affine[:, 2] + linear.sum(axis=1) * (factor - 1) / 2  # the centre of the first block is not at pixel (0, 0)
     return np.asarray(small, np.uint8), np.column_stack([factor * linear, shift])
 
 
 def degrade(crop: ImageArray, options: Augmentation, rng: np.random.Generator) -> ImageArray:
-    """Change colours, sharpness and noise of a crop and put things in front of it; (S, S, 3) uint8 in and out."""
+    """Change colours, sharpness and noise of a crop and add an occluder; (S, S, 3) uint8 in and out."""
+    # Drawn together and in the order in which they were introduced, so that crops of earlier versions are reproducible.
     draws = rng.random(9)
     if draws[0] < options.occlude:
         crop = _occlude(crop, rng)
@@ -144,7 +145,7 @@ def _recolour(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
 
 
 def _shade(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
-    """Darken one side of the crop more than the other, along a smooth or a sharp edge."""
+    """Darken one side of the crop, with a soft or a sharp transition."""
     size = crop.shape[0]
     angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.05, 1.0) * size
     along = np.arange(size) - rng.uniform(0.2, 0.8) * size
@@ -154,7 +155,7 @@ def _shade(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
 
 
 def _sharpen(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
-    """Unsharp masking: photos of faces that were larger before keep finer contrast than small ones drawn up."""
+    """Unsharp masking, as downsampled photos of large faces are sharper than upsampled ones of small faces."""
     blurred = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.6, 1.4) * crop.shape[0] / 120)
     amount = rng.uniform(0.3, 1.5)
     return np.asarray(cv2.addWeighted(crop, 1 + amount, blurred, -amount, 0), np.uint8)
@@ -183,7 +184,7 @@ def _shrink(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
 
 
 def _occlude(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
-    """Cover part of the crop with a shape of one colour, of noise or of another part of the picture."""
+    """Occlude part of the crop with a shape of one colour, of noise or of another part of the crop."""
     size = crop.shape[0]
     mask = np.zeros((size, size), np.uint8)
     centre = rng.uniform(0, size, 2)

@@ -1,1 +1,1 @@
-"""Training: networks, losses, loop and ONNX export. The only room of the house that imports torch."""
+"""Training: networks, losses, loop and ONNX export. The only package that imports torch."""

@@ -1,7 +1,7 @@
-"""Weights of several runs averaged: more accurate than each, at the cost of one.
+"""Weight averaging over several runs: more accurate than each run, at the inference cost of one.
 
-Source of the idea: Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy
-without increasing inference time" (ICML 2022). It holds for runs that started from the same weights.
+Source: Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy
+without increasing inference time" (ICML 2022). The runs must have started from the same weights.
 """
 
 from collections.abc import Sequence
@@ -36,13 +36,13 @@ _CONFIG = "config.yaml"
 
 
 def average_runs(runs: Sequence[Path], output: Path, name: str = "", checkpoints: Sequence[Path] = ()) -> Bundle:
-    """Average the averaged weights of runs of one architecture that started from the same weights.
+    """Average the EMA weights of runs of one architecture that started from the same weights.
 
     Args:
-        runs: run folders; of each its last checkpoint counts, whether the run is finished or not.
+        runs: run folders; the last checkpoint of each is used, whether the run is finished or not.
         output: receives `checkpoint.pt`, to start other runs from, and `bundle`.
         name: of the bundle; that of the first run by default.
-        checkpoints: others to average with them, for instance the one they started from.
+        checkpoints: further ones to average, for instance the one that the runs started from.
 
     Returns:
         The bundle.
@@ -76,7 +76,7 @@ def average_runs(runs: Sequence[Path], output: Path, name: str = "", checkpoints
 
 
 def averaged(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The mean of tensors of the same names; whole numbers (batches counted) are those of the first."""
+    """The mean of tensors of the same names; integers (batch counters) are those of the first."""
     return {
         key: torch.stack([state[key].double() for state in states]).mean(dim=0).to(tensor.dtype)
         if tensor.is_floating_point()
@@ -116,7 +116,7 @@ def _save(path: Path, network: Network, whitening: Whitening) -> None:
 
 
 def _config(run: Path) -> TrainConfig:
-    """What averaging needs of a run's settings."""
+    """The settings of a run that averaging needs."""
     try:
         found = yaml.safe_load((run / _CONFIG).read_text(encoding="utf-8"))
         head = found["head"]

@@ -1,4 +1,4 @@
-"""Data sets as batches: a batch is a function of the seed and the step, so that a resumed run sees the same ones."""
+"""Batches of training crops, each a function of seed and step only, so that resumed runs use the same ones."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -18,15 +18,15 @@ from ddfa.train.config import TrainConfig
 from ddfa.train.distributed import Ranks
 
 _HELD_OUT_CROPS = 512
-_HELD_OUT_SEED = 2  # of the crops that validate: the same in every run, whatever its seed
-_POOL = 256  # recent batches that are mixed
-_PARTS = 16  # batches that a mixed one is made of
+_HELD_OUT_SEED = 2  # of the validation crops, which are the same in every run
+_POOL = 256  # recent batches to mix
+_PARTS = 16  # batches that contribute to a mixed one
 _PLAIN = Augmentation(**dict.fromkeys(Augmentation.__dataclass_fields__, 0.0))
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Plain crops that no run trains on.
+    """The validation split: crops without augmentation that are not trained on.
 
     Attributes:
         crops: (n, R, R, 3) uint8 RGB.
@@ -38,7 +38,7 @@ class HeldOut:
 
 
 def open_data(config: TrainConfig, head: HeadModel) -> tuple[CropStream, HeldOut | None]:
-    """Open the data sets of a run; decode the photos to train on into memory, and cut the crops kept aside.
+    """Open the data sets of a run, decode the training photos into memory, and cut the validation crops.
 
     Raises:
         DataError: a data set cannot be used.
@@ -57,10 +57,10 @@ def open_data(config: TrainConfig, head: HeadModel) -> tuple[CropStream, HeldOut
         turned_from=config.turned_from,
     )
     stream.preload()
-    aside = [(data, share) for (_, data), share in zip(parts, shares, strict=True) if len(data.labels)]
-    if not aside:
+    held_out = [(data, share) for (_, data), share in zip(parts, shares, strict=True) if len(data.labels)]
+    if not held_out:
         return stream, None
-    kept, odds = zip(*aside, strict=True)
+    kept, odds = zip(*held_out, strict=True)
     plain = CropStream(list(kept), odds, head, resolution=config.resolution, options=_PLAIN)
     crops, target = plain.batch(_HELD_OUT_CROPS, [_HELD_OUT_SEED])
     return stream, HeldOut(torch.from_numpy(crops), torch.from_numpy(target))
@@ -69,10 +69,10 @@ def open_data(config: TrainConfig, head: HeadModel) -> tuple[CropStream, HeldOut
 def device_batches(
     stream: CropStream, config: TrainConfig, ranks: Ranks, first: int, last: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The batches of steps `first` to `last` - 1 on the device that trains: prepared afresh, or mixed of recent ones.
+    """The batches of steps `first` to `last` - 1 on the training device: new ones, or mixtures of recent ones.
 
     Raises:
-        DataError: the batch cannot be shared out among the processes of the run.
+        DataError: the batch size is not divisible by the number of processes.
     """
     times = max(1, config.reuse)
     fresh = batches(stream, config, ranks, range(first // times, -(-last // times)))
@@ -83,15 +83,15 @@ def device_batches(
 
 
 def mixed(fresh: Iterable[tuple[Tensor, Tensor]], times: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """For every prepared batch `times` batches, drawn at random from the last ones, for devices that wait for crops.
+    """Several random mixtures of recent batches for each new one, for devices that are faster than data loading.
 
     Args:
         fresh: crops (n, R, R, 3) and labels (n, P).
-        times: batches to draw for each; a crop is seen about as often.
-        seed: of the draws.
+        times: mixtures for each new batch; each crop is used about that often.
+        seed: of the mixtures.
 
     Yields:
-        Batches of the same size and device. Until the pool has filled, crops come back sooner.
+        Batches of the same size and device. Until the pool is full, crops recur sooner.
     """
     recent: deque[tuple[Tensor, Tensor]] = deque(maxlen=_POOL)
     rng = np.random.default_rng(seed)
@@ -99,13 +99,14 @@ def mixed(fresh: Iterable[tuple[Tensor, Tensor]], times: int, seed: int) -> Iter
         recent.append(batch)
         count = len(batch[0])
         for _ in range(times):
-            # A part of each of several batches: mixed well, and copied in a few large pieces.
-            places = [recent[int(k)] for k in rng.integers(len(recent), size=min(_PARTS, count))]
-            cuts = np.linspace(0, count, len(places) + 1).astype(int)
+            # A part of each of several batches: well mixed, yet copied in a few large pieces.
+            sources = [recent[int(k)] for k in rng.integers(len(recent), size=min(_PARTS, count))]
+            cuts = np.linspace(0, count, len(sources) + 1).astype(int)
             rows = torch.from_numpy(rng.permutation(count)).to(batch[0].device)
             pieces = [rows[a:b] for a, b in pairwise(cuts)]
             crops, labels = (
-                torch.cat([place[part][piece] for place, piece in zip(places, pieces, strict=True)]) for part in (0, 1)
+                torch.cat([source[part][piece] for source, piece in zip(sources, pieces, strict=True)])
+                for part in (0, 1)
             )
             yield crops, labels
 
@@ -114,7 +115,7 @@ def batches(stream: CropStream, config: TrainConfig, ranks: Ranks, steps: range)
     """The batches of `steps`, prepared by worker processes: crops (n, R, R, 3) uint8 and labels (n, P) float32.
 
     Raises:
-        DataError: the batch cannot be shared out among the processes of the run.
+        DataError: the batch size is not divisible by the number of processes.
     """
     if config.batch_size % ranks.size:
         raise DataError(f"{ranks.size} processes cannot share a batch of {config.batch_size}: choose a multiple")
@@ -124,19 +125,19 @@ def batches(stream: CropStream, config: TrainConfig, ranks: Ranks, steps: range)
         sampler=steps,
         num_workers=config.workers,
         prefetch_factor=8 if config.workers else None,
-        multiprocessing_context="fork" if config.workers else None,  # workers share the decoded photos
+        multiprocessing_context="fork" if config.workers else None,  # shares the decoded photos with the workers
         pin_memory=ranks.device.type == "cuda",
     )
     return iter(loader)
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:
-    """The seed of all that torch draws in one step of one process."""
+    """Seed of the torch generator for one step of one process."""
     return int(np.random.SeedSequence([seed, step, rank]).generate_state(1)[0])
 
 
 class _Steps(Dataset[tuple[Tensor, Tensor]]):
-    """The batch of each step of one process."""
+    """The batches of one process, by step."""
 
     def __init__(self, stream: CropStream, count: int, seed: int, rank: int) -> None:
         self._stream, self._count, self._seed, self._rank = stream, count, seed, rank

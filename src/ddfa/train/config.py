@@ -1,4 +1,4 @@
-"""The settings of a training run: one dataclass for the command line, YAML files, the run folder and the code."""
+"""The settings of a training run: one dataclass for command line, YAML files, run folder and code."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -10,16 +10,16 @@ from ddfa.data.augmentation import Augmentation
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What the loss is made of; a weight of 0 leaves a term out.
+    """Weights of the loss terms; a weight of 0 disables a term.
 
     Attributes:
         pdc: squared error of whitened parameters.
-        wpdc: the same, weighted by the displacement each parameter causes.
+        wpdc: the same, weighted by the displacement that each parameter causes.
         vdc: squared vertex error in crop px².
-        landmark: mean landmark distance in x and y as a share of the face's size.
-        aperture: error of the openings of eyes and mouth as a share of the face's size.
-        dense: mean vertex distance as a share of the face's size.
-        points: mean error of the auxiliary landmark head, crop half-sides; trains features only.
+        landmark: mean landmark distance in x and y as a share of the face size.
+        aperture: error of the eye and mouth apertures as a share of the face size.
+        dense: mean vertex distance as a share of the face size.
+        points: mean error of the auxiliary landmark head, half crop sides; trains the features only.
     """
 
     pdc: float = 0.0
@@ -38,46 +38,47 @@ class TrainConfig:
     Attributes:
         data: data set folders made by `ddfa data label` and `ddfa data profile`.
         output: the run folder: checkpoints, log, bundle.
-        shares: how much of each batch every data set supplies; empty for equal shares.
+        shares: share of each batch that each data set supplies; empty for equal shares.
         head: head model of the labels; None for the open head.
         arch: the network's architecture, for instance mobilenet_v1_050 or repnet_s.
         pooling: of the last feature map: its plain mean, or a learnt weight per channel and position, which starts as
             the mean and costs nothing more.
         loss: the terms of the loss.
-        augment: how strongly crops vary.
-        samples: crops to see in all.
+        augment: strength of the data augmentation.
+        samples: training crops in all.
         batch_size: crops per step, over all processes.
-        reuse: steps that a prepared crop serves in, mixed with others each time: for a GPU that is faster than the
-            processors beside it. From 2 on a resumed run sees other mixtures than one that was not stopped.
-        resolution: side of the crops in px; labels always speak of 120.
+        reuse: number of steps that use each crop, in different mixtures: for a GPU that is faster than data loading.
+            From 2 on, a resumed run uses other mixtures than an uninterrupted one.
+        resolution: side of the crops in px; labels always refer to 120 px.
         optimizer: AdamW or SGD with Nesterov momentum 0.9.
         lr: peak learning rate.
-        schedule: "cosine": linear warm-up, then a cosine down to a fiftieth; "steps": as published, see `milestones`.
+        schedule: "cosine": linear warm-up, then a cosine down to a fiftieth; "steps": as in the original code, see
+            `milestones`.
         warmup: steps of the linear warm-up.
-        epochs: parts of equal length that the steps schedule counts in.
-        slow_epochs: the first of them, at a fifth of the learning rate.
+        epochs: number of equal parts of the run, the unit of the steps schedule.
+        slow_epochs: number of first epochs at a fifth of the learning rate.
         milestones: epochs after which the learning rate falls to a fifth.
-        weight_decay: of all weights but biases and norms.
-        grad_clip: largest norm of the gradient; larger ones are clipped.
-        ema: half-life in steps of the exponential moving average of the weights; shorter at the start of a run.
+        weight_decay: of all weights except biases and batch norm.
+        grad_clip: gradient clipping: the maximum norm.
+        ema: half-life in steps of the exponential moving average (EMA) of the weights; shorter at the start of a run.
         precision: of the network's forward and backward pass; the loss is always computed in float32.
-        compile: let torch compile the network.
+        compile: compile the network with `torch.compile`.
         worst: share of the labels with the largest fit error to leave out.
-        expressive: extra weight of photos with shut eyes or another strong expression; validation weighs none.
-        turned_share: share of the crops drawn from photos, of any set made by `ddfa data label`, whose faces are turned
-            by more than `turned_from`; the others are drawn as ever.
+        expressive: extra weight of photos with shut eyes or another strong expression; not used for validation.
+        turned_share: share of the crops drawn from photos with a |yaw| above `turned_from`, in any set made by
+            `ddfa data label`; the others are drawn from all images.
         turned_from: degrees of yaw.
-        held_out: share of the photos kept for validation, always the same ones.
+        held_out: share of the photos held out for validation, always the same ones.
         random_points: vertices besides the 68 landmarks in WPDC, VDC and the dense term.
-        init: checkpoint whose fitting tensors start the run; that of a narrower MobileNet-V1 is widened.
-        resume: go on from the run folder's last checkpoint.
+        init: checkpoint to start from; tensors that do not fit are ignored, and a narrower MobileNet-V1 is widened.
+        resume: continue from the last checkpoint in the run folder.
         workers: processes that prepare crops.
         threads: CPU threads of the network.
-        device: "auto" takes CUDA when it is there.
+        device: "auto" for CUDA where available.
         seed: of everything random.
         checkpoint_every: steps between checkpoints.
         validate_every: steps between validations, each with a preview.
-        tensorboard: write scalars and pictures for TensorBoard.
+        tensorboard: write scalars and images for TensorBoard.
         name: name of the bundle.
     """
 

@@ -20,7 +20,7 @@ class Criterion(nn.Module):
         head: the head model.
         whitening: of the parameters.
         weights: of the terms.
-        random_points: vertices drawn anew in each step, besides the landmarks.
+        random_points: random vertices, others in each step, besides the landmarks.
         size: side S of the crop frame in px.
     """
 
@@ -51,7 +51,7 @@ class Criterion(nn.Module):
         weights, terms = self.weights, dict[str, Tensor]()
         whitened, raw = (target - self.mean) / self.std, self.dewhiten(params)
         if weights.wpdc or weights.vdc or weights.dense:
-            chosen = self._choose()
+            chosen = self._choose()  # once, so that all terms use the same vertices
         if weights.pdc:
             terms["pdc"] = losses.pdc(params, whitened)
         if weights.wpdc:
@@ -73,18 +73,20 @@ class Criterion(nn.Module):
         return torch.stack([getattr(self.weights, name) * term for name, term in terms.items()]).sum()
 
     def dewhiten(self, params: Tensor) -> Tensor:
-        """De-whitened parameters (n, P) of whitened ones."""
+        """Undo the whitening of parameters (n, P)."""
         return params * self.std + self.mean
 
     def normalised(self, target: Tensor) -> Tensor:
-        """Landmarks of labels for the auxiliary head: (n, 68, 3), half crop sides from its centre, mean depth 0."""
+        """Targets of the auxiliary head (n, 68, 3): landmarks in half crop sides from the centre, with mean depth 0."""
         points = self.landmarks(target)
+        # Scaled to about [-1, 1], and without t_z, which cannot be inferred from an image.
         flat = points[..., :2] - (self.size - 1) / 2
         depth = points[..., 2:] - points[..., 2:].mean(dim=1, keepdim=True)
         return torch.cat([flat, depth], dim=-1) / (self.size / 2)
 
     def _choose(self) -> losses.HeadPoints:
-        """The landmarks and some random points of the face."""
+        """The landmarks and some random vertices of the face."""
+        # A random subset is an unbiased estimate of the error over all vertices, at a fraction of the cost.
         count = self.surface.mean.shape[0]
         index = torch.randperm(count, device=self.mean.device)[: self.random_points]
         few, marks = self.surface.at(index), self.landmarks
@@ -92,9 +94,9 @@ class Criterion(nn.Module):
 
 
 def camera_scale(head: HeadModel, whitening: Whitening) -> float:
-    """Mean camera scale in crop px per head unit: what one unit of a coefficient's displacement is worth on a crop."""
+    """Mean camera scale in crop px per head unit, which converts displacements of the head to crop px."""
     if head.name.startswith("bfm"):
-        return losses.ORIGINAL_SCALE
+        return losses.ORIGINAL_SCALE  # so that WPDC is that of the original code
     mean, std = (values[:12].reshape(3, 4)[:, :3] for values in (whitening.mean, whitening.std))
     return math.sqrt(float((mean**2).sum() + (std**2).sum()) / 3)  # E|P|² = mean² + std², and |P|² = 3 scale²
 

@@ -1,4 +1,4 @@
-"""Several processes, one run: those that `torchrun` starts, each with its own device and its own share of a batch."""
+"""Distributed runs: the processes that `torchrun` starts, each with its own device and share of the batch."""
 
 import os
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from torch import distributed
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among those of the run.
+    """This process and the number of processes of the run.
 
     Attributes:
-        rank: its number; only number 0 writes files.
-        size: how many there are.
-        device: where its network is trained.
+        rank: number of this process; only process 0 writes files.
+        size: number of processes.
+        device: where this process trains.
     """
 
     rank: int
@@ -31,10 +31,10 @@ class Ranks:
 
 @contextmanager
 def join_ranks(device: str) -> Iterator[Ranks]:
-    """Meet the other processes of the run, where there are others.
+    """Join the other processes of the run, if there are any.
 
     Args:
-        device: "auto" for CUDA where it is there, else the CPU; one of several processes takes the GPU of its number.
+        device: "auto" for CUDA where available, else the CPU; each of several processes uses the GPU of its number.
     """
     kind = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     size = int(os.environ.get("WORLD_SIZE", "1"))

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: `log.csv`, TensorBoard, a line beside the progress bar."""
+"""The log of a training run: `log.csv`, TensorBoard, and a line beside the progress bar."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ from ddfa.files import write_atomically
 
 _EVERY = 100
 _FILE = "log.csv"
-_SHOWN = ("nme", "overlap")  # figures that stand beside the progress bar
+_SHOWN = ("nme", "overlap")  # figures shown beside the progress bar
 _PREVIEW = "preview.jpg"
 
 
@@ -26,9 +26,9 @@ class RunLog:
 
     Args:
         folder: the run folder.
-        step: where the run goes on; later rows of an interrupted run are dropped.
+        step: where the run continues; later rows of an interrupted run are dropped.
         batch: crops per step.
-        tensorboard: whether to write for TensorBoard too.
+        tensorboard: whether to write for TensorBoard as well.
     """
 
     def __init__(self, folder: Path, step: int, batch: int, tensorboard: bool) -> None:
@@ -40,51 +40,51 @@ class RunLog:
         self._began = time.monotonic(), step
         self._board = _open_board(folder, step) if tensorboard else None
 
-    def add(self, step: int, rate: float, terms: dict[str, Tensor]) -> None:
-        """Take the loss terms of a step that is done.
+    def add(self, step: int, lr: float, terms: dict[str, Tensor]) -> None:
+        """Add the loss terms of a completed step.
 
         Raises:
-            DataError: the loss is no longer finite.
+            DataError: the loss is not finite.
         """
-        for name, value in terms.items():  # stay on the device: reading a value would wait for it
+        for name, value in terms.items():  # kept on the device: reading a value would synchronise with it
             self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
         self._count += 1
         if step % _EVERY == 0:
-            self._write(step, rate)
+            self._write(step, lr)
 
-    def validated(self, step: int, figures: dict[str, float], picture: UInt8 | None = None) -> None:
-        """Take the figures of a validation, which stand in the next row, and its picture if there is one."""
+    def validated(self, step: int, figures: dict[str, float], image: UInt8 | None = None) -> None:
+        """Add the figures of a validation, which appear in the next row, and its preview image, if any."""
         self._figures = figures
-        if picture is not None:
-            coded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
+        if image is not None:
+            coded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
             write_atomically(self._folder / _PREVIEW, coded.tobytes())
         if self._board is not None:
             for name, value in figures.items():
                 self._board.add_scalar(f"validation/{name}", value, step)
-            if picture is not None:
-                self._board.add_image("preview", picture, step, dataformats="HWC")
+            if image is not None:
+                self._board.add_image("preview", image, step, dataformats="HWC")
             self._board.flush()
 
-    def close(self, step: int, rate: float) -> None:
-        """Write what is left."""
+    def close(self, step: int, lr: float) -> None:
+        """Write the steps since the last row."""
         if self._count:
-            self._write(step, rate)
+            self._write(step, lr)
         if self._board is not None:
             self._board.close()
 
-    def _write(self, step: int, rate: float) -> None:
+    def _write(self, step: int, lr: float) -> None:
         means = {name: float(total) / self._count for name, total in self._sums.items()}
         if not all(map(math.isfinite, means.values())):
-            raise DataError(f"the loss is not finite at step {step}: resume with a lower rate or in float32")
+            raise DataError(f"the loss is not finite at step {step}: resume with a lower --lr or in float32")
         began, first = self._began
         speed = (step - first) * self._batch / (time.monotonic() - began)
-        row = {"step": step, "rate": rate, **means, **self._figures, "samples_per_second": speed}
+        row = {"step": step, "rate": lr, **means, **self._figures, "samples_per_second": speed}
         self._rows.append({name: f"{value:.6g}" for name, value in row.items()})
         write_atomically(self._folder / _FILE, _as_csv(self._rows))
         if self._board is not None:
             for name, value in means.items():
                 self._board.add_scalar(f"loss/{name}", value, step)
-            self._board.add_scalar("rate", rate, step)
+            self._board.add_scalar("rate", lr, step)
             self._board.add_scalar("samples_per_second", speed, step)
         shown = means | {name: value for name, value in self._figures.items() if name in _SHOWN}
         self.line = "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
@@ -92,7 +92,7 @@ class RunLog:
 
 
 def _rows_until(path: Path, step: int) -> list[dict[str, str]]:
-    """The rows of an earlier part of the run, none for a new run."""
+    """The rows of a run up to a step; none for a new run."""
     if step == 0 or not path.is_file():
         return []
     rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))

@@ -30,23 +30,23 @@ Forward = Callable[[Tensor], tuple[Tensor, Tensor]]
 def train(config: TrainConfig, until: int | None = None) -> Run:
     """Train a regressor.
 
-    Writes `config.yaml`, `log.csv`, `checkpoint.pt`, `preview.jpg` and TensorBoard's files into the run folder; an
-    interrupted run goes on with `resume`, exactly as if it had not been interrupted.
+    Writes `config.yaml`, `log.csv`, `checkpoint.pt`, `preview.jpg` and TensorBoard files into the run folder. A resumed
+    run continues exactly as if it had not been interrupted.
 
     Args:
         config: the settings.
         until: step to stop after; None for the settings' last.
 
     Returns:
-        The run as it stands at the end.
+        The run in its final state.
 
     Raises:
-        DataError: the data cannot be used, there is nothing to resume, or the loss is no longer finite.
+        DataError: the data cannot be used, there is nothing to resume, or the loss is not finite.
         ModelError: there is no such architecture.
         OutputError: the run folder cannot be written.
     """
     torch.set_num_threads(config.threads)
-    torch.backends.cudnn.benchmark = True  # all batches are of one size
+    torch.backends.cudnn.benchmark = True  # all batches have the same size
     last = config.steps if until is None else min(until, config.steps)
     with join_ranks(config.device) as ranks:
         head = HeadModel.load(config.head)
@@ -66,13 +66,13 @@ def train(config: TrainConfig, until: int | None = None) -> Run:
 
 
 class Reporter:
-    """What happens between the steps: log, validation, checkpoints; only in the process that writes files.
+    """Log, validation and checkpoints between the steps; only in the process that writes files.
 
     Args:
         run: the run.
         criterion: its loss.
-        held_out: crops to validate on, if there are any.
-        last: the step it ends at.
+        held_out: the validation split, if any.
+        last: the step at which the run ends.
     """
 
     def __init__(self, run: Run, criterion: Criterion, held_out: HeldOut | None, last: int) -> None:
@@ -95,7 +95,7 @@ class Reporter:
             self._log.close(self._run.step, lr_at(self._run.step, self._run.config))
 
     def report(self, terms: dict[str, Tensor], crops: Tensor, target: Tensor) -> None:
-        """Take the loss terms of the step that was just done, and the crops (n, R, R, 3) and labels (n, P) it saw."""
+        """Report a completed step: its loss terms, crops (n, R, R, 3) and labels (n, P)."""
         run, config = self._run, self._run.config
         if run.rank != 0:
             return
@@ -111,13 +111,13 @@ class Reporter:
 
     def _validate(self, crops: Tensor, target: Tensor) -> None:
         network, criterion = self._run.average_network, self._criterion
-        picture = preview(network, criterion, crops, target)
+        image = preview(network, criterion, crops, target)
         figures = validate(network, criterion, self._held_out) if self._held_out else {}
-        self._log.validated(self._run.step, figures, picture)
+        self._log.validated(self._run.step, figures, image)
 
 
 class _Heads(nn.Module):
-    """From crops (n, R, R, 3) uint8 to both heads of a network: what torch compiles and spreads over processes."""
+    """Both heads of a network for crops (n, R, R, 3) uint8: the module that is compiled and distributed."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class _Heads(nn.Module):
 
 
 def _forward(run: Run, ranks: Ranks) -> Forward:
-    """The network's forward pass as the settings want it: compiled, in several processes, in mixed precision."""
+    """The forward pass of the network as in the settings: compiled, distributed, in mixed precision."""
     config = run.config
     module: nn.Module = _Heads(run.network)
     if ranks.size > 1:
@@ -154,7 +154,7 @@ def _step(run: Run, forward: Forward, criterion: Criterion, crops: Tensor, targe
     terms = criterion(*forward(crops), target)
     run.optimizer.zero_grad(set_to_none=True)
     run.scaler.scale(criterion.total(terms)).backward()  # type: ignore[no-untyped-call]
-    run.scaler.unscale_(run.optimizer)
+    run.scaler.unscale_(run.optimizer)  # gradients are clipped at their true norm
     nn.utils.clip_grad_norm_(run.network.parameters(), run.config.grad_clip)
     run.scaler.step(run.optimizer)
     run.scaler.update()

@@ -1,17 +1,18 @@
-"""PDC, VDC and WPDC of 3DDFA for any head model, and losses that speak of what people look at.
+"""The PDC, VDC and WPDC losses of 3DDFA for any head model, and losses of landmarks, apertures and vertices.
 
-Source: Zhu et al., "Face Alignment in Full Pose Range: A 3D Total Solution", section 4, in the form of the published
-PyTorch training code. Parameter vectors are [12 pose: row-major P | t, identity, expression]; crop frame, y up, px.
+Source: Zhu et al., "Face Alignment in Full Pose Range: A 3D Total Solution" (PAMI 2019), section 4, in the form of the
+original PyTorch training code. Parameter vectors are [12 pose: row-major P | t, identity, expression]; points are in
+the crop frame, px, y up.
 """
 
 import torch
 from torch import Tensor, nn
 
 POSE = 12
-# Mean camera scale of the published training set as its WPDC has it, crop px per unit of the Basel model.
+# Mean camera scale of the original training set, a constant of its WPDC, crop px per unit of the Basel model.
 ORIGINAL_SCALE = 0.00057339936
-_DEPTH = 11  # t_z, which no picture shows
-# Landmarks of upper and lower eyelids and of the inner lips that lie opposite each other (iBUG-68).
+_DEPTH = 11  # index of t_z, which weak perspective leaves undetermined
+# Opposite landmarks of the upper and lower eyelids and of the inner lips (iBUG-68).
 _UPPER = (37, 38, 43, 44, 61, 62, 63)
 _LOWER = (41, 40, 47, 46, 67, 66, 65)
 
@@ -33,39 +34,40 @@ class HeadPoints(nn.Module):
         self.register_buffer("bases", bases)
 
     def unposed(self, params: Tensor) -> Tensor:
-        """Points (n, K, 3) in head space of de-whitened parameters (n, P)."""
+        """Points (n, K, 3) in head space from de-whitened parameters (n, P)."""
         flat = params[:, POSE:] @ self.bases.flatten(1)
         return self.mean + flat.view(-1, *self.mean.shape)
 
     def forward(self, params: Tensor) -> Tensor:
-        """Points (n, K, 3) in the crop frame of de-whitened parameters (n, P)."""
+        """Points (n, K, 3) in the crop frame from de-whitened parameters (n, P)."""
         pose = params[:, :POSE].view(-1, 3, 4)
         return self.unposed(params) @ pose[..., :3].transpose(1, 2) + pose[:, None, :, 3]
 
     def at(self, index: Tensor) -> "HeadPoints":
-        """The points `index` only."""
+        """The subset `index` of the points."""
         return HeadPoints(self.mean[index], self.bases[:, index])
 
 
 def pdc(predicted: Tensor, target: Tensor) -> Tensor:
-    """Parameter distance cost: mean squared error of whitened parameters (n, P)."""
+    """Parameter distance cost (PDC): mean squared error of whitened parameters (n, P)."""
     return (predicted - target).square().mean()
 
 
 def vdc(predicted: Tensor, target: Tensor, points: HeadPoints) -> Tensor:
-    """Vertex distance cost: mean squared coordinate error of the points, crop px², with the target's depth t_z.
+    """Vertex distance cost (VDC): mean squared coordinate error of the points, crop px², with t_z of the target.
 
     Args:
         predicted: (n, P) de-whitened.
         target: (n, P) de-whitened.
-        points: where to compare.
+        points: of the head, to be compared.
     """
+    # Without the target's t_z, the error of a depth that cannot be inferred would dominate the loss.
     error: Tensor = points(with_depth_of(predicted, target)) - points(target)
     return error.square().mean()
 
 
 def landmark(predicted: Tensor, target: Tensor, points: HeadPoints) -> Tensor:
-    """Mean distance of the points in x and y as a share of the face's size: the NME, differentiable.
+    """Mean distance of the points in x and y as a share of the face size: a differentiable NME.
 
     Args:
         predicted: (n, P) de-whitened.
@@ -77,55 +79,59 @@ def landmark(predicted: Tensor, target: Tensor, points: HeadPoints) -> Tensor:
 
 
 def aperture(predicted: Tensor, target: Tensor, points: HeadPoints) -> Tensor:
-    """Error of the openings of eyes and mouth in x and y as a share of the face's size.
+    """Error of the eye and mouth apertures in x and y as a share of the face size.
 
-    An opening is the step from a landmark of the lower eyelid or lip to the one opposite; unlike a distance it is
-    smooth where eyes are closed.
+    An aperture is the vector from a landmark of the lower eyelid or lip to the opposite one.
 
     Args:
         predicted: (n, P) de-whitened.
         target: (n, P) de-whitened.
         points: the 68 landmarks.
     """
-    seen, truth = points(predicted)[..., :2], points(target)[..., :2]
-    error = (seen[:, _UPPER] - seen[:, _LOWER]) - (truth[:, _UPPER] - truth[:, _LOWER])
+    found, truth = points(predicted)[..., :2], points(target)[..., :2]
+    # Vectors in place of distances: the gradient of a distance is undefined where eyes or lips are closed.
+    error = (found[:, _UPPER] - found[:, _LOWER]) - (truth[:, _UPPER] - truth[:, _LOWER])
     return _relative(error, face_size(truth))
 
 
 def dense(predicted: Tensor, target: Tensor, points: HeadPoints) -> Tensor:
-    """Mean distance of the points in x, y and z as a share of the face's size, with the target's depth t_z.
+    """Mean distance of the points in x, y and z as a share of the face size, with t_z of the target.
 
     Args:
         predicted: (n, P) de-whitened.
         target: (n, P) de-whitened.
-        points: where to compare; spread over the face, whose size they tell.
+        points: of the head, to be compared; spread over the whole face, as its size is computed from them.
     """
     truth: Tensor = points(target)
     return _relative(points(with_depth_of(predicted, target)) - truth, face_size(truth))
 
 
 def face_size(points: Tensor) -> Tensor:
-    """Geometric mean (n,) of width and height of the box around points (n, K, >=2), at least 1 px."""
+    """Geometric mean (n,) of width and height of the box around points (n, K, >=2), at least 1 px.
+
+    This is the normalisation of the AFLW2000-3D benchmark.
+    """
     flat = points[..., :2]
+    # The geometric mean hardly changes with yaw or pitch, unlike the distance between the eyes.
     width_height = flat.amax(dim=1) - flat.amin(dim=1)
     return width_height.prod(dim=1).sqrt().clamp_min(1.0)
 
 
 def _relative(error: Tensor, size: Tensor) -> Tensor:
     """Mean length of errors (n, K, 2 or 3) as a share of sizes (n,)."""
-    length = error.square().sum(-1).add(1e-6).sqrt()  # the root has no slope at 0
+    length = error.square().sum(-1).add(1e-6).sqrt()  # the gradient of the root is infinite at 0
     return (length.mean(dim=1) / size).mean()
 
 
 def with_depth_of(predicted: Tensor, target: Tensor) -> Tensor:
-    """Parameters (n, P) with t_z taken from `target`."""
+    """The predicted parameters (n, P) with t_z of `target`."""
     return torch.cat([predicted[:, :_DEPTH], target[:, _DEPTH : _DEPTH + 1], predicted[:, _DEPTH + 1 :]], dim=1)
 
 
 def wpdc(
     predicted: Tensor, target: Tensor, mean: Tensor, std: Tensor, points: HeadPoints, pixels_per_unit: Tensor
 ) -> Tensor:
-    """Weighted parameter distance cost: squared whitened errors, each weighted by the displacement it causes.
+    """Weighted parameter distance cost (WPDC): squared whitened errors, weighted by the displacement they cause.
 
     Args:
         predicted: (n, P) whitened.
@@ -133,8 +139,9 @@ def wpdc(
         mean: (P,) whitening.
         std: (P,) whitening.
         points: points over which displacements are summed.
-        pixels_per_unit: scalar, mean camera scale of the training set; published: `ORIGINAL_SCALE`.
+        pixels_per_unit: scalar, mean camera scale of the training set; `ORIGINAL_SCALE` in the original code.
     """
+    # Detached: the weights depend on the prediction, but minimising them is not the goal.
     weights = wpdc_weights(predicted.detach() * std + mean, target * std + mean, points, pixels_per_unit)
     return (weights * (predicted - target).square()).mean()
 
@@ -142,16 +149,17 @@ def wpdc(
 def wpdc_weights(predicted: Tensor, target: Tensor, points: HeadPoints, pixels_per_unit: Tensor) -> Tensor:
     """Weights (n, P) in 0..1 of `wpdc`, from de-whitened parameters (n, P).
 
-    An entry of P moves the points by its error times the norm of their coordinate, a translation by its error for
-    each point, a coefficient by its error times the norm of its mode times the camera scale. The largest weight of
-    each face is 1, that of t_z is 0.
+    The error of an entry of P displaces the points by itself times the norm of their coordinates, that of a translation
+    by itself for each point, that of a coefficient by itself times the norm of its mode times the camera scale. The
+    largest weight of each face is 1, that of t_z is 0.
     """
     error = (predicted - target).abs()
     norms = points.unposed(target).norm(dim=1)  # (n, 3): x, y, z over the points
     count = torch.full_like(norms[:, :1], points.mean.shape[0] ** 0.5)
-    row = torch.cat([norms, count], dim=1)  # what P_i1, P_i2, P_i3, t_i of any row i are multiplied with
+    row = torch.cat([norms, count], dim=1)  # factors of P_i1, P_i2, P_i3 and t_i, in each row i
+    # The mean scale in place of that of each face: the norm of a mode then is computed once for the whole batch.
     modes = pixels_per_unit * points.bases.flatten(1).norm(dim=1)
     effect = torch.cat([row.repeat(1, 3), modes.expand(len(error), -1)], dim=1)
-    weights = error * effect + 1e-6
-    weights[:, _DEPTH] = 0.0
+    weights = error * effect + 1e-6  # a perfect prediction must not divide by 0 below
+    weights[:, _DEPTH] = 0.0  # t_z is undetermined
     return weights / weights.amax(dim=1, keepdim=True)

@@ -85,7 +85,7 @@ class _Samples(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
         sample = self._source.sample(np.random.default_rng([self._seed, self._first + number]))
-        return torch.from_numpy(sample.seen), torch.from_numpy(sample.covered), torch.from_numpy(sample.counts)
+        return torch.from_numpy(sample.inputs), torch.from_numpy(sample.occluded), torch.from_numpy(sample.weight)
 
 
 def train_occlusion(config: OcclusionConfig) -> float:

@@ -1,4 +1,4 @@
-"""How well the averaged network does on the photos kept aside, in figures and in a picture."""
+"""Validation of the EMA network on the held-out photos, in figures and as a preview image."""
 
 import cv2
 import numpy as np
@@ -13,16 +13,16 @@ from ddfa.train.networks import Network, normalise
 
 _BATCH = 128
 _COLUMNS, _ROWS, _TILE = 8, 2, 240
-_LABEL, _SEEN = (90, 220, 90), (255, 80, 200)
+_TRUTH, _PREDICTION = (90, 220, 90), (255, 80, 200)
 
 
 def validate(network: Network, criterion: Criterion, data: HeldOut) -> dict[str, float]:
-    """Errors in % of the face's size: of the landmarks, and of the openings of eyes and mouth.
+    """Errors in % of the face size: of the landmarks, and of the eye and mouth apertures.
 
     Args:
         network: on the device of the criterion; left in evaluation mode.
-        criterion: knows the landmarks and the whitening.
-        data: plain crops and their labels.
+        criterion: supplies the landmarks and the whitening.
+        data: the validation split.
     """
     params = predict(network, criterion, data.crops)
     target, marks = data.target.to(params.device), criterion.landmarks
@@ -41,30 +41,30 @@ def predict(network: Network, criterion: Criterion, crops: Tensor) -> Tensor:
 
 @torch.no_grad()
 def preview(network: Network, criterion: Criterion, crops: Tensor, target: Tensor) -> UInt8:
-    """Some crops as a picture (h, w, 3) uint8 RGB: landmarks of the labels green, of the network pink.
+    """An image (h, w, 3) uint8 RGB of some crops: landmarks of the labels in green, of the network in pink.
 
     Args:
         network: on the device of the criterion; left in evaluation mode.
-        criterion: knows the landmarks and the whitening.
+        criterion: supplies the landmarks and the whitening.
         crops: (n, R, R, 3) uint8.
         target: (n, P) de-whitened.
     """
     shown = crops[: _COLUMNS * _ROWS]
     params = predict(network, criterion, shown)
     labels = target[: len(shown)].to(params.device)
-    marks, seen = (criterion.landmarks(p)[..., :2].cpu().numpy() for p in (labels, params))
-    tiles = [_draw(*each, criterion.size) for each in zip(shown.cpu().numpy(), marks, seen, strict=True)]
+    truth, found = (criterion.landmarks(p)[..., :2].cpu().numpy() for p in (labels, params))
+    tiles = [_draw(*each, criterion.size) for each in zip(shown.cpu().numpy(), truth, found, strict=True)]
     blank = np.zeros_like(tiles[0])
     tiles += [blank] * (-len(tiles) % _COLUMNS)
     rows = [np.concatenate(tiles[k : k + _COLUMNS], axis=1) for k in range(0, len(tiles), _COLUMNS)]
     return np.concatenate(rows)
 
 
-def _draw(crop: UInt8, label: Float32, seen: Float32, size: int) -> UInt8:
+def _draw(crop: UInt8, truth: Float32, found: Float32, size: int) -> UInt8:
     """One crop, enlarged, with landmarks (68, 2) in the crop frame of side `size`, y up."""
     tile = np.ascontiguousarray(cv2.resize(crop, (_TILE, _TILE), interpolation=cv2.INTER_LINEAR))
-    for points, colour in ((label, _LABEL), (seen, _SEEN)):
-        places = (points * [1, -1] + [0.5, size - 0.5]) * (_TILE / size) - 0.5
-        for x, y in places:
+    for points, colour in ((truth, _TRUTH), (found, _PREDICTION)):
+        pixels = (points * [1, -1] + [0.5, size - 0.5]) * (_TILE / size) - 0.5
+        for x, y in pixels:
             cv2.circle(tile, (round(float(x)), round(float(y))), 2, colour, -1, cv2.LINE_AA)
     return np.asarray(tile, np.uint8)

@@ -1,6 +1,6 @@
-"""Start a wide network from a narrow one of the same family, which is cheaper to train.
+"""Initialise a wide network from a narrower one of the same family, which is cheaper to train.
 
-Source of the idea: Chen, Goodfellow and Shlens, "Net2Net: Accelerating Learning via Knowledge Transfer" (ICLR 2016).
+Source: Chen, Goodfellow and Shlens, "Net2Net: Accelerating Learning via Knowledge Transfer" (ICLR 2016).
 """
 
 import torch
@@ -10,10 +10,10 @@ from ddfa.train.networks import MobileNetV1
 
 
 def widened(narrow: dict[str, Tensor], network: MobileNetV1, seed: int = 0) -> dict[str, Tensor]:
-    """Tensors for a wide network that computes, at first, just what a narrower one does.
+    """Tensors for a wide network that initially computes the same function as a narrower one.
 
-    Each wide channel copies a narrow one.  Whoever reads the copies takes a random share of each, so that they are
-    given different gradients and part in training.
+    Each wide channel is a copy of a narrow one. The next layer divides its weights among the copies by random shares,
+    so that the copies receive different gradients and diverge in training.
 
     Args:
         narrow: tensors of a MobileNet-V1 of a smaller width, by name.
@@ -21,10 +21,10 @@ def widened(narrow: dict[str, Tensor], network: MobileNetV1, seed: int = 0) -> d
         seed: of the shares.
 
     Returns:
-        Tensors of the wide network, by name; those that `narrow` does not have are left out.
+        Tensors of the wide network, by name, without those that `narrow` does not have.
     """
     random = torch.Generator().manual_seed(seed)
-    source, share = torch.arange(3), torch.ones(3)  # which narrow channel each channel copies, and its share
+    source, share = torch.arange(3), torch.ones(3)  # the narrow channel that each channel copies, and its share
     state = dict[str, Tensor]()
     for name, wide in network.state_dict().items():
         if name not in narrow:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from ddfa.data.pseudo_labels.contour_fit import _moved, _rows, refine
-from ddfa.data.pseudo_labels.fit import Fit, FitOptions, curvature
+from ddfa.data.pseudo_labels.contour_fit import contour_rows, moved_pose, refine
+from ddfa.data.pseudo_labels.fit import CoefficientSolver, Fit, FitOptions, curvature
 from ddfa.data.pseudo_labels.observed_fit import fit_observations
 from ddfa.data.pseudo_labels.occluding_contour import ContourFinder, far_jaw
 from ddfa.data.pseudo_labels.teacher_map import teacher_map
@@ -34,7 +34,7 @@ def wide(head):
 def drawn_edge(head, outline, identity, view, rows):
     """Where the drawn face ends in rows of the picture, on the side that is turned away, px."""
     vertices = outline.points.decode(identity[None], np.zeros((1, 52)))[0] @ view[:, :3].T + view[:, 3]
-    mask = rasterize((8 * vertices).astype(np.float32), outline._triangles, 8 * 440, 8 * 400).mask
+    mask = rasterize((8 * vertices).astype(np.float32), outline.triangles, 8 * 440, 8 * 400).mask
     lines = [np.flatnonzero(mask[int(8 * row)]) for row in rows]
     return np.array([(line[0] if view[2, 0] > 0 else line[-1]) / 8 for line in lines])
 
@@ -120,22 +120,18 @@ def test_rows_are_derivatives(head, outline):
     view, generator = pose(40), np.random.default_rng(0)
     found = outline.find(outline.points.mean, view)
     size = np.linalg.norm(view[0, :3])
-    rows = _rows(outline, found, outline.points.mean, found.normals @ view[:2, :3] / size)
+    rows = contour_rows(outline, found, outline.points.mean, found.normals @ view[:2, :3] / size)
     step = 1e-3 * generator.normal(size=139)
     shape = outline.points.mean + np.einsum("p,pkc->kc", step[:132], outline.points.bases)
-    moved = _moved(view, step[132:])
+    moved = moved_pose(view, step[132:])
     places = np.einsum("me,mec->mc", found.weights, shape[found.ends]) @ moved[:2, :3].T + moved[:2, 3]
     change = ((places - found.places) * found.normals).sum(axis=1) / size
     np.testing.assert_allclose(rows @ step, change, atol=2e-3)
 
 
 def test_curvature_without_motions_is_that_of_the_coefficients(head):
-    from ddfa.data.pseudo_labels.fit import _Coefficients
-
     points, weights = head.landmark_points, np.ones(68)
     known = curvature(points, weights, head.identity_std, FitOptions())
-    solver = _Coefficients(points, weights / 68, head.identity_std, FitOptions(), None)
+    solver = CoefficientSolver(points, weights / 68, head.identity_std, FitOptions(), None)
     joint = np.linalg.inv(known)[:132, :132]
-    boxed = np.linalg.inv(solver._inverse)
-    boxed[80:, 80:] -= solver._penalty * np.eye(52)
-    np.testing.assert_allclose(np.linalg.inv(joint), boxed, rtol=1e-3, atol=1e-2)
+    np.testing.assert_allclose(np.linalg.inv(joint), solver.hessian, rtol=1e-3, atol=1e-2)

@@ -97,7 +97,7 @@ def test_rejects_have_reasons_and_the_manifest_counts_them(photos, tmp_path, map
     labels = run_here(config, Seer(seen_by(maps[0])))
     assert labels.names == ("a.png", "b.png")
     rejected = (config.output / "rejected.txt").read_text().splitlines()
-    assert len(rejected) == 1 and rejected[0].startswith("c.png\t'c.png' is not a readable picture")
+    assert len(rejected) == 1 and rejected[0].startswith("c.png\t'c.png' is not a readable image")
     manifest = json.loads((config.output / "manifest.json").read_text())
     assert (manifest["pictures"], manifest["rejected"], manifest["made_by"]) == (2, 1, "ddfa data label")
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ddfa.data.face_profiling import pipeline
-from ddfa.data.face_profiling.pipeline import ProfileConfig, make_face_profiles
+from ddfa.data.face_profiling.pipeline import ProfileConfig, make_face_profiles, open_draw
 from ddfa.data.pseudo_labels.refinement import LabelRefiner
 from ddfa.data.pseudo_labels.teacher_map import teacher_map
+from ddfa.data.sets.image_set import Sample
 from ddfa.data.sets.manifest import MANIFEST_FILE
-from ddfa.data.sets.shards import Sample
 from ddfa.errors import DataError
 from ddfa.geometry.pose import matrix_from_euler
 
@@ -58,7 +58,7 @@ def test_labels_are_drawn_towards_what_teachers_see(head, mapping, sample):
         (corrected,) = look.correct([sample])
         left[trust] = distance(mapping, corrected, seen) / before
         np.testing.assert_allclose(corrected.expression, sample.expression, atol=0.1)
-        assert corrected.source == sample.source and corrected.picture is sample.picture
+        assert corrected.source == sample.source and corrected.image is sample.image
         assert corrected.fit_error > sample.fit_error
     assert left[1.0] < 0.35 < left[0.5] < 0.65 and left[0.0] == pytest.approx(1, abs=0.05)
 
@@ -73,15 +73,15 @@ def test_what_teachers_see_alike_stays(head, mapping, sample):
         assert corrected.fit_error == pytest.approx(0.02, abs=1e-4)
 
 
-def test_teachers_change_labels_and_not_pictures(labelled, mapping, tmp_path, monkeypatch):
+def test_teachers_change_labels_and_not_images(labelled, mapping, tmp_path, monkeypatch):
     seen = seen_by(mapping, np.zeros(80, np.float32), np.zeros(52, np.float32))
     monkeypatch.setattr(pipeline, "open_teachers", lambda bundles, maps, views: {"open": [Seer(seen)]})
     settings = {"worst": 0.0, "picture": 96}
-    plain = pipeline._open_draw(ProfileConfig(labelled, tmp_path / "a", **settings), {})
+    plain = open_draw(ProfileConfig(labelled, tmp_path / "a", **settings), {})
     config = ProfileConfig(labelled, tmp_path / "b", teacher=(tmp_path / "teacher",), **settings)
-    taught = pipeline._open_draw(config, {"open": mapping})
+    taught = open_draw(config, {"open": mapping})
     for one, two in zip(*(draw(np.random.default_rng(0), 2) for draw in (plain, taught)), strict=True):
-        np.testing.assert_array_equal(one.picture, two.picture)
+        np.testing.assert_array_equal(one.image, two.image)
         assert two.fit_error > one.fit_error and not np.allclose(one.pose, two.pose, atol=1e-3)
 
 

@@ -137,13 +137,13 @@ def test_photos_are_read_from_folder_and_tar(labelled, tmp_path):
 
 
 def test_bad_photo_places_are_named(tmp_path):
-    with pytest.raises(DataError, match="holds no pictures"):
+    with pytest.raises(DataError, match="contains no images"):
         Photos(tmp_path)
     (tmp_path / "broken.tar").write_bytes(b"x" * 600)
     with pytest.raises(DataError, match=r"broken\.tar"):
         Photos(tmp_path / "broken.tar")
     (tmp_path / "empty.jpg").write_bytes(b"")
-    with pytest.raises(DataError, match="readable picture"):
+    with pytest.raises(DataError, match="readable image"):
         Photos(tmp_path).read("empty.jpg")
     with pytest.raises(DataError, match="neither"):
         photo_path(tmp_path)

@@ -182,10 +182,10 @@ def test_what_does_not_fit_is_refused(crops, tmp_path):
     config, _ = crops
     with pytest.raises(DataError, match="needs all of"):
         read_original(replace(config, whitening=None))
-    with pytest.raises(DataError, match=r"no picture in .* has a \.mat"):
+    with pytest.raises(DataError, match=r"no image in .* has a \.mat"):
         read_original(ReadConfig(config.photos, config.output))
     (config.photos / "AFW_1.jpg").unlink()
-    with pytest.raises(DataError, match=r"1 pictures of the list .* AFW_1\.jpg"):
+    with pytest.raises(DataError, match=r"1 images of the list .* AFW_1\.jpg"):
         read_original(config)
     config.names.write_text("AFW_0.jpg\n")
     with pytest.raises(DataError, match="1 names in the list, but 3 labels"):

@@ -16,8 +16,8 @@ from ddfa.data.pseudo_labels.observation import open_teachers
 from ddfa.data.pseudo_labels.refinement import VIEWS, LabelRefiner
 from ddfa.data.pseudo_labels.teacher_map import TeacherMap, joined, teacher_maps
 from ddfa.data.sets.dataset import LabelledPhotos
+from ddfa.data.sets.image_set import Draw, ImageSet, Sample, make_images
 from ddfa.data.sets.labels import Labels, image_euler
-from ddfa.data.sets.shards import Draw, PictureSet, Sample, make_pictures
 from ddfa.errors import DataError
 from ddfa.geometry.camera import project
 from ddfa.geometry.pose import matrix_from_euler
@@ -100,8 +100,8 @@ def make_face_profiles(config: ProfileConfig) -> Labels:
     head = HeadModel.load()
     LabelledPhotos.open(config.data, head)  # a bad data set is an error before any work
     maps = teacher_maps(config.teacher, head)
-    made = PictureSet("ddfa data profile", config.output, config.count, config.seed, head.name, settings)
-    return make_pictures(made, partial(_open_draw, config, maps), config.workers)
+    made = ImageSet("ddfa data profile", config.output, config.count, config.seed, head.name, settings)
+    return make_images(made, partial(open_draw, config, maps), config.workers)
 
 
 class FaceRotator:
@@ -279,7 +279,13 @@ def _placed(points: Float32, pose: Float64) -> Float32:
     return np.asarray(project(points, pose), np.float32)
 
 
-def _open_draw(config: ProfileConfig, maps: dict[str, TeacherMap]) -> Draw:
+def open_draw(config: ProfileConfig, maps: dict[str, TeacherMap]) -> Draw:
+    """Open what generates the images of a run, in a worker process.
+
+    Args:
+        config: how far faces turn.
+        maps: of the teachers' heads, by name; empty to leave the labels as they are.
+    """
     head = HeadModel.load()
     profiler = FaceRotator(LabelledPhotos.open(config.data, head, config.worst), head, config)
     if not maps:

@@ -1,4 +1,4 @@
-"""Fit a head model to 3D points seen in photos: batched, regularised least squares."""
+"""Fit a head model to 3D points observed in photos: batched, regularised least squares."""
 
 from dataclasses import dataclass, replace
 
@@ -13,12 +13,13 @@ from ddfa.head.linear import LinearPoints
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How much the fit trusts the points against the prior.
+    """Weight of the points against the prior, and the iterations of the solver.
 
     Attributes:
         iterations: alternations between pose and coefficients.
         noise_mm: expected error of the points, in head units.
-        independent_points: how many independent observations the points count as; neighbours on a surface err alike.
+        independent_points: number of independent observations that all points together are worth, as the errors of
+            neighbouring points are correlated.
         expression_std: prior standard deviation of an expression coefficient around 0.
         box_steps: iterations of the solver that keeps expressions in [0, 1].
     """
@@ -32,13 +33,13 @@ class FitOptions:
 
 @dataclass(frozen=True, eq=False)
 class FitConstraints:
-    """What else is known about the heads, besides the points.
+    """Observations besides the points, and a prior of the expression.
 
     Attributes:
-        differences: D differences between two points of the head, or two means of points.  No translation changes
-            them, so whoever saw them need not agree with the points on where the face is.
-        targets: (n, D, 2) how they are seen, x and y, image space px; their depth is unknown.
-        precision: (D,) one over the variance of their errors, head units to the power -2.
+        differences: D differences between two points of the head, or two means of points. They do not change under
+            translation, so that their source need not agree with that of the points on where the face is.
+        targets: (n, D, 2) their observed x and y, image space px; the depth is unknown.
+        precision: (D,) inverse variance of their errors, head units to the power -2.
         expression: (n, E) prior mean of the expression, in place of 0.
         expression_std: (E,) prior standard deviation, in place of `FitOptions.expression_std`.
     """
@@ -51,12 +52,12 @@ class FitConstraints:
 
     @staticmethod
     def prior(points: LinearPoints, expression: Floats, expression_std: Floats) -> "FitConstraints":
-        """No differences, only a prior of the expression, for a head of which `points` are any points."""
+        """Only a prior of the expression and no differences; `points` are any points of the head."""
         none = LinearPoints(points.mean[:0], points.bases[:, :0], points.identities)
         return FitConstraints(none, np.zeros((len(expression), 0, 2)), np.zeros(0), expression, expression_std)
 
     def select(self, where: Bools) -> "FitConstraints":
-        """The hints for the heads at `where` (n,)."""
+        """The constraints of the heads at `where` (n,)."""
         return replace(self, targets=self.targets[where], expression=self.expression[where])
 
 
@@ -81,7 +82,7 @@ class Fit:
         return Fit(*(array[where] for array in vars(self).values()))
 
     def replaced(self, where: Bools, other: "Fit") -> "Fit":
-        """These fits, those at `where` (n,) replaced by the other ones."""
+        """A copy in which the fits at `where` (n,) are replaced by the other ones."""
         mine = {name: array.copy() for name, array in vars(self).items()}
         for name, array in mine.items():
             array[where] = getattr(other, name)
@@ -96,18 +97,18 @@ def fit(
     options: FitOptions | None = None,
     hints: FitConstraints | None = None,
 ) -> Fit:
-    """Find pose, identity and expression that bring the head's points to their targets.
+    """Find the pose, identity and expression that map the head's points to their targets.
 
     Minimises the weighted squared distances, in head space, plus the Gaussian priors of identity and expression.
     Pose (similarity Procrustes) and coefficients (one factorisation for all heads) alternate; expressions are kept
-    in [0, 1] by ADMM (Boyd et al., 2011, section 5.2).  The unknown depth of a hint is what the last fit gave it.
+    in [0, 1] by ADMM (Boyd et al., 2011, section 5.2). The unknown depth of a difference is that of the last iteration.
 
     Args:
         points: K points of the head as a linear function of its coefficients.
-        targets: (n, K, 3) where they are seen, image space px.
+        targets: (n, K, 3) their observed positions, image space px.
         weights: (K,) non-negative.
         identity_std: (I,) prior standard deviation.
-        options: trust in the points against the prior.
+        options: weight of the points against the prior.
         hints: further observations, and a prior of the expression.
 
     Returns:
@@ -115,9 +116,10 @@ def fit(
     """
     options = options or FitOptions()
     share = np.asarray(weights, np.float64) / np.sum(weights)
-    solver = _Coefficients(points, share, np.asarray(identity_std, np.float64), options, hints)
+    solver = CoefficientSolver(points, share, np.asarray(identity_std, np.float64), options, hints)
     targets = np.asarray(targets, np.float64)
     coefficients = np.zeros((len(targets), len(points.bases)))
+    # Starting from the mean head, whose pose is close enough for the alternation to converge in a few iterations.
     for _ in range(options.iterations):
         shape = _decode(points, coefficients)
         pose = procrustes(shape, targets, share)
@@ -147,7 +149,7 @@ def procrustes(shape: Floats, targets: Floats, share: Floats) -> Float64:
 
 
 def to_head(pose: Floats, points: Floats) -> Float64:
-    """Undo similarity poses (n, 3, 4): image space points (n, K, 3) back to head space."""
+    """Map points (n, K, 3) from image space back to head space by the inverse of similarity poses (n, 3, 4)."""
     linear = np.asarray(pose[..., :3], np.float64)
     squared = np.einsum("nij,nij->n", linear, linear) / 3
     inverse = linear.transpose(0, 2, 1) / squared[:, None, None]
@@ -161,7 +163,7 @@ def _decode(points: LinearPoints, coefficients: Float64) -> Float64:
 
 
 def _differences_to_head(pose: Float64, hints: FitConstraints, coefficients: Float64) -> Float64:
-    """Hinted differences (n, D, 3) in head space; their depth is that of the present fit."""
+    """Observed differences (n, D, 3) in head space; their depth is that of the current fit."""
     linear = pose[..., :3]
     camera = np.einsum("nij,nkj->nki", linear, _decode(hints.differences, coefficients), optimize=True)
     camera[..., :2] = hints.targets
@@ -169,9 +171,9 @@ def _differences_to_head(pose: Float64, hints: FitConstraints, coefficients: Flo
 
 
 def _without_motion(points: LinearPoints, share: Float64, hints: FitConstraints | None) -> tuple[Float64, Float64]:
-    """The bases of points (I + E, K * 3) less the small motions of the mean head that they contain.
+    """The bases of points (I + E, K * 3) less the small rigid motions of the mean head that they contain.
 
-    Also the bases of the hinted differences (I + E, D * 3), less the same motions.
+    Also the bases of the differences (I + E, D * 3), less the same motions.
     """
     motions = small_motions(points.mean - share @ points.mean)
     bases = _flat(points)
@@ -192,8 +194,8 @@ def curvature(
 ) -> Float64:
     """The Hessian (I + E + 7, I + E + 7) of what `fit` minimises, in head units.
 
-    Its rows are the coefficients, then the `small_motions` of the head about its origin.
-    It is that of the mean head; with other coefficients it hardly differs.
+    Its rows are the coefficients, then the `small_motions` of the head about its origin. It is evaluated at the mean
+    head, as it hardly changes with the coefficients.
     """
     trust = options.independent_points / options.noise_mm**2
     share = np.asarray(weights, np.float64) / np.sum(weights)
@@ -208,7 +210,7 @@ def curvature(
 
 
 def _prior(points: LinearPoints, identity_std: Floats, options: FitOptions, hints: FitConstraints | None) -> Float64:
-    """Precision (I + E,) of the coefficients before anything is seen."""
+    """Prior precision (I + E,) of the coefficients."""
     expressions = len(points.bases) - points.identities
     std = np.full(expressions, options.expression_std) if hints is None else np.asarray(hints.expression_std)
     return np.asarray(np.r_[np.asarray(identity_std[: points.identities], np.float64) ** -2.0, std**-2.0])
@@ -218,8 +220,19 @@ def _flat(points: LinearPoints) -> Float64:
     return points.bases.reshape(len(points.bases), -1).astype(np.float64)
 
 
-class _Coefficients:
-    """The quadratic problem in identity and expression; its matrix is the same for every head."""
+class CoefficientSolver:
+    """Solves the quadratic problem in identity and expression, whose matrix is the same for every head.
+
+    Args:
+        points: K points of the head.
+        share: (K,) weights that sum to 1.
+        identity_std: (I,) prior standard deviation.
+        options: weight of the points against the prior.
+        hints: further observations, and a prior of the expression.
+
+    Attributes:
+        hessian: (I + E, I + E) of the problem.
+    """
 
     def __init__(
         self,
@@ -230,8 +243,8 @@ class _Coefficients:
         hints: FitConstraints | None,
     ) -> None:
         trust = options.independent_points / options.noise_mm**2
-        # Coefficients are judged by what no small motion of the head explains; otherwise pose and coefficients
-        # would creep towards each other over hundreds of alternations.
+        # Only what no small motion of the head explains is fitted by coefficients. Otherwise the alternation between
+        # pose and coefficients would take hundreds of iterations to converge.
         bases, hinted = _without_motion(points, share, hints)
         self._weighted = (bases * np.repeat(trust * share, 3)).T
         self._identities = points.identities
@@ -241,8 +254,10 @@ class _Coefficients:
         if hints is not None:
             self._weighted_hints = (hinted * np.repeat(hints.precision, 3)).T
             hessian += hinted @ self._weighted_hints
-        # The penalty of ADMM: the mean curvature along the expressions, the scale of their problem.
+        # The penalty of ADMM is set to the mean curvature along the expressions: much smaller or larger penalties
+        # converge slowly.
         self._penalty = float(np.mean(np.diag(hessian)[points.identities :])) if len(bases) > points.identities else 0.0
+        self.hessian: Float64 = hessian
         boxed = hessian.copy()
         expression = np.arange(points.identities, len(bases))
         boxed[expression, expression] += self._penalty
@@ -254,7 +269,7 @@ class _Coefficients:
 
         Args:
             offsets: (n, K, 3) of the points from the mean head, head units.
-            differences: (n, D, 3) hinted, in head space.
+            differences: (n, D, 3) observed, in head space.
         """
         linear = offsets.reshape(len(offsets), -1) @ self._weighted
         start = self._identities
@@ -270,5 +285,5 @@ class _Coefficients:
             solution = right @ self._inverse
             kept = np.clip(solution[:, start:] + dual, 0.0, 1.0)
             dual += solution[:, start:] - kept
-        solution[:, start:] = kept
+        solution[:, start:] = kept  # exactly within [0, 1], which `solution` is only in the limit
         return np.asarray(solution)

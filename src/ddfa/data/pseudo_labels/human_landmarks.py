@@ -1,8 +1,8 @@
-"""Human 68-point annotations: seen in the photo and not by a network.
+"""Fits to human 68-point annotations.
 
-The 51 inner points attract the landmarks of the head.  The 17 jaw points follow the visible outline (the 2D contour
-convention of 300-W), which on a turned face is another place of the head:
-`ddfa.data.pseudo_labels.contour_fit` fits the outline to them.
+The 51 inner points attract the landmarks of the head. The 17 jaw points follow the visible contour (the 2D contour
+convention of 300-W), which at larger yaw angles is another part of the head: `ddfa.data.pseudo_labels.contour_fit` fits
+the occluding contour to them.
 """
 
 import tarfile
@@ -23,7 +23,7 @@ from ddfa.head.model import HeadModel
 
 _JAW = 17
 _NOISE_MM = 0.8  # expected error of the annotations
-_OUTLIER_MM = 8.0  # a point this far off the fit has lost three quarters of its say
+_OUTLIER_MM = 8.0  # at this distance from the fit a point has a quarter of its weight
 _ROUNDS = 4
 
 
@@ -31,15 +31,15 @@ def read_landmarks(path: Path, names: tuple[str, ...]) -> Float32:
     """Read human annotations of photos.
 
     Args:
-        path: a folder or an uncompressed tar with a `.pts` file beside (or instead of) each photo, or an `.npz` with
-            `names` (n,) and `landmarks68` (n, 68, 2), px from 0.
+        path: a folder or an uncompressed tar with a `.pts` file of the same name for each photo, or an `.npz` with
+            `names` (n,) and `landmarks68` (n, 68, 2), px counted from 0.
         names: N photos, paths inside their own folder or tar.
 
     Returns:
         (N, 68, 2) float32 px, NaN for photos that are not annotated.
 
     Raises:
-        DataError: the file is missing or damaged, a face has other than 68 points, or none of the photos is annotated.
+        DataError: the file is missing or damaged, a face does not have 68 points, or none of the photos is annotated.
     """
     found = _from_npz(path) if path.suffix == ".npz" else _from_pts(path)
     result = np.full((len(names), 68, 2), np.nan, np.float32)
@@ -86,20 +86,20 @@ def fit_annotated(
     options: FitOptions,
     hints: FitConstraints | None = None,
 ) -> Fit:
-    """Fit heads to what teachers saw and to human annotations.
+    """Fit heads to the predictions of teachers and to human annotations.
 
-    What an annotation does not tell (the depth of a point, all of an outlier) is what the last fit gave it; this
-    minimises a robust cost with one matrix for all heads (additive half-quadratic form, Geman and Yang, 1995).
+    What an annotation does not determine (the depth of a point, most of an outlier) is filled in from the last fit.
+    This minimises a robust cost with one matrix for all heads (additive half-quadratic form, Geman and Yang, 1995).
 
     Args:
-        points: K points of our head that teachers saw.
-        targets: (n, K, 3) where, image px.
+        points: K points of our head that teachers predict.
+        targets: (n, K, 3) their predictions, image px.
         weights: (K,).
         head: our head.
         first: n fits without the annotations.
         human: (n, 68, 2) image px.
-        options: trust in the teachers' points.
-        hints: of the mesh teacher.
+        options: weight of the teachers' points.
+        hints: from the mesh teacher.
 
     Returns:
         The fits; their `residual` is that of the teachers' points.
@@ -110,6 +110,7 @@ def fit_annotated(
         np.concatenate([points.bases, landmarks.bases], axis=1),
         points.identities,
     )
+    # Jaw points have no weight here: they mark the contour, not the jaw landmarks of the head.
     trust = np.where(np.arange(68) < _JAW, 0, (options.noise_mm / _NOISE_MM) ** 2)
     shares = np.concatenate([options.independent_points * np.asarray(weights) / np.sum(weights), trust])
     more = replace(options, independent_points=float(shares.sum()))
@@ -117,6 +118,7 @@ def fit_annotated(
     for _ in range(_ROUNDS):
         aims = np.concatenate([targets, _aims(head, found, human)], axis=1)
         found = fit(both, aims, shares, head.identity_std, more, hints)
+    # The contour fit replaces all other observations by their quadratic form around this solution.
     known = curvature(both, shares, head.identity_std, more, hints)
     found = refine(ContourFinder(head), found, human[:, :_JAW], known)
     residual = to_head(found.pose, targets) - points.decode(found.identity, found.expression)
@@ -124,10 +126,10 @@ def fit_annotated(
 
 
 def _aims(head: HeadModel, found: Fit, human: Floats) -> Float64:
-    """Where the 68 landmarks should go, (n, 68, 3) image px, by annotations and the present fits."""
+    """Targets (n, 68, 3) of the 68 landmarks, image px, from annotations and current fits."""
     own = head.decode_landmarks(found.identity, found.expression)
     aims = project(own.astype(np.float64), found.pose)
     gaps = human - aims[..., :2]
     distance = np.linalg.norm(gaps, axis=-1) / np.linalg.norm(found.pose[:, 0, :3], axis=1)[:, None]
-    aims[..., :2] += gaps / (1 + (distance / _OUTLIER_MM) ** 2)[..., None] ** 2  # Geman-McClure
+    aims[..., :2] += gaps / (1 + (distance / _OUTLIER_MM) ** 2)[..., None] ** 2  # weights of the Geman-McClure cost
     return np.asarray(aims, np.float64)

@@ -1,4 +1,4 @@
-"""What the face mesh adds to a fit: eyelids, gaze, lips, and a prior of the expressions."""
+"""Constraints that the face mesh adds to a fit: eyelids, gaze, lips, and a prior of the expressions."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from ddfa.data.pseudo_labels.mesh_points import DIFFERENCES, OBSERVED_POINTS, he
 from ddfa.data.pseudo_labels.mesh_teacher import MeshView
 from ddfa.head.model import HeadModel
 
-# Expressions whose scores tell something, by the start of their names: (prior standard deviation, score at rest).
+# Expressions with informative scores, by the start of their names: (prior standard deviation, score at rest).
 _SCORED = {
     "eyeBlink": (0.4, 0.0),
     "eyeLook": (0.25, 0.0),
@@ -26,7 +26,7 @@ _SCORED = {
     "mouthUpperUp": (0.3, 0.0),
     "mouthLowerDown": (0.3, 0.0),
 }
-# When a mesh is trusted: probability of a face, degrees, mean distance of rigid points from the fit in head units.
+# Limits for a reliable mesh: probability of a face, degrees, mean distance of rigid points from the fit in head units.
 _MIN_PRESENCE, _MAX_YAW_DEG, _MAX_DISTANCE = 0.9, 40.0, 8.0
 _RIGID = (31, 33, 35, 36, 39, 42, 45, 48, 54)
 
@@ -36,8 +36,8 @@ def expression_prior(names: tuple[str, ...], scores: Floats, std: float) -> tupl
 
     Args:
         names: of the expressions.
-        scores: what the mesh teacher says.
-        std: of expressions whose scores tell nothing; their mean is 0.
+        scores: from the mesh teacher.
+        std: of expressions with uninformative scores; their mean is 0.
     """
     mean, deviation = np.zeros(scores.shape), np.full(len(names), std)
     for number, name in enumerate(names):
@@ -49,16 +49,16 @@ def expression_prior(names: tuple[str, ...], scores: Floats, std: float) -> tupl
 
 
 def mesh_constraints(head: HeadModel, first: Fit, mesh: MeshView, std: float) -> tuple[FitConstraints, Bools]:
-    """What the mesh adds to fits, and for which of them.
+    """The constraints from the mesh, and the fits that they apply to.
 
     Args:
         head: our head.
-        first: n fits without the mesh; they turn millimetres to px, and the mesh must lie where they do.
+        first: n fits without the mesh; they convert millimetres to px, and the mesh must agree with their positions.
         mesh: of the same n photos.
-        std: prior standard deviation of expressions that are not scored.
+        std: prior standard deviation of expressions without informative scores.
 
     Returns:
-        The hints for the m photos whose mesh can be trusted, and which these are, (n,) bool.
+        The constraints for the m photos whose mesh is reliable, and a mask of these photos, (n,) bool.
     """
     trusted = _trusted(head, first, mesh)
     gain = np.array([row.gain for row in DIFFERENCES])[:, None]
@@ -71,7 +71,7 @@ def mesh_constraints(head: HeadModel, first: Fit, mesh: MeshView, std: float) ->
 
 
 def _trusted(head: HeadModel, first: Fit, mesh: MeshView) -> Bools:
-    """Photos (n,) that show the mesh teacher a face, where the fit sees it, with both eyes."""
+    """Photos (n,) in which the mesh teacher finds a face, in the position of the fit and with both eyes visible."""
     compared = [number for number, point in enumerate(OBSERVED_POINTS) if point in _RIGID]
     rigid = head.decode_landmarks(first.identity, first.expression)[:, [OBSERVED_POINTS[number] for number in compared]]
     fitted = np.einsum("nij,nkj->nki", first.pose[:, :2, :3], rigid) + first.pose[:, None, :2, 3]
@@ -82,6 +82,6 @@ def _trusted(head: HeadModel, first: Fit, mesh: MeshView) -> Bools:
 
 
 def yaw_degrees(pose: Floats) -> Float64:
-    """How far poses (n, 3, 4) turn the face away from the camera's axis plane, (n,)."""
+    """Yaw (n,) in degrees of poses (n, 3, 4): angle between the forward axis and the viewing direction, by x."""
     forward = pose[:, :, 2] / np.linalg.norm(pose[:, :, 2], axis=1, keepdims=True)
     return np.asarray(np.degrees(np.arctan2(forward[:, 0], forward[:, 2])))

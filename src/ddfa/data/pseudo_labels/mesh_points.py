@@ -1,8 +1,8 @@
-"""Which points of the 478-point face mesh correspond to our landmarks, and what is observed with them.
+"""Correspondence between the 478-point face mesh and our landmarks, and the differences observed with it.
 
-Mesh and head do not agree on where a lid or a lip exactly runs, and each has its own idea of where the face is.  So
-we look at differences only: how far a lid or lip is open, where an iris stands between the corners of its eye, where a
-lip or brow point lies against points that hardly move.
+Mesh and head differ in where exactly a lid or a lip is, and in where the face is. Therefore only differences are used:
+the aperture of eyes and mouth, the position of an iris between the corners of its eye, and that of a lip or brow point
+relative to points that hardly move.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _PAIRS = (
 )  # fmt: skip
 _MIDDLE = (2, 0, 17, 13, 14)
 _MIRROR = {**dict(_PAIRS), **{left: right for right, left in _PAIRS}, **{k: k for k in _MIDDLE}}
-# Our points on the subject's right and in the middle: the mesh points whose mean lies there.
+# Our points on the subject's right and in the middle: the mesh points whose mean corresponds to them.
 _RIGHT: dict[int, tuple[int, ...]] = {
     17: (70, 46), 18: (63, 53), 19: (105, 52), 20: (66, 65), 21: (107, 55),
     31: (98,), 33: (2,),
@@ -55,8 +55,8 @@ class Difference:
         plus: the former.
         minus: the latter.
         noise: expected error, head units.
-        shift: (x, y) what to add to the mesh's difference to get ours, head units.
-        gain: what to multiply the mesh's difference by, before that.
+        shift: (x, y) to be added to the difference on the mesh to obtain ours, head units.
+        gain: factor of the difference on the mesh, applied first.
     """
 
     plus: tuple[int, ...]
@@ -73,14 +73,14 @@ class Difference:
 
 _EYE, _NOSTRILS = (36, 39), (31, 33, 35)
 _HALF = (
-    # Closed lids of the mesh are half a millimetre apart, and open ones nearer than ours.
+    # Closed lids of the mesh are half a millimetre apart, and open ones closer to each other than ours.
     Difference((37,), (41,), 0.5, (0.0, -0.5), 1.12),
     Difference((38,), (40,), 0.5, (0.0, -0.5), 1.12),
     Difference((IRIS_RIGHT,), _EYE, 1.0, (1.5, 0.6)),
     # Where our lips touch, the landmarks on their edges are two millimetres apart.
     Difference((61,), (67,), 0.7, (0.0, 0.7), 0.9),
     Difference((62,), (66,), 0.7, (0.0, 0.7), 0.9),
-    # The rest stands off by what the median over photos of neutral and other faces is.
+    # The shifts of the others are medians over photos of neutral and other faces.
     Difference((17,), _EYE, 2.5, (-0.3, 0.6)),
     Difference((18,), _EYE, 2.5, (1.2, 1.7)),
     Difference((19,), _EYE, 2.5, (2.4, 1.0)),
@@ -95,12 +95,13 @@ _HALF = (
     Difference((59,), _NOSTRILS, 1.0, (0.7, 0.8)),
 )  # fmt: skip
 DIFFERENCES = _HALF + tuple(half.mirrored() for half in _HALF if half.mirrored().plus != half.plus)
-# Landmarks of the lids' and lips' inner edges: the mesh sees them better than a teacher that knows no closed eye.
+# Landmarks on the edges of eyelids and on the inner edges of the lips: the mesh is better there than teachers whose
+# head model cannot close its eyes.
 LIDS_AND_LIPS = (37, 38, 40, 41, 43, 44, 46, 47, 61, 62, 63, 65, 66, 67)
 
 
 def observed_points(mesh: Floats) -> Float64:
-    """The points `OBSERVED_POINTS` (n, P, 2), made of mesh points (n, 478, 2)."""
+    """The points `OBSERVED_POINTS` (n, P, 2) from mesh points (n, 478, 2)."""
     return np.stack([np.mean(mesh[:, list(MESH_OF[point])], axis=1) for point in OBSERVED_POINTS], axis=1)
 
 
@@ -121,7 +122,7 @@ def head_differences(head: HeadModel) -> LinearPoints:
         DataError: the head has no irises.
     """
     if not {"iris_left", "iris_right"} <= head.regions.keys():
-        raise DataError(f"head '{head.name}' names no irises: the mesh teacher needs the open head")
+        raise DataError(f"head '{head.name}' has no iris regions: the mesh teacher needs the open head")
     landmarks = head.landmark_points
     irises = [head.regions["iris_right"], head.regions["iris_left"]]
     mean = np.concatenate([landmarks.mean, [head.mean[iris].mean(axis=0) for iris in irises]])
@@ -136,7 +137,7 @@ def head_differences(head: HeadModel) -> LinearPoints:
 
 
 def _mixing() -> Float64:
-    """(D, 70) what each difference takes from our points."""
+    """Coefficients (D, 70) of our points in each difference."""
     mixing = np.zeros((len(DIFFERENCES), HEAD_POINTS))
     for number, difference in enumerate(DIFFERENCES):
         mixing[number, list(difference.plus)] += 1 / len(difference.plus)

@@ -1,7 +1,7 @@
-"""What Google's 478-point face mesh sees in a photo: eyelids, irises, lips and 52 expression scores.
+"""Google's 478-point face mesh as a teacher: eyelids, irises, lips and 52 expression scores.
 
-The model file `face_landmarker.task` (Apache-2.0) is brought by the user.  It is a zip of TFLite networks, which
-OpenVINO reads as they are.  Two of them are used: the mesh, and the one that scores expressions from 146 of its points.
+The model file `face_landmarker.task` (Apache-2.0) is provided by the user. It is a zip of TFLite networks, which
+OpenVINO reads directly. Two of them are used: the mesh, and the one that scores expressions from 146 of its points.
 """
 
 import tempfile
@@ -21,8 +21,8 @@ from ddfa.errors import DataError
 
 _MESH, _SCORES = "face_landmarks_detector.tflite", "face_blendshapes.tflite"
 _SIDE = 256  # px, input of the mesh network
-# Its crop against the box of the 68 landmarks, as shares of the longer side: half as much again as the box of the mesh,
-# which has a forehead, too.
+# Its crop relative to the box of the 68 landmarks, as shares of the longer side: one and a half times the box of the
+# mesh, which includes the forehead.
 _CROP_SIDE, _CROP_UP = 1.82, 0.10
 # The mesh points that the expression network reads (MediaPipe, face_blendshapes_graph.cc).
 _SCORED_POINTS = np.array(
@@ -40,11 +40,11 @@ _SCORED_POINTS = np.array(
 
 @dataclass(frozen=True, eq=False)
 class MeshView:
-    """The face mesh in n photos.
+    """The face mesh of n photos.
 
     Attributes:
         points: (n, P, 2) float32, the points `mesh_points.OBSERVED_POINTS`, image px.
-        scores: (n, 52) float32 in [0, 1], expressions in Apple's order; `tongueOut`, which is not scored, is 0.
+        scores: (n, 52) float32 in [0, 1], expressions in ARKit order; `tongueOut`, which has no score, is 0.
         presence: (n,) float32, probability that there is a face.
     """
 
@@ -63,10 +63,10 @@ class MeshTeacher:
 
     Args:
         path: the task file.
-        expression_mirror: (52,) which expression each one is in a mirror, as `HeadModel.expression_mirror`.
+        expression_mirror: (52,) index of the mirrored expression of each one, as `HeadModel.expression_mirror`.
 
     Raises:
-        DataError: OpenVINO is not installed, or the file is missing or another one.
+        DataError: OpenVINO is not installed, or the file is missing or of another kind.
     """
 
     def __init__(self, path: Path, expression_mirror: Int32) -> None:
@@ -74,11 +74,11 @@ class MeshTeacher:
         self._expression_mirror = expression_mirror
 
     def observe(self, photos: Sequence[UInt8], landmarks: Floats) -> MeshView:
-        """Find the mesh in photos and in their mirror images; the mean of both counts.
+        """Find the mesh in photos and in their mirror images, and average both.
 
         Args:
-            photos: n >= 1 pictures (H, W, 3) uint8 RGB.
-            landmarks: (n, 68, 2) iBUG-68, image px; they say where the face is and how it is rolled.
+            photos: n >= 1 images (H, W, 3) uint8 RGB.
+            landmarks: (n, 68, 2) iBUG-68, image px, which define position and roll of the crop.
         """
         views = []
         for photo, points in zip(photos, landmarks, strict=True):
@@ -95,15 +95,15 @@ class MeshTeacher:
         affine = crop_affine(landmarks)
         crop = cv2.warpAffine(np.ascontiguousarray(photo), affine, (_SIDE, _SIDE), borderMode=cv2.BORDER_REPLICATE)
         mesh, presence = self._mesh(crop[None].astype(np.float32) / 255).to_tuple()[:2]
-        in_crop = mesh.reshape(MESH_POINTS, 3)[:, :2].astype(np.float64) - 0.5  # its pixel centres lie at halves
+        in_crop = mesh.reshape(MESH_POINTS, 3)[:, :2].astype(np.float64) - 0.5  # its pixel centres are at half-integers
         points = (in_crop - affine[:, 2]) @ np.linalg.inv(affine[:, :2]).T
-        # The scores do not depend on place and size.  Their first is `_neutral`; `tongueOut` is missing at the end.
+        # The scores do not depend on position and size. The first one is `_neutral`; `tongueOut` at the end is missing.
         scores = self._scores(in_crop[None, _SCORED_POINTS].astype(np.float32)).to_tuple()[0].ravel()[1:]
         return points, np.append(np.clip(scores, 0, 1), 0).astype(np.float32), _sigmoid(presence.item())
 
 
 def crop_affine(landmarks: Floats) -> Float64:
-    """(2, 3) map from image px to the mesh's crop: eyes level, the face centred, all of it inside.
+    """(2, 3) map from image px to the crop of the mesh, in which the eyes are level and the whole face is centred.
 
     Args:
         landmarks: (68, 2) iBUG-68, image px.
@@ -120,7 +120,7 @@ def crop_affine(landmarks: Floats) -> Float64:
 
 
 def _flip(points: Floats, last: int) -> Float64:
-    """Points (K, 2) in the mirror image of a picture whose last column is `last`."""
+    """Points (K, 2) in the mirror image of an image whose last column is `last`."""
     return np.asarray([last, 0] + points * [-1, 1], np.float64)
 
 

@@ -16,7 +16,7 @@ from ddfa.regress.session import Regressor
 def open_teachers(
     bundles: Sequence[Path], maps: Mapping[str, TeacherMap], views: tuple[View, ...] = DEFAULT_VIEWS
 ) -> dict[str, list[Teacher]]:
-    """The networks of bundles, by the heads of `teacher_maps`; each runs on one thread.
+    """Open the networks of bundles, grouped by the heads of `teacher_maps`; each runs on one thread.
 
     Raises:
         ModelError: a bundle is damaged.
@@ -30,21 +30,21 @@ def open_teachers(
 
 
 def observe(teachers: Sequence[Sequence[Teacher]], photos: list[UInt8], rois: Floats) -> tuple[Float32, Float32]:
-    """What several teachers see; those of one head are averaged, those of several heads stand one after the other.
+    """Combine the predictions of several teachers: averaged over those of one head, concatenated over heads.
 
     Args:
         teachers: by their heads, in the order of the maps that are `joined`.
-        photos: n pictures (H, W, 3) uint8 RGB.
+        photos: n images (H, W, 3) uint8 RGB.
         rois: (n, 4) squares in image px.
 
     Returns:
-        (n, 2, K, 3) float32 as `Teacher.observe` gives it, depth from the mean of the 68 landmarks, and (n,) float32,
-        how far views and teachers disagree as a share of the face's size.
+        (n, 2, K, 3) float32 as from `Teacher.observe`, with depth relative to the mean of the 68 landmarks; and (n,)
+        float32, disagreement of views and teachers as a share of the face size.
     """
     groups, spreads, landmarks = list[Float32](), list[Float32](), list[Float32]()
     for group in teachers:
         views, own = zip(*(teacher.observe(photos, rois) for teacher in group), strict=True)
-        # All heads have the landmarks, so these give a common origin of depth.
+        # All heads have the 68 landmarks, which therefore define a common origin of depth.
         level = [view - [0, 0, 1] * view[:, :, -68:].mean(axis=2, keepdims=True) for view in views]
         groups.append(np.mean(level, axis=0))
         spreads += own
@@ -52,6 +52,7 @@ def observe(teachers: Sequence[Sequence[Teacher]], photos: list[UInt8], rois: Fl
     each = np.stack(landmarks)
     middle = each.mean(axis=0)
     size = np.sqrt(np.prod(np.ptp(middle[:, 0], axis=1), axis=-1))
+    # Teachers of different heads share nothing but the landmarks, so their disagreement is measured there.
     apart = np.linalg.norm(each - middle, axis=-1).mean(axis=(0, 2, 3)) / size
     seen = np.concatenate(groups, axis=2).astype(np.float32)
     return seen, np.hypot(np.max(spreads, axis=0), apart).astype(np.float32)

@@ -19,23 +19,24 @@ def fit_observations(
     mesh: MeshView | None = None,
     human: Floats | None = None,
 ) -> Fit:
-    """Fit our head to what teachers saw.
+    """Fit our head to the predictions of teachers, and to the face mesh and human landmarks where there are any.
 
     Args:
         mapping: from the teacher's points to ours.
         head: our head.
-        seen: (n, 2, K, 3) as `Teacher.observe` gives it.
-        options: trust in the points against the prior.
-        mesh: of the same photos.  Where it can be trusted it decides on eyelids, gaze and lips; the other photos are
+        seen: (n, 2, K, 3), see `observe`.
+        options: weight of the points against the prior.
+        mesh: of the same photos. Where it is reliable it determines eyelids, gaze and lips; the other photos are
             fitted without it.
         human: (n, 68, 2) annotations of the same photos, image px, NaN for photos without.
     """
     centred = seen.copy()
-    centred[..., 2] -= centred[..., 2].mean(axis=2, keepdims=True)  # views have no common depth origin
+    centred[..., 2] -= centred[..., 2].mean(axis=2, keepdims=True)  # the depth origin is arbitrary in each view
     targets = centred.reshape(len(seen), -1, 3)
     options = options or FitOptions()
     found = fit(mapping.own, targets, mapping.weights, head.identity_std, options)
     trusted, hints = np.zeros(len(seen), bool), None
+    # Mesh and human annotations are better on eyelids and lips than the teachers, which then have no weight there.
     weights = np.where(mapping.lids_and_lips, 0, mapping.weights)
     if mesh is not None:
         hints, trusted = mesh_constraints(head, found, mesh, options.expression_std)
@@ -44,6 +45,7 @@ def fit_observations(
         found = found.replaced(trusted, second)
     if human is None:
         return found
+    # Photos are fitted in two groups, because all photos of one fit have the same constraints.
     annotated = np.isfinite(human).all(axis=(1, 2))
     for group, more in ((annotated & trusted, hints), (annotated & ~trusted, None)):
         if group.any():
@@ -57,7 +59,7 @@ def fit_observations(
 
 
 def fit_error(found: Fit, mapping: TeacherMap) -> Float32:
-    """Weighted mean distance (n,) that a fit leaves, as a share of the mean head's size."""
+    """Weighted mean residual (n,) of a fit, as a share of the size of the mean head."""
     distance = np.linalg.norm(found.residual, axis=-1) @ (mapping.weights / mapping.weights.sum())
     size = np.sqrt(np.prod(np.ptp(mapping.own.mean[:, :2], axis=0)))
     return np.asarray(distance / size, np.float32)

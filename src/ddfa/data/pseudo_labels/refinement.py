@@ -1,7 +1,7 @@
-"""Turned pictures seen again: their labels are drawn towards what teachers see in the pictures themselves.
+"""Pseudo-label refinement: labels of pose-augmented images are moved towards what teachers predict for these images.
 
-A label that is turned with its face keeps the depth that the fit to the photo guessed, and in the turned picture that
-depth shows: the jaw, above all, lies elsewhere than where networks see it.
+A label that is rotated with its face keeps the depth estimated in the fit to the photo. In the rotated image errors of
+that depth become visible: the jaw, above all, is not where networks find it.
 """
 
 from collections.abc import Sequence
@@ -14,28 +14,28 @@ from ddfa.data.pseudo_labels.fit import FitConstraints, fit
 from ddfa.data.pseudo_labels.observation import observe
 from ddfa.data.pseudo_labels.teacher import Teacher, View
 from ddfa.data.pseudo_labels.teacher_map import TeacherMap
+from ddfa.data.sets.image_set import Sample, encode
 from ddfa.data.sets.photos import decode
-from ddfa.data.sets.shards import Sample, encode
 from ddfa.geometry.camera import project
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.head.model import HeadModel
 
-# Fewer than for photos: each picture is one of many of its face, and its label counts as well.
+# Fewer than for photos: there are many images of each face, and the given label is used as well.
 VIEWS = (View(0.0, False), View(0.0, True))
-# A picture's expression is known better than teachers see it, lids that were closed above all.
+# The expression of a generated image is known better than teachers predict it, above all closed eyelids.
 _EXPRESSION_STD = 0.03
-_BATCH = 32  # pictures seen at once
+_BATCH = 32  # images per call of the teachers
 
 
 @dataclass(frozen=True, eq=False)
 class LabelRefiner:
-    """Teachers that look at made pictures.
+    """Teachers that refine the labels of generated images.
 
     Attributes:
         head: the head model of the labels.
         mapping: of all teachers' points, `joined`.
         teachers: by their heads, in the order of the maps that were joined.
-        trust: share of the teachers in the points that a label is fitted to again.
+        trust: weight of the teachers, from 0 to 1, in the points that a label is fitted to.
     """
 
     head: HeadModel
@@ -44,10 +44,10 @@ class LabelRefiner:
     trust: float
 
     def correct(self, samples: Sequence[Sample]) -> list[Sample]:
-        """The same pictures with labels between those given and what the teachers see.
+        """The same images with labels between the given ones and the predictions of the teachers.
 
-        Points on the lids and the inner edges of the lips do not count, and the expression hardly moves. How far the
-        teachers are from the given label adds to its `fit_error`.
+        Points on the eyelids and the inner edges of the lips are ignored, and the expression hardly changes. The
+        distance of the teachers from the given label adds to its `fit_error`.
         """
         pose, identity, expression = (
             np.stack([getattr(sample, name) for sample in samples]) for name in ("pose", "identity", "expression")
@@ -72,10 +72,10 @@ class LabelRefiner:
         ]
 
     def _observe(self, samples: Sequence[Sample], rois: Floats) -> Float32:
-        """What the teachers see (n, 2, K, 3) in pictures as the data set will hold them."""
-        pictures = [decode(encode(sample.picture).tobytes(), sample.source) for sample in samples]
-        batches = [slice(start, start + _BATCH) for start in range(0, len(pictures), _BATCH)]
-        return np.concatenate([observe(self.teachers, pictures[batch], rois[batch])[0] for batch in batches])
+        """The predictions of the teachers (n, 2, K, 3) for the images as stored, after JPEG coding."""
+        images = [decode(encode(sample.image).tobytes(), sample.source) for sample in samples]
+        batches = [slice(start, start + _BATCH) for start in range(0, len(images), _BATCH)]
+        return np.concatenate([observe(self.teachers, images[batch], rois[batch])[0] for batch in batches])
 
 
 def _placed(points: Float32, pose: Floats) -> Float32:
@@ -84,7 +84,7 @@ def _placed(points: Float32, pose: Floats) -> Float32:
 
 
 def _level(points: Float32) -> Float64:
-    """Points (n, 2, K, 3) with their mean depth taken out of each half: neither label nor teacher knows it."""
+    """Points (n, 2, K, 3) less the mean depth of each half: weak perspective leaves it undetermined."""
     result: Float64 = points.astype(np.float64)
     result[..., 2] -= result[..., 2].mean(axis=2, keepdims=True)
     return result

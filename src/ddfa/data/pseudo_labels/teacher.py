@@ -1,4 +1,4 @@
-"""What a published network sees in a photo, averaged over several views of it."""
+"""A pretrained network as a teacher: its predictions for a photo, averaged over several views of it."""
 
 from dataclasses import dataclass
 
@@ -12,20 +12,20 @@ from ddfa.head.linear import LinearPoints
 from ddfa.regress.convention import PixelConvention
 from ddfa.regress.session import Regressor
 
-# Against the human annotation of 300-W (a training set), the published V2 mb1 puts eyes, nose and mouth half a crop
-# pixel too high; in x its mirrored views cancel what it is off.
+# Bias in crop px of the original V2 mb1 against the human annotation of 300-W (a training set): eyes, nose and mouth
+# are too high. In x, mirrored views cancel the bias.
 _ORIGINAL_Y_SHIFT = 0.5
 
 
 @dataclass(frozen=True)
 class View:
-    """One way to crop a photo: rolled about the RoI's centre, perhaps mirrored."""
+    """One way to crop a photo: rotated about the RoI centre and optionally mirrored."""
 
     roll_deg: float
     mirrored: bool
 
     def affine(self, roi: Floats, size: int) -> Float64:
-        """(2, 3) map from image px to crop px; it reflects x where the view is mirrored."""
+        """(2, 3) map from image px to crop px; contains the reflection of x where the view is mirrored."""
         upright = np.vstack([crop_matrix(roi, size)[0], [0, 0, 1]])
         angle, centre = np.deg2rad(self.roll_deg), (size - 1) / 2
         linear = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -40,12 +40,12 @@ DEFAULT_VIEWS = tuple(View(roll, mirrored) for mirrored in (False, True) for rol
 
 @dataclass(eq=False)
 class Teacher:
-    """A regressor asked for some points of its own head model.
+    """A regressor evaluated at some points of its own head model.
 
     Attributes:
         regressor: the network.
         points: K points of its head model.
-        views: the crops whose median is taken; both plain and mirrored ones.
+        views: the crops whose median is used; both unmirrored and mirrored ones.
     """
 
     regressor: Regressor
@@ -53,16 +53,16 @@ class Teacher:
     views: tuple[View, ...] = DEFAULT_VIEWS
 
     def observe(self, photos: list[UInt8], rois: Floats) -> tuple[Float32, Float32]:
-        """Where the teacher sees its points, in the photos and in their mirror images.
+        """Predict the teacher's points in photos and in their mirror images.
 
         Args:
-            photos: n pictures (H, W, 3) uint8 RGB.
+            photos: n images (H, W, 3) uint8 RGB.
             rois: (n, 4) squares in image px.
 
         Returns:
-            (n, 2, K, 3) float32 image px (z from an arbitrary origin): medians over the plain views, and over the
+            (n, 2, K, 3) float32 image px (z from an arbitrary origin): medians over the unmirrored views, and over the
             mirrored views mapped back into the photo; point k of the latter is the mirror image of point k on
-            the head. And (n,) float32, the mean spread of the views as a share of the face's size.
+            the head. And (n,) float32, the mean spread of the views as a share of the face size.
         """
         size = self.regressor.bundle.input_size
         affines = [[view.affine(roi, size) for view in self.views] for roi in rois]
@@ -88,7 +88,7 @@ class Teacher:
         shape = self.points.decode(identity, expression).astype(np.float64)
         camera = project(shape, pose)
         size = bundle.input_size
-        # At a RoI of the crop's own size, image px are crop px; our convention counts from the RoI's edge.
+        # For an RoI of the size of the crop, image px are crop px; our convention counts from the edge of the RoI.
         corner = -0.5 if bundle.convention is PixelConvention.OPEN else 0.0
         roi = np.tile([corner, corner, corner + size, corner + size], (len(params), 1))
         crop = bundle.convention.to_image(camera, roi, size).astype(np.float64)
@@ -99,7 +99,7 @@ class Teacher:
 
 
 def _undo(affine: Float64, points: Floats) -> Float64:
-    """Crop points (K, 3) back in the photo; depth is scaled alike."""
+    """Map crop points (K, 3) back to the photo; depth is scaled by the same factor."""
     linear = affine[:, :2]
     zoom = np.sqrt(abs(np.linalg.det(linear)))
     flat = (points[:, :2] - affine[:, 2]) @ np.linalg.inv(linear).T

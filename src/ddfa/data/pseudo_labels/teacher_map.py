@@ -19,20 +19,20 @@ from ddfa.head.model import HeadModel
 from ddfa.regress.bundle import Bundle
 
 VERTICES: Final = 1200
-# The 68 landmarks are what benchmarks and most users look at.
+# Of the weight of all points: the 68 landmarks are few, and are what benchmarks and most users look at.
 _LANDMARK_SHARE = 0.4
 
 
 @dataclass(frozen=True, eq=False)
 class TeacherMap:
-    """Which points of our head a teacher's points are.
+    """Points of a teacher's head and the corresponding points of ours.
 
     Attributes:
-        teacher: K points of the teacher's head: some vertices, then its 68 landmarks.  Where maps are joined, those of
-            the first teacher.
-        own: 2K points of our head: where those lie, then where their mirror images lie. They stand off our skin by
-            what our identity modes leave of the teacher's neutral face, so that a face neutral to the teacher is
-            fitted without expression.
+        teacher: K points of the teacher's head: some vertices, then its 68 landmarks. In a joined map, those of the
+            first teacher.
+        own: the corresponding 2K points of our head: K, then their mirror images. They are offset from our skin by the
+            part of the teacher's neutral face that our identity modes cannot represent, so that a face that is neutral
+            to the teacher is fitted without expression.
         weights: (2K,) of the fit.
         lids_and_lips: (2K,) bool, points on the eyelids and on the inner edges of the lips.
     """
@@ -49,8 +49,8 @@ def teacher_map(head: HeadModel, teacher: HeadModel, vertices: int, seed: int = 
     Args:
         head: our head, with `mirror_vertices`.
         teacher: the teacher's head, with triangles; the same head needs no registration.
-        vertices: how many of its vertices to use.
-        seed: of the choice.
+        vertices: number of its vertices to use.
+        seed: of their random choice.
 
     Raises:
         DataError: our head has no mirror map.
@@ -59,7 +59,7 @@ def teacher_map(head: HeadModel, teacher: HeadModel, vertices: int, seed: int = 
     if head.mirror_vertices is None:
         raise DataError(f"head '{head.name}' has no mirror map: label for the open head")
     found = _identity(head) if teacher.name == head.name else register(head, teacher)
-    # Drawn from all vertices: one that is valid by a hair changes its own place only, not the whole choice.
+    # Drawn from all vertices: one that only just becomes valid or invalid does not change the rest of the choice.
     drawn = np.random.default_rng(seed).permutation(len(found.valid))
     chosen = np.sort(drawn[found.valid[drawn]][:vertices])
     corners = np.concatenate([found.corners[chosen], head.landmark_vertices])
@@ -80,9 +80,9 @@ def teacher_map(head: HeadModel, teacher: HeadModel, vertices: int, seed: int = 
 
 
 def joined(maps: Sequence[TeacherMap]) -> TeacherMap:
-    """The map for teachers of several heads whose points stand one after the other, equally trusted."""
+    """Concatenate the maps of teachers with different heads, with equal weights."""
     halves = [_halves(one) for one in maps]
-    order = [half for side in zip(*halves, strict=True) for half in side]  # all plain points, then all mirrored ones
+    order = [half for side in zip(*halves, strict=True) for half in side]  # all original points, then all mirrored ones
     own = LinearPoints(
         np.concatenate([points.mean for points, *_ in order]),
         np.concatenate([points.bases for points, *_ in order], axis=1),
@@ -93,7 +93,7 @@ def joined(maps: Sequence[TeacherMap]) -> TeacherMap:
 
 
 def teacher_maps(bundles: Sequence[Path], head: HeadModel, vertices: int = VERTICES) -> dict[str, TeacherMap]:
-    """The map of each head that teachers have, by its name.
+    """The map of each of the teachers' heads, by its name.
 
     Args:
         bundles: of the teachers.
@@ -112,7 +112,7 @@ def teacher_maps(bundles: Sequence[Path], head: HeadModel, vertices: int = VERTI
 
 
 def neutral_offset(own: LinearPoints, teacher: LinearPoints, identity_std: Floats) -> Float32:
-    """What the best identity leaves of the teacher's neutral face, head units.
+    """The part of the teacher's neutral face that our identity modes cannot represent, head units.
 
     Args:
         own: 2K points of our head: K, then their mirror images.
@@ -132,7 +132,7 @@ def neutral_offset(own: LinearPoints, teacher: LinearPoints, identity_std: Float
 
 
 def _halves(mapping: TeacherMap) -> list[tuple[LinearPoints, Float32, Bools]]:
-    """The plain and the mirrored points of our head with their weights and whether they lie on lids and lips."""
+    """The original and the mirrored points of our head, with their weights and whether they are on lids and lips."""
     own, middle = mapping.own, len(mapping.weights) // 2
     return [
         (LinearPoints(own.mean[k], own.bases[:, k], own.identities), mapping.weights[k], mapping.lids_and_lips[k])
@@ -150,7 +150,7 @@ def _identity(head: HeadModel) -> Correspondence:
 
 
 def _on_surface(head: HeadModel, corners: Int32, weights: Float32) -> LinearPoints:
-    """Barycentric points (K, 3 corners) of a head as a linear function of its coefficients."""
+    """Barycentric points (K, 3 corners) on a head as a linear function of its coefficients."""
     mean = np.einsum("kcd,kc->kd", head.mean[corners], weights)
     bases = np.stack([np.einsum("kcd,kc->kd", mode[corners], weights) for mode in head.points.bases])
     return LinearPoints(mean.astype(np.float32), bases.astype(np.float32), head.points.identities)

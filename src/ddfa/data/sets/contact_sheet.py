@@ -1,4 +1,4 @@
-"""`ddfa data show`: a contact sheet of a data set, at random or of its extremes."""
+"""`ddfa data show`: a contact sheet of a data set, of random faces or of its extremes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,15 +27,15 @@ class ShowConfig:
 
     Attributes:
         data: the data set folder.
-        output: the picture to write.
-        by: which faces: random ones, or those with the largest |yaw|, |pitch|, disagreement of teachers and fit
-            (fit_error), difference between the left and the right side's expression (asymmetry), or coefficient of an
-            expression, such as eyeBlinkLeft.
-        count: how many.
-        columns: faces in a row.
+        output: the image to write.
+        by: which faces: random ones, or those with the largest |yaw|, |pitch|, fit error (fit_error), difference
+            between the expressions of the left and the right side (asymmetry), or coefficient of an expression, such
+            as eyeBlinkLeft.
+        count: number of faces.
+        columns: faces per row.
         tile: side of a face in px.
-        mesh: whether the mesh is drawn as well.
-        head: file of the head model the labels speak of; the open head by default.
+        mesh: draw the mesh as well.
+        head: file of the head model of the labels; the open head by default.
         seed: of the random choice.
     """
 
@@ -54,7 +54,7 @@ def contact_sheet(config: ShowConfig) -> UInt8:
     """Draw labelled faces over their photos, (H, W, 3) uint8 RGB.
 
     Raises:
-        DataError: the data set cannot be read, or `by` or a number makes no sense.
+        DataError: the data set cannot be read, or `by` or a number is not valid.
     """
     if min(config.count, config.columns, config.tile) < 1:
         raise DataError("--count, --columns and --tile must be at least 1")
@@ -72,16 +72,16 @@ def contact_sheet(config: ShowConfig) -> UInt8:
 
 
 def ranked_by(labels: Labels, head: HeadModel, by: str, seed: int = 0) -> Float64:
-    """A number (n,) for each label, largest for the face to be shown first.
+    """A value (n,) for each label; the faces with the largest ones are shown first.
 
     Args:
         labels: n labels.
-        head: the head model they speak of.
+        head: their head model.
         by: "random", "yaw", "pitch" (degrees, either way), "fit_error", "asymmetry" or the name of an expression.
         seed: of the random order.
 
     Raises:
-        DataError: there is no such order, or the head does not know left from right.
+        DataError: there is no such order, or the head has no mirror map.
     """
     if by in head.expression_names:
         return labels.expression[:, head.expression_names.index(by)].astype(np.float64)
@@ -92,7 +92,7 @@ def ranked_by(labels: Labels, head: HeadModel, by: str, seed: int = 0) -> Float6
     if by == "asymmetry":
         if head.expression_mirror is None:
             raise DataError(f"head '{head.name}' has no mirror map: --by asymmetry needs the open head")
-        looks = [name.startswith("eyeLook") for name in head.expression_names]  # eyes looking aside are no grimace
+        looks = [name.startswith("eyeLook") for name in head.expression_names]  # gaze is not asymmetry
         difference = np.abs(labels.expression - labels.expression[:, head.expression_mirror])
         return np.asarray(np.where(looks, 0, difference).max(axis=1), np.float64)
     if by in ("yaw", "pitch"):
@@ -116,7 +116,7 @@ def _face(data: LabelledPhotos, head: HeadModel, index: int, config: ShowConfig)
 
 
 def _placed(points: Float32, affine: Float64) -> Float32:
-    """Image space points (K, 3) in a tile, their depth scaled alike."""
+    """Map points (K, 3) from image space to a tile; depth is scaled by the same factor."""
     flat = points[:, :2] @ affine[:, :2].T + affine[:, 2]
     return np.column_stack([flat, affine[0, 0] * points[:, 2]]).astype(np.float32)
 

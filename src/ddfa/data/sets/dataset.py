@@ -1,4 +1,4 @@
-"""What a training run reads: labelled photos, drawn, cropped and degraded at random."""
+"""Labelled photos, and the stream of random, degraded crops that a training run reads."""
 
 import hashlib
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from ddfa.head.model import HeadModel
 LABEL_FILE = "labels.npz"
 PHOTO_FILE = "photos.tar"
 PHOTO_LINK = "photos.txt"
-# Coefficients that only about one photo in twenty reaches, of expressions that matter and are rare among photos.
+# Expressions that matter and are rare among photos: the coefficient that about one photo in twenty exceeds.
 _STRONG = {"eyeBlink": 0.5, "eyeWide": 0.12, "jawOpen": 0.3, "mouthPucker": 0.12, "mouthFunnel": 0.15}
 
 
@@ -30,9 +30,9 @@ class LabelledPhotos:
     """One data set: photos and the heads fitted to them.
 
     Attributes:
-        photos: the pictures.
-        labels: a label for each picture used.
-        landmarks: (n, 68, 3) float32 image px, which place the RoI.
+        photos: the images.
+        labels: a label for each image used.
+        landmarks: (n, 68, 3) float32 image px, from which the RoI is computed.
         yaw_deg: (n,) float64.
     """
 
@@ -46,8 +46,8 @@ class LabelledPhotos:
         """Open what `ddfa data label` or `ddfa data profile` wrote.
 
         Args:
-            folder: holds `labels.npz` and either `photos.tar` or `photos.txt`, one line: where the photos are.
-            head: the head model the labels speak of.
+            folder: contains `labels.npz` and either `photos.tar` or `photos.txt`, one line: the path of the photos.
+            head: the head model of the labels.
             worst: share of the labels with the largest fit error to leave out.
 
         Raises:
@@ -66,23 +66,26 @@ class LabelledPhotos:
         return LabelledPhotos(self.photos, self.labels.select(index), self.landmarks[index], self.yaw_deg[index])
 
     def split(self, share: float) -> tuple["LabelledPhotos", "LabelledPhotos"]:
-        """What to train on, and about `share` of the photos kept aside: always the same ones, turned faces included."""
-        aside = held_out_indices(self.labels.sources or self.labels.names, share)
-        return self.select(~aside), self.select(aside)
+        """Training and validation split; about `share` of the photos are held out, with all images made from them."""
+        held_out = held_out_indices(self.labels.sources or self.labels.names, share)
+        return self.select(~held_out), self.select(held_out)
 
 
 def held_out_indices(names: Sequence[str], share: float) -> NDArray[np.bool_]:
-    """Which photos (n,) are kept for validation, by a hash of their names: no other photo changes a photo's side."""
+    """Which photos (n,) are held out for validation.
+
+    Decided by a hash of the name, so that a photo stays in its split when others are added or removed.
+    """
     digests = [hashlib.blake2b(name.encode(), digest_size=4).digest() for name in names]
     return np.array([int.from_bytes(digest) < share * 2**32 for digest in digests], np.bool_)
 
 
 def expressiveness(expression: Floats, names: Sequence[str]) -> Float64:
-    """How far faces are from the relaxed, open-eyed look of most photos.
+    """How far faces are from the relaxed expression with open eyes of most photos.
 
     Args:
         expression: (n, E) coefficients.
-        names: of the E expressions; others than ARKit's do not count.
+        names: of the E expressions; those that are not ARKit blendshapes are ignored.
 
     Returns:
         (n,) in 0..1, 1 where eyes are shut or wide, one eye is shut, or the mouth is wide open or pursed.
@@ -91,23 +94,23 @@ def expressiveness(expression: Floats, names: Sequence[str]) -> Float64:
     for values, name in zip(np.asarray(expression, np.float64).T, names, strict=True):
         strong = _STRONG.get(name.removesuffix("Left").removesuffix("Right"))
         if strong is not None:
-            result = np.maximum(result, np.clip(values / strong, 0, 1) ** 3)  # moderate ones are common
+            result = np.maximum(result, np.clip(values / strong, 0, 1) ** 3)  # cubed: moderate values are common
     return result
 
 
 def photo_path(folder: Path) -> Path:
-    """Where the photos of a data set lie: its own tar, or the place its `photos.txt` names.
+    """Path of the photos of a data set: its own tar, or the path in its `photos.txt`.
 
     Raises:
-        DataError: neither is there.
+        DataError: it has neither.
     """
     if (folder / PHOTO_FILE).is_file():
         return folder / PHOTO_FILE
     try:
-        place = Path((folder / PHOTO_LINK).read_text(encoding="utf-8").strip())
+        path = Path((folder / PHOTO_LINK).read_text(encoding="utf-8").strip())
     except OSError as error:
         raise DataError(f"{folder} is no data set: it has neither {PHOTO_FILE} nor {PHOTO_LINK}") from error
-    return place if place.is_absolute() else folder / place
+    return path if path.is_absolute() else folder / path
 
 
 @dataclass(eq=False)
@@ -116,17 +119,17 @@ class CropStream:
 
     Attributes:
         sets: the data sets.
-        shares: (len(sets),) how much of the stream each set supplies.
+        shares: (len(sets),) share of the stream that each set supplies.
         head: the head model of the labels.
-        size: side S in px of the crop frame that labels speak of.
+        size: side S in px of the crop frame of the labels.
         resolution: side in px of the crops themselves; smaller ones train faster. None means `size`.
         options: strength of the augmentation.
-        turned: extra weight of a photo per 45° of yaw: turned faces are rare among photos.
-        expressive: extra weight of a photo with shut eyes or another strong expression: these are rare as well.
-        turned_share: share of the crops that come from photos turned by more than `turned_from`, of whichever set, each
-            equally often; made pictures do not count.
+        turned: extra weight of a photo per 45° of yaw, as large poses are rare among photos.
+        expressive: extra weight of a photo with shut eyes or another strong expression, which are rare as well.
+        turned_share: share of the crops drawn, with equal weights, from the photos of all sets with a |yaw| above
+            `turned_from`; generated images are not among them.
         turned_from: degrees of yaw.
-        memory: pictures already decoded, by set and index.
+        memory: images already decoded, by set and index.
     """
 
     sets: list[LabelledPhotos]
@@ -147,7 +150,7 @@ class CropStream:
         for data in self.sets:
             if not len(data.labels):
                 raise DataError(
-                    f"no photo of {data.photos.path} is left to train on, all are kept aside for validation: label "
+                    f"no photo of {data.photos.path} is left to train on, all are held out for validation: label "
                     "more photos, or lower --held-out"
                 )
         self._odds = np.cumsum(self.shares) / np.sum(self.shares)
@@ -156,13 +159,11 @@ class CropStream:
         self._far = [
             (number, int(index))
             for number, data in enumerate(self.sets)
-            if not data.labels.sources  # photos, not pictures made from them
+            if not data.labels.sources  # photos, not images generated from them
             for index in np.flatnonzero(np.abs(data.yaw_deg) > self.turned_from)
         ]
         if self.turned_share > 0 and not self._far:
-            raise DataError(
-                f"no photo shows a face turned by more than {self.turned_from:g} degrees: lower --turned-from"
-            )
+            raise DataError(f"no photo shows a face with a yaw above {self.turned_from:g} degrees: lower --turned-from")
 
     def _weights(self, data: LabelledPhotos) -> Float64:
         """How often each photo (n,) is drawn, relative to a frontal, relaxed face."""
@@ -171,17 +172,17 @@ class CropStream:
         return weights
 
     def preload(self) -> None:
-        """Decode every picture into memory, to be shared by forked workers."""
-        places = [(number, index) for number, data in enumerate(self.sets) for index in range(len(data.labels))]
+        """Decode every image into memory, which forked workers share."""
+        keys = [(number, index) for number, data in enumerate(self.sets) for index in range(len(data.labels))]
         with ThreadPoolExecutor() as pool:
-            self.memory.update(zip(places, pool.map(self._read, places), strict=True))
+            self.memory.update(zip(keys, pool.map(self._read, keys), strict=True))
 
-    def _read(self, place: tuple[int, int]) -> UInt8:
-        data = self.sets[place[0]]
-        return data.photos.read(data.labels.names[place[1]])
+    def _read(self, key: tuple[int, int]) -> UInt8:
+        data = self.sets[key[0]]
+        return data.photos.read(data.labels.names[key[1]])
 
     def label(self, number: int, index: int, affine: Floats, mirrored: bool) -> Float32:
-        """The (P,) parameters that crop `affine` of a photo should give."""
+        """The (P,) ground-truth parameters of crop `affine` of a photo."""
         labels = self.sets[number].labels
         parts = (labels.pose[index], labels.identity[index], labels.expression[index])
         return label_in_crop(*parts, affine, mirrored, self.size, self.head)
@@ -195,7 +196,7 @@ class CropStream:
 
     def _photo(self, rng: np.random.Generator) -> tuple[int, int]:
         """A random photo: set and index."""
-        # Without a share of its own nothing is drawn here, and a run of an older version is repeated bit for bit.
+        # No random number is drawn for a share of 0: runs of earlier versions stay reproducible bit for bit.
         if self.turned_share > 0 and rng.random() < self.turned_share:
             return self._far[rng.integers(len(self._far))]
         number = min(int(np.searchsorted(self._odds, rng.random())), len(self.sets) - 1)
@@ -203,7 +204,7 @@ class CropStream:
         return number, min(int(np.searchsorted(odds, rng.random())), len(odds) - 1)
 
     def sample_labels(self, count: int, seed: int) -> Float32:
-        """Parameters (count, P) as training will meet them, to measure their whitening; no picture is read."""
+        """Parameters (count, P) distributed as in training, to measure their whitening; no image is read."""
         rng = np.random.default_rng(seed)
         return np.stack([self.label(*self.draw(rng)) for _ in range(count)])
 
@@ -211,8 +212,8 @@ class CropStream:
         """Crops (count, R, R, 3) uint8 RGB and their parameters (count, P) float32.
 
         Args:
-            count: of the crops.
-            seed: the same seed gives the same batch.
+            count: number of crops.
+            seed: the same seed always results in the same batch.
         """
         cv2.setNumThreads(0)  # each worker is one of several processes
         rng = np.random.default_rng(seed)

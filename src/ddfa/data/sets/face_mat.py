@@ -4,7 +4,7 @@
     Shape_Para (199, 1)  identity coefficients    Exp_Para (29, 1)  expression coefficients
     pt3d_68 (3, 68)      landmarks, AFLW2000-3D only
 
-A point S of the head lies at f R S + t in a picture whose pixels count from 1 and whose y axis points up.
+A point S of the head is at f R S + t in an image whose pixels are counted from 1 and whose y axis points up.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _ONE_BASED = np.array([1, 1, 0], np.float32)
 
 @dataclass(frozen=True, eq=False)
 class FaceMat:
-    """What one `.mat` file says.
+    """The contents of one `.mat` file.
 
     Attributes:
         euler_deg: (3,) float64 yaw, pitch, roll in degrees, 300W-LP convention.
@@ -47,7 +47,7 @@ class FaceMat:
         """The camera in image space: x right, y down, z towards the viewer, pixels from 0.
 
         Args:
-            height: of the picture in px.
+            height: of the image in px.
 
         Returns:
             (3, 4) float32, head space to image space.
@@ -64,7 +64,7 @@ def read_face_mat(path: Path) -> FaceMat | None:
         path: the file.
 
     Returns:
-        The label; None if the file is something else, such as the landmarks that 300W-LP also keeps as `.mat`.
+        The label; None if the file is something else, such as the landmarks that 300W-LP also stores as `.mat`.
 
     Raises:
         DataError: the file is missing or damaged.

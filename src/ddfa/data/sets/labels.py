@@ -1,4 +1,4 @@
-"""Labels: the head fitted to each photo, and what a crop of that photo teaches."""
+"""Labels: the head fitted to each photo, and the parameter vector of a crop of that photo."""
 
 import io
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ class Labels:
         pose: (n, 3, 4) float32, head space to image space (x right, y down, z towards the viewer, px).
         identity: (n, I) float32.
         expression: (n, E) float32.
-        fit_error: (n,) float32, disagreement of the fit with its teacher: mean error over the face as a share of its
-            size; lower is better.
+        fit_error: (n,) float32, disagreement of the fit with its teachers: mean error over the face as a share of the
+            face size; lower is better.
         head: name of the head model.
-        sources: the photos that turned faces come from; empty where the photos are the originals.
+        sources: the photos that pose-augmented images were made from; empty where the photos are originals.
 
     Raises:
-        DataError: arrays that do not fit together.
+        DataError: the lengths of the arrays differ.
     """
 
     names: tuple[str, ...]
@@ -70,7 +70,7 @@ class Labels:
         return np.asarray(project(points, self.pose), np.float32)
 
     def save(self, path: Path) -> None:
-        """Write the labels as a compressed npz, whole or not at all.
+        """Write the labels as a compressed npz, completely or not at all.
 
         Raises:
             OutputError: it cannot be written.
@@ -118,16 +118,16 @@ def image_euler(pose: Floats) -> Float64:
 def label_in_crop(
     pose: Floats, identity: Floats, expression: Floats, affine: Floats, mirrored: bool, size: int, head: HeadModel
 ) -> Float32:
-    """The parameter vector that a crop should give.
+    """The ground-truth parameter vector of a crop.
 
     Args:
         pose: (3, 4) head space to image space.
         identity: (I,).
         expression: (E,).
-        affine: (2, 3) similarity, image px to crop px; it reflects x where `mirrored`.
-        mirrored: whether the crop shows the mirror image; the head is then the mirrored one.
+        affine: (2, 3) similarity, image px to crop px; contains the reflection of x where `mirrored`.
+        mirrored: whether the crop is a mirror image; the label is then that of the mirrored head.
         size: side S of the crop in px.
-        head: the head model; mirroring needs its `identity_mirror` and `expression_mirror`.
+        head: the head model; mirroring uses its `identity_mirror` and `expression_mirror`.
 
     Returns:
         (12 + I + E,) float32 in the "open" pixel convention: crop px, y up.

@@ -45,18 +45,18 @@ def write_manifest(
     seed: int | None = None,
     counts: Mapping[str, int] | None = None,
 ) -> None:
-    """Say in a finished data set folder what it is; the last file to be written.
+    """Describe a finished data set in its folder; the last file to be written.
 
     Args:
-        folder: the data set, whose labels are written.
+        folder: the data set, whose label file exists.
         made_by: the command.
-        labels: what it wrote.
-        settings: all that the labels and pictures depend on.
-        seed: of all that is random, if anything is.
-        counts: what else is worth counting, such as the photos rejected.
+        labels: the contents of the label file.
+        settings: everything that the labels and images depend on.
+        seed: of everything random, if anything is.
+        counts: further counts, such as that of rejected photos.
 
     Raises:
-        DataError: the labels are not there.
+        DataError: there is no label file.
         OutputError: the manifest cannot be written.
     """
     try:

@@ -1,9 +1,9 @@
-"""Published training data as it is: labels of the 3DDFA training set and of 300W-LP, made into a data set of ours.
+"""The original training data: labels of the 3DDFA training set and of 300W-LP, converted to a data set of ours.
 
     train_aug_120x120/, train_aug_120x120.list.train, param_all_norm.pkl, param_whitening.pkl     (3DDFA V1)
     300W_LP/AFW/AFW_134212_1_0.jpg, .mat, ...                                                     (300W-LP, AFLW2000-3D)
 
-Both hold coefficients of the Basel Face Model; the bases of V1 and V2 share them. A network is trained on them with
+Both contain coefficients of the Basel Face Model, which the bases of V1 and V2 share. A network is trained on them with
 `ddfa train --head ... --augment.mirror 0`: a Basel head has no mirror maps.
 """
 
@@ -14,7 +14,6 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import numpy as np
-from rich.progress import track
 
 from ddfa.arrays import Float32
 from ddfa.data.sets.dataset import LABEL_FILE, PHOTO_LINK
@@ -25,6 +24,7 @@ from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError
 from ddfa.files import make_folder, write_atomically
 from ddfa.head.readers import read_whitening
+from ddfa.jobs import with_progress
 from ddfa.pickles import load_arrays
 from ddfa.regress.layout import ParamLayout
 from ddfa.regress.whitening import Whitening
@@ -37,14 +37,14 @@ class ReadConfig:
     """What to read.
 
     Attributes:
-        photos: folder of the pictures: `train_aug_120x120`, 300W-LP or AFLW2000-3D.
+        photos: folder of the images: `train_aug_120x120`, 300W-LP or AFLW2000-3D.
         output: the data set folder.
-        names: list file of the 3DDFA training set, one picture per line; with `params` and `whitening`. Without
-            them the labels come from the `.mat` files beside the pictures.
+        names: list file of the 3DDFA training set, one image per line; with `params` and `whitening`. Without
+            them the labels come from the `.mat` files beside the images.
         params: its labels, `param_all_norm.pkl`.
-        whitening: what they were whitened with, `param_whitening.pkl`.
-        identity: identity coefficients to keep of a `.mat` file, of 199; the published bases have 40.
-        expression: expression coefficients to keep of a `.mat` file, of 29; the published bases have 10.
+        whitening: mean and standard deviation they were whitened with, `param_whitening.pkl`.
+        identity: identity coefficients to keep of a `.mat` file, of 199; the original bases have 40.
+        expression: expression coefficients to keep of a `.mat` file, of 29; the original bases have 10.
         head: name of the head model to train with.
     """
 
@@ -59,7 +59,7 @@ class ReadConfig:
 
 
 def read_original(config: ReadConfig) -> Labels:
-    """Read published labels and write them as a data set folder.
+    """Read original labels and write them as a data set folder.
 
     Args:
         config: what to read.
@@ -69,7 +69,7 @@ def read_original(config: ReadConfig) -> Labels:
 
     Raises:
         DataError: a file is missing or damaged, or the files do not fit together.
-        ModelError: a pickle is damaged or holds more than arrays.
+        ModelError: a pickle is damaged or contains more than arrays.
         OutputError: the folder cannot be written.
     """
     given = (config.names, config.params, config.whitening)
@@ -78,7 +78,7 @@ def read_original(config: ReadConfig) -> Labels:
     if config.names and config.params and config.whitening:
         names, params = read_list(config.names), _read_params(config.params, config.whitening)
         labels = labels_of_crops(names, params, config.head)
-        _check_pictures(config.photos, names)
+        _check_images(config.photos, names)
     else:
         labels = labels_of_mats(Photos(config.photos), ParamLayout(config.identity, config.expression), config.head)
     make_folder(config.output)
@@ -90,13 +90,13 @@ def read_original(config: ReadConfig) -> Labels:
 
 
 def labels_of_crops(names: Sequence[str], params: Float32, head: str) -> Labels:
-    """Labels of the 3DDFA training set; its pictures are the network's crops themselves.
+    """Labels of the 3DDFA training set, whose images are network crops.
 
-    A parameter vector speaks of the crop's pixels counted from 1, y up: x - 1 and 120 - y in pixels from 0 (see
+    A parameter vector refers to crop pixels counted from 1, y up: x - 1 and 120 - y in pixels from 0 (see
     `PixelConvention.V1`).
 
     Args:
-        names: n pictures of 120 x 120 px.
+        names: n images of 120 x 120 px.
         params: (n, 62) de-whitened parameters.
         head: name of the head model.
 
@@ -104,10 +104,10 @@ def labels_of_crops(names: Sequence[str], params: Float32, head: str) -> Labels:
         The labels, in px of the crops from 0.
 
     Raises:
-        DataError: other numbers of names and parameters.
+        DataError: the numbers of names and parameters differ.
     """
     if len(names) != len(params):
-        raise DataError(f"{len(names)} names in the list, but {len(params)} labels: take the list of this .pkl")
+        raise DataError(f"{len(names)} names in the list, but {len(params)} labels: use the list of this .pkl")
     parts = ParamLayout(40, 10).split(params)
     pose = parts.pose * np.array([[1], [-1], [1]], np.float32)
     pose[:, :2, 3] += (-1, _CROP)
@@ -115,10 +115,10 @@ def labels_of_crops(names: Sequence[str], params: Float32, head: str) -> Labels:
 
 
 def labels_of_mats(photos: Photos, layout: ParamLayout, head: str) -> Labels:
-    """Labels from the `.mat` files beside the pictures of 300W-LP or AFLW2000-3D; pictures without one are left out.
+    """Labels from the `.mat` files beside the images of 300W-LP or AFLW2000-3D; images without one are left out.
 
     Args:
-        photos: the pictures, in a folder.
+        photos: the images, in a folder.
         layout: how many coefficients to keep.
         head: name of the head model.
 
@@ -126,24 +126,24 @@ def labels_of_mats(photos: Photos, layout: ParamLayout, head: str) -> Labels:
         DataError: a file is damaged or has fewer coefficients, or there is none.
     """
     found = []
-    for name in track(photos.names, "read"):
+    for name in with_progress(photos.names, "read", len(photos.names)):
         path = (photos.path / name).with_suffix(".mat")
         label = read_face_mat(path) if path.is_file() else None
         if label is not None:
             if len(label.identity) < layout.identity or len(label.expression) < layout.expression:
                 have = f"{len(label.identity)} and {len(label.expression)}"
-                raise DataError(f"{path} has {have} coefficients: keep at most so many")
+                raise DataError(f"{path} has {have} coefficients: keep at most that many")
             pose = label.pose(photos.read(name).shape[0])
             found.append((name, pose, label.identity[: layout.identity], label.expression[: layout.expression]))
     if not found:
-        raise DataError(f"no picture in {photos.path} has a .mat with Pose_Para beside it: name the unpacked folder")
+        raise DataError(f"no image in {photos.path} has a .mat with Pose_Para beside it: name the unpacked folder")
     names, poses, identities, expressions = zip(*found, strict=True)
     labels = _labels(names, np.stack(poses), np.stack(identities), np.stack(expressions), head)
     return replace(labels, sources=tuple(source_photo(name) for name in names))
 
 
 def source_photo(name: str) -> str:
-    """The photo that a picture of 300W-LP was turned or mirrored from, so that validation keeps it aside as a whole.
+    """The photo that an image of 300W-LP was generated from, so that all its images are in the same split.
 
     `AFW_Flip/AFW_134212_1_12.jpg` comes from `AFW/AFW_134212_1`.
     """
@@ -153,12 +153,12 @@ def source_photo(name: str) -> str:
 
 
 def _labels(names: Sequence[str], pose: Float32, identity: Float32, expression: Float32, head: str) -> Labels:
-    """Labels whose fit error is unknown: no label is better than another."""
+    """Labels of unknown fit error, set to 0."""
     return Labels(tuple(names), pose, identity, expression, np.zeros(len(names), np.float32), head)
 
 
 def read_list(path: Path) -> tuple[str, ...]:
-    """Read a published list file, one picture per line.
+    """Read an original list file, one image per line.
 
     Raises:
         DataError: it cannot be read.
@@ -174,13 +174,13 @@ def _read_params(path: Path, whitening: Path) -> Float32:
     whitened = load_arrays(path)
     mean, std = read_whitening(whitening)
     if not isinstance(whitened, np.ndarray) or whitened.ndim != 2 or whitened.shape[1] != len(mean):
-        raise DataError(f"{path} holds no array (N, {len(mean)}): give the published param_all_norm.pkl")
+        raise DataError(f"{path} contains no array (N, {len(mean)}): use the original param_all_norm.pkl")
     if len(mean) != ParamLayout(40, 10).size:
-        raise DataError(f"{whitening} whitens {len(mean)} parameters, not 62: give the published param_whitening.pkl")
+        raise DataError(f"{whitening} whitens {len(mean)} parameters, not 62: use the original param_whitening.pkl")
     return Whitening(mean, std).dewhiten(whitened)
 
 
-def _check_pictures(folder: Path, names: Sequence[str]) -> None:
+def _check_images(folder: Path, names: Sequence[str]) -> None:
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        raise DataError(f"{len(missing)} pictures of the list are not in {folder}, the first is {missing[0]}")
+        raise DataError(f"{len(missing)} images of the list are not in {folder}, the first is {missing[0]}")

@@ -1,4 +1,4 @@
-"""Photos to learn from: a folder or a tar of pictures, read by name."""
+"""Training photos: a folder or a tar of images, read by name."""
 
 from functools import partial
 from pathlib import Path
@@ -14,14 +14,14 @@ _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
 class Photos:
-    """The pictures of a folder (searched deeply) or of an uncompressed tar.
+    """The images in a folder (searched recursively) or in an uncompressed tar.
 
     Attributes:
         path: the folder or tar.
-        names: path of each picture inside it, sorted.
+        names: path of each image inside it, sorted.
 
     Raises:
-        DataError: there are no pictures, or the tar is damaged or compressed.
+        DataError: there are no images, or the tar is damaged or compressed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,29 +35,29 @@ class Photos:
             self._spans = {name: (start, length) for name, start, length in spans}
             self.names = tuple(sorted(self._spans))
         if not self.names:
-            raise DataError(f"{path} holds no pictures ({', '.join(sorted(_SUFFIXES))}): name another folder or tar")
+            raise DataError(f"{path} contains no images ({', '.join(sorted(_SUFFIXES))}): name another folder or tar")
 
     def __len__(self) -> int:
         return len(self.names)
 
     def read_bytes(self, name: str) -> bytes:
-        """The encoded picture `name`.
+        """The encoded image `name`.
 
         Raises:
-            DataError: there is no such picture.
+            DataError: there is no such image.
         """
         try:
             if not self._spans:
                 return (self.path / name).read_bytes()
             start, length = self._spans[name]
-            with self.path.open("rb") as file:  # one handle a read: worker processes share this object
+            with self.path.open("rb") as file:  # a handle for each read: worker processes share this object
                 file.seek(start)
                 return file.read(length)
         except (OSError, KeyError) as error:
-            raise DataError(f"no picture '{name}' in {self.path}: label the photos again") from error
+            raise DataError(f"no image '{name}' in {self.path}: label the photos again") from error
 
     def read(self, name: str) -> UInt8:
-        """The picture `name`, (H, W, 3) uint8 RGB.
+        """The image `name`, (H, W, 3) uint8 RGB.
 
         Raises:
             DataError: it is missing or cannot be decoded.
@@ -66,12 +66,12 @@ class Photos:
 
 
 def decode(content: bytes, name: str) -> UInt8:
-    """Decode an encoded picture to (H, W, 3) uint8 RGB; `name` stands in the error.
+    """Decode an image file to (H, W, 3) uint8 RGB; `name` is for the error message.
 
     Raises:
         DataError: it cannot be decoded.
     """
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
-    if picture is None:
-        raise DataError(f"'{name}' is not a readable picture: remove it or copy it again")
-    return np.ascontiguousarray(picture[..., ::-1], dtype=np.uint8)
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    if image is None:
+        raise DataError(f"'{name}' is not a readable image: remove it or copy it again")
+    return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)

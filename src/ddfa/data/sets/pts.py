@@ -14,7 +14,7 @@ from ddfa.errors import DataError
 def read_pts(path: Path) -> Float32:
     """Read the points of one face.
 
-    The files number pixels from 1, as MATLAB does; the result numbers them from 0.
+    The files count pixels from 1, as MATLAB does; the result counts them from 0.
 
     Args:
         path: the file.
@@ -33,7 +33,7 @@ def read_pts(path: Path) -> Float32:
 
 
 def parse_pts(content: bytes, name: str) -> Float32:
-    """The points of a `.pts` file, see `read_pts`; `name` stands in errors."""
+    """Parse the contents of a `.pts` file, see `read_pts`; `name` is for error messages."""
     try:
         head, _, rest = content.decode("utf-8-sig").partition("{")
         words = head.replace(":", " ").split()
@@ -42,5 +42,5 @@ def parse_pts(content: bytes, name: str) -> Float32:
     except (ValueError, IndexError) as error:
         raise DataError(f"{name} is no .pts file ({error}): it needs n_points and that many lines x y") from None
     if not np.isfinite(points).all():
-        raise DataError(f"{name} holds points that are not finite: remove it")
+        raise DataError(f"{name} contains points that are not finite: remove it")
     return points - np.float32(1)

@@ -12,8 +12,8 @@ import numpy as np
 from ddfa.arrays import Float32, Float64, Floats, UInt8
 from ddfa.data.face_profiling.rotation import remove_face
 from ddfa.data.sets.dataset import LabelledPhotos
+from ddfa.data.sets.image_set import Draw, ImageSet, Sample, make_images
 from ddfa.data.sets.labels import Labels
-from ddfa.data.sets.shards import Draw, PictureSet, Sample, make_pictures
 from ddfa.data.synthetic.accessories import Shoulders, glasses
 from ddfa.data.synthetic.backdrops import random_backdrop
 from ddfa.data.synthetic.faces import Face, Wardrobe
@@ -85,8 +85,8 @@ def render_faces(config: RenderConfig) -> Labels:
     if config.data is not None:
         LabelledPhotos.open(config.data, head)  # a bad data set is an error here, not in each worker
     settings = {name: value for name, value in asdict(config).items() if name not in ("output", "workers")}
-    made = PictureSet("ddfa data render", config.output, config.count, config.seed, head.name, settings)
-    return make_pictures(made, partial(_open, config), config.workers)
+    made = ImageSet("ddfa data render", config.output, config.count, config.seed, head.name, settings)
+    return make_images(made, partial(_open, config), config.workers)
 
 
 def _open(config: RenderConfig) -> Draw:

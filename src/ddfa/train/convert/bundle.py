@@ -1,4 +1,4 @@
-"""A finished run becomes a model bundle."""
+"""Model bundles from training runs."""
 
 import copy
 import tempfile
@@ -19,14 +19,14 @@ from ddfa.train.state import Run
 
 _LICENCE = "MIT"
 _HEAD = "head"
-_FRAME = 120  # side in px of the crop frame that labels speak of
+_FRAME = 120  # side in px of the crop frame of the labels
 
 
 def package(run: Run, folder: Path, training_data: str = "") -> Bundle:
-    """Write the averaged network of a run as a bundle, at the resolution it was trained at.
+    """Write the EMA network of a run as a bundle, at its training resolution.
 
     Args:
-        run: finished, or far enough.
+        run: finished or not.
         folder: of the bundle; an older bundle there is replaced.
         training_data: for the card; by default the names of the data sets.
 
@@ -47,7 +47,7 @@ def write_network_bundle(
     Args:
         network: with its final weights; not changed.
         whitening: of its parameters, in the frame of 120 px.
-        config: says name, architecture, head, resolution and data sets.
+        config: supplies name, architecture, head, resolution and data sets.
         head: the head model.
         folder: of the bundle; an older bundle there is replaced.
         training_data: for the card; by default the names of the data sets.
@@ -61,7 +61,7 @@ def write_network_bundle(
     with tempfile.TemporaryDirectory() as temporary:
         model = Path(temporary) / MODEL_FILE
         export_onnx(copy.deepcopy(network).cpu().deployed(), model, config.resolution)
-        place, files = head_files(config.head)
+        location, files = head_files(config.head)
         bundle = Bundle(
             name=config.name,
             architecture=f"{config.arch}.{head.name}",
@@ -70,17 +70,17 @@ def write_network_bundle(
             whitening=at_resolution(whitening, config.resolution),
             licence=_LICENCE if config.head is None else head.licence,
             input_size=config.resolution,
-            head=place,
+            head=location,
             training_data=training_data or ", ".join(folder.name for folder in config.data),
         )
         return write_bundle(bundle, folder, files | {MODEL_FILE: model})
 
 
 def head_files(head: Path | None) -> tuple[str, dict[str, Path]]:
-    """What a bundle says about its head model, and the files it needs for that: name inside the bundle -> file.
+    """The head entry of a bundle's card, and the files it refers to: name inside the bundle -> file.
 
     Args:
-        head: a published basis or an `.npz`; None for the open head.
+        head: an original basis or an `.npz`; None for the open head.
     """
     if head is None:
         return OPEN_HEAD, {}
@@ -89,9 +89,9 @@ def head_files(head: Path | None) -> tuple[str, dict[str, Path]]:
 
 
 def at_resolution(whitening: Whitening, resolution: int) -> Whitening:
-    """The whitening of parameters in the frame of crops of another side, instead of 120 px.
+    """Convert a whitening from crops of 120 px to crops of another side.
 
-    Centres of pixels are integers, so that x' + 0.5 = f (x + 0.5); the same holds for y, which points up.
+    Pixel centres are integers, so that x' + 0.5 = f (x + 0.5); the same holds for y, which points up.
     """
     factor = resolution / _FRAME
     scale = np.r_[np.full(12, factor), np.ones(len(whitening.mean) - 12)].astype(np.float32)

@@ -1,4 +1,4 @@
-"""A network that also looks at the mirror image of its crop: half as much noise for twice the cost."""
+"""Test-time flip: a network averaged with its prediction for the mirrored crop, at twice the cost."""
 
 from pathlib import Path
 
@@ -19,22 +19,22 @@ _T_X = 3
 
 
 def average_with_flip(bundle: Bundle, target: Path, network_path: Path | None = None) -> None:
-    """Write a bundle's network such that it gives the mean of what it sees in a crop and in its mirror image.
+    """Write a network that averages the predictions of a bundle for a crop and for its mirror image.
 
     Args:
-        bundle: takes normalised images; its head can be mirrored.
+        bundle: its input is normalised images, and its head has mirror maps.
         target: the new `.onnx` file.
-        network_path: another network that takes and gives the same; None for the bundle's own.
+        network_path: another network with the same input and output; None for that of the bundle.
 
     Raises:
-        ModelError: the head has no mirror maps, or the bundle speaks of published crops or takes bytes.
+        ModelError: the head has no mirror maps, the bundle uses an original pixel convention, or its input is uint8.
     """
     source, gain, shift = flip_map(bundle)
     network = onnx.load(network_path or bundle.model_path)
     graph = network.graph
-    (given,), (result,) = graph.input, graph.output
-    if given.type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
-        raise ModelError(f"bundle '{bundle.name}' takes bytes: average the mirror image of the original bundle")
+    (images,), (result,) = graph.input, graph.output
+    if images.type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
+        raise ModelError(f"bundle '{bundle.name}' has uint8 input: use the bundle it was converted from")
     constants = {
         "mirror_start": np.array([-1], np.int64),
         "mirror_end": np.array([np.iinfo(np.int64).min], np.int64),
@@ -46,9 +46,9 @@ def average_with_flip(bundle: Bundle, target: Path, network_path: Path | None = 
     }
     before = [
         helper.make_node(
-            "Slice", [given.name, "mirror_start", "mirror_end", "mirror_axis", "mirror_start"], ["mirror_image"]
+            "Slice", [images.name, "mirror_start", "mirror_end", "mirror_axis", "mirror_start"], ["mirror_image"]
         ),
-        helper.make_node("Concat", [given.name, "mirror_image"], ["mirror_both"], axis=0),
+        helper.make_node("Concat", [images.name, "mirror_image"], ["mirror_both"], axis=0),
     ]
     after = [
         helper.make_node("Split", ["mirror_results"], ["mirror_plain", "mirror_seen"], axis=0),
@@ -59,7 +59,7 @@ def average_with_flip(bundle: Bundle, target: Path, network_path: Path | None = 
         helper.make_node("Mul", ["mirror_sum", "mirror_half"], [result.name]),
     ]
     for node in graph.node:
-        node.input[:] = ["mirror_both" if name == given.name else name for name in node.input]
+        node.input[:] = ["mirror_both" if name == images.name else name for name in node.input]
         node.output[:] = ["mirror_results" if name == result.name else name for name in node.output]
     graph.initializer.extend(numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items())
     graph.node.extend([*before, *after])
@@ -69,16 +69,18 @@ def average_with_flip(bundle: Bundle, target: Path, network_path: Path | None = 
 
 
 def flip_map(bundle: Bundle) -> tuple[NDArray[np.int64], Float32, Float32]:
-    """What a crop shows, from what its mirror image shows: w[i] = gain[i] * seen[source[i]] + shift[i], both whitened.
+    """The affine map from whitened parameters of the mirrored crop to those of the crop.
+
+    Parameter i of the crop is gain[i] * mirrored[source[i]] + shift[i].
 
     Args:
-        bundle: its head can be mirrored.
+        bundle: its head has mirror maps.
 
     Returns:
         source (P,) int64, gain (P,) float32, shift (P,) float32.
 
     Raises:
-        ModelError: the head has no mirror maps, or the bundle speaks of published crops.
+        ModelError: the head has no mirror maps, or the bundle uses an original pixel convention.
     """
     head, layout, whitening = HeadModel.load(bundle.head_path), bundle.layout, bundle.whitening
     if head.identity_mirror is None or head.expression_mirror is None or bundle.convention is not PixelConvention.OPEN:

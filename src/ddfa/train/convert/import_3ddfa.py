@@ -1,4 +1,4 @@
-"""Published 3DDFA checkpoints as model bundles."""
+"""Import of original 3DDFA checkpoints as model bundles."""
 
 import pickle
 import tempfile
@@ -21,9 +21,9 @@ from ddfa.train.convert.bundle import head_files
 from ddfa.train.convert.onnx_export import export_onnx
 from ddfa.train.networks import MobileNetV1
 
-# Parameter count -> layout, as published code reads it.
+# Number of parameters -> layout, as in the original code.
 _LAYOUTS = {62: ParamLayout(40, 10), 72: ParamLayout(40, 20), 141: ParamLayout(100, 29)}
-_LICENCE = "weights of published 3DDFA (MIT); basis derived from the Basel Face Model: academic use only"
+_LICENCE = "weights of original 3DDFA (MIT); basis derived from the Basel Face Model: academic use only"
 
 
 def import_3ddfa(
@@ -33,14 +33,14 @@ def import_3ddfa(
     output: Path,
     convention: Literal["auto", "v1", "v2"] = "auto",
 ) -> Bundle:
-    """Make a self-contained bundle of a published 3DDFA model; your files are copied into it.
+    """Make a self-contained bundle of an original 3DDFA model; the files are copied into it.
 
     Args:
         checkpoint: V1 `.pth.tar`, V2 `.pth` or V2 `.onnx`.
-        basis: V1 `train.configs` folder or V2 `bfm_noneck_v3.pkl`; either serves either checkpoint.
-        whitening: V1 `param_whitening.pkl` or V2 `param_mean_std_62d_120x120.pkl`, the checkpoint's own.
+        basis: V1 `train.configs` folder or V2 `bfm_noneck_v3.pkl`; both work with both checkpoints.
+        whitening: V1 `param_whitening.pkl` or V2 `param_mean_std_62d_120x120.pkl`, that of the checkpoint.
         output: the bundle's folder.
-        convention: pixel convention; "auto" takes V1 for checkpoints with V1's layer names, else V2.
+        convention: pixel convention; "auto" for V1 with checkpoints that have the layer names of V1, else V2.
 
     Returns:
         The bundle, verified.
@@ -52,21 +52,21 @@ def import_3ddfa(
     mean, std = read_whitening(whitening)
     head = HeadModel.load(basis)
     if not head.name.startswith("bfm"):
-        raise ModelError(f"{basis} is not a published basis: give a V1 train.configs folder or a V2 .pkl")
+        raise ModelError(f"{basis} is not an original basis: name a V1 train.configs folder or a V2 .pkl")
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / MODEL_FILE
-        width, published = _convert(checkpoint, model)
+        width, detected = _convert(checkpoint, model)
         layout = _layout(len(mean), head)
-        place, files = head_files(basis)
+        location, files = head_files(basis)
         bundle = Bundle(
             name=output.name,
             architecture="unknown" if width is None else f"mobilenet_v1_{100 * width:03.0f}.{head.name}",
-            convention=published if convention == "auto" else PixelConvention(convention),
+            convention=detected if convention == "auto" else PixelConvention(convention),
             layout=layout,
             whitening=Whitening(mean, std),
             licence=_LICENCE,
             channel_order="BGR",
-            head=place,
+            head=location,
             training_data="300W-LP, by the authors of 3DDFA",
         )
         _try_out(bundle, model)
@@ -76,16 +76,16 @@ def import_3ddfa(
 def _layout(size: int, head: HeadModel) -> ParamLayout:
     layout = _LAYOUTS.get(size)
     if layout is None:
-        raise ModelError(f"whitening has {size} parameters, published models have {', '.join(map(str, _LAYOUTS))}")
+        raise ModelError(f"whitening has {size} parameters, original models have {', '.join(map(str, _LAYOUTS))}")
     if len(head.identity_basis) < layout.identity or len(head.expression_basis) < layout.expression:
         raise ModelError(f"the basis has fewer modes than {layout.identity} + {layout.expression}: use the full one")
     return layout
 
 
 def _convert(checkpoint: Path, model: Path) -> tuple[float | None, PixelConvention]:
-    """Write the network as batch-dynamic ONNX; return its width, where known, and its version's convention."""
+    """Write the network as ONNX with a dynamic batch; return its width, if known, and the convention of its version."""
     if not checkpoint.is_file():
-        raise ModelError(f"no checkpoint at {checkpoint}: give a .pth.tar, .pth or .onnx file")
+        raise ModelError(f"no checkpoint at {checkpoint}: name a .pth.tar, .pth or .onnx file")
     if checkpoint.suffix == ".onnx":
         return _free_batch(checkpoint, model), PixelConvention.V2
     state, convention = _read_state(checkpoint)
@@ -102,7 +102,7 @@ def _convert(checkpoint: Path, model: Path) -> tuple[float | None, PixelConventi
 
 
 def _read_state(checkpoint: Path) -> tuple[dict[str, Any], PixelConvention]:
-    """Read the weights under their plain names; V2 calls the regression head `fc_param`."""
+    """Read the weights under our names; V2 calls the regression head `fc_param`."""
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
         stored = {name.removeprefix("module."): value for name, value in content.get("state_dict", content).items()}
@@ -114,13 +114,13 @@ def _read_state(checkpoint: Path) -> tuple[dict[str, Any], PixelConvention]:
 
 
 def _free_batch(source: Path, target: Path) -> float | None:
-    """Copy an ONNX file, its batch size made free; return the width if it looks like a MobileNet-V1."""
+    """Copy an ONNX file with a dynamic batch; return the width if it is a MobileNet-V1 by its shapes."""
     try:
         network = onnx.load(source)
         for value in (network.graph.input[0], network.graph.output[0]):
             value.type.tensor_type.shape.dim[0].dim_param = "batch"
         onnx.save(network, target)
-    except Exception as error:  # protobuf and onnx raise their own types
+    except Exception as error:  # protobuf and onnx raise their own errors
         raise ModelError(f"{source} is not a readable ONNX network ({reason(error)})") from None
     weights = {tensor.name: tensor.dims for tensor in network.graph.initializer}
     first = next((node for node in network.graph.node if node.op_type == "Conv"), None)
@@ -130,7 +130,7 @@ def _free_batch(source: Path, target: Path) -> float | None:
 
 
 def _try_out(bundle: Bundle, model: Path) -> None:
-    """Run the network on a batch of one and of two: they must agree."""
+    """Check that the network treats the images of a batch independently."""
     regressor = Regressor(bundle, model_path=model, threads=1)
     crops = np.random.default_rng(0).integers(0, 256, (2, 120, 120, 3), np.uint8)
     whiten = bundle.whitening.whiten

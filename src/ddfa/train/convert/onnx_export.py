@@ -1,4 +1,4 @@
-"""Write trained networks as ONNX."""
+"""Export of trained networks as ONNX."""
 
 import warnings
 from pathlib import Path
@@ -13,9 +13,9 @@ def export_onnx(network: nn.Module, path: Path, input_size: int = 120, channels:
     Args:
         network: maps normalised images (n, channels, input_size, input_size) float32 to (n, ...); switched to
             evaluation mode.
-        path: the `.onnx` file; input is named `input`, output `output`.
-        input_size: side of the square crop in px.
-        channels: of an image.
+        path: the `.onnx` file; the input is named `input`, the output `output`.
+        input_size: side of the square images in px.
+        channels: of the images.
     """
     network = network.eval()
     example = torch.zeros(1, channels, input_size, input_size)

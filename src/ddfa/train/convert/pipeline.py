@@ -1,4 +1,4 @@
-"""`ddfa models convert`: another form of a bundle's network, measured against the one it comes from."""
+"""`ddfa models convert`: a bundle's network in another form, compared with the original."""
 
 import tempfile
 from dataclasses import dataclass, replace
@@ -22,25 +22,25 @@ from ddfa.train.convert.flip_ensemble import average_with_flip
 from ddfa.train.convert.model_ensemble import average_models
 from ddfa.train.convert.quantize import Precision, accept_uint8_crops, quantize
 
-# How far landmarks may move, mean over all crops, as a share of the crop's side.
+# Maximum displacement of the landmarks, mean over all crops, as a share of the crop side.
 TOLERANCE: Final[dict[Precision, float]] = {"float32": 1e-5, "float16": 1e-3, "int8": 5e-3}
-_FEWEST, _MOST = 16, 256  # photos with a face to calibrate on
+_FEWEST, _MOST = 16, 256  # faces to calibrate on
 
 
 @dataclass(frozen=True)
 class ConvertConfig:
-    """Which form of which network.
+    """The network to convert, and its new form.
 
     Attributes:
         bundle: name or folder of the bundle.
         output: folder of the new bundle.
-        input: "float" takes normalised images (n, 3, S, S), "uint8" crops (n, S, S, 3) as they are, RGB.
-        precision: arithmetic of the network.
-        calibration: folder or tar of photos with faces; int8 needs them, the others are only measured on them.
+        input: "float" for normalised images (n, 3, S, S), "uint8" for RGB crops (n, S, S, 3).
+        precision: of the arithmetic.
+        calibration: folder or tar of photos with faces; required for int8, otherwise used for the comparison only.
         flip_tta: test-time flip: average the predictions for the crop and for its mirror image. More accurate, at
             twice the cost.
-        ensemble: names or folders of other bundles; the new network averages the predictions of all. For networks of
-            different architectures it is more accurate than each.
+        ensemble: names or folders of other bundles whose predictions are averaged with those of the first. Works best
+            for networks of different architectures.
         name: of the new bundle; that of the first by default.
     """
 
@@ -55,23 +55,22 @@ class ConvertConfig:
 
 
 def convert(config: ConvertConfig) -> tuple[Bundle, float]:
-    """Write a bundle whose network computes the same in another form.
+    """Write a bundle with the network in another form.
 
     Args:
         config: which bundle, which form.
 
     Returns:
-        The new bundle, and how far its landmarks lie from those of the same network in float32: mean over all crops,
-        in crop px.
+        The new bundle, and the mean distance of its landmarks from those of the same network in float32, crop px.
 
     Raises:
-        ModelError: the bundle cannot be used, or the new network strays too far from the old one.
+        ModelError: the bundle cannot be used, or the landmarks of the new network differ too much.
         DataError: too few photos to calibrate on.
         OutputError: the folder cannot be written.
     """
     source = find_bundle(config.bundle)
     others = [find_bundle(name) for name in config.ensemble]
-    calibration, unseen = _crops(config, source)
+    calibration, held_out = _crops(config, source)
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / MODEL_FILE
         original = source.model_path
@@ -86,54 +85,54 @@ def convert(config: ConvertConfig) -> tuple[Bundle, float]:
         kinds = "+".join(dict.fromkeys(bundle.architecture for bundle in (source, *others)))
         changed = replace(source, architecture=_described(kinds, config), name=config.name or source.name)
         if config.precision != "float32" or config.flip_tta or others:
-            changed = replace(changed, accuracy={})  # those are the original's figures
+            changed = replace(changed, accuracy={})  # the figures of the original do not apply
         if config.input == "uint8":
             accept_uint8_crops(model, source.input_size, source.channel_order)
             changed = replace(changed, channel_order="RGB")
-        distance = _distance(source, original, changed, model, unseen)
+        distance = _distance(source, original, changed, model, held_out)
         limit = TOLERANCE[config.precision] * source.input_size
         if not distance <= limit:
             raise ModelError(
                 f"the {config.precision} network moves landmarks by {distance:.3f} px, more than {limit:.3f} px: "
-                "calibrate with photos like those it will see, or choose a higher precision"
+                "calibrate with photos like those of the application, or choose a higher precision"
             )
         files = {name: source.folder / name for name in source.files} if source.folder else {}
         return write_bundle(changed, config.output, files | {MODEL_FILE: model}), distance
 
 
 def _described(architecture: str, config: ConvertConfig) -> str:
-    marks = [mark for mark, plain in ((config.precision, "float32"), (config.input, "float")) if mark != plain]
+    marks = [mark for mark, default in ((config.precision, "float32"), (config.input, "float")) if mark != default]
     return "-".join([architecture, *(["flip"] if config.flip_tta else []), *marks])
 
 
 def _crops(config: ConvertConfig, bundle: Bundle) -> tuple[UInt8, UInt8]:
-    """Crops (n, S, S, 3) to calibrate on, and others to measure on."""
+    """Crops (n, S, S, 3) for calibration, and others for the comparison."""
     if config.calibration is None:
         if config.precision == "int8":
-            raise DataError("int8 needs photos with faces to calibrate on: give them with --calibration")
+            raise DataError("int8 needs photos with faces to calibrate on: name them with --calibration")
         size = bundle.input_size
         noise = np.random.default_rng(0).integers(0, 256, (_FEWEST, size, size, 3), np.uint8)
         return noise, noise
     crops = faces_of(Photos(config.calibration), bundle)
     if len(crops) < _FEWEST:
-        raise DataError(f"{config.calibration} shows {len(crops)} faces, {_FEWEST} are needed: give more photos")
+        raise DataError(f"{config.calibration} shows {len(crops)} faces, {_FEWEST} are needed: add photos")
     return crops[1::2], crops[::2]
 
 
 def faces_of(photos: Photos, bundle: Bundle) -> UInt8:
-    """Crops (n, S, S, 3) uint8 of the largest face of some photos, as the bundle's network would see them."""
+    """Crops (n, S, S, 3) uint8 of the largest face in each photo, as the network of the bundle receives them."""
     aligner, crops = FaceAligner(bundle), list[UInt8]()
     for name in photos.names:
-        picture = photos.read(name)
-        faces = aligner(picture, refine=True)
-        crops += list(cut_crops(picture, faces.roi[:1], bundle.input_size, bundle.convention))
+        photo = photos.read(name)
+        faces = aligner(photo, refine=True)
+        crops += list(cut_crops(photo, faces.roi[:1], bundle.input_size, bundle.convention))
         if len(crops) == _MOST:
             break
     return np.array(crops, np.uint8)
 
 
 def _distance(old: Bundle, original: Path, new: Bundle, model: Path, crops: UInt8) -> float:
-    """Mean distance of the landmarks of two networks in the crop, px; each takes what its bundle says."""
+    """Mean distance of the landmarks of two networks, crop px, each with the input format of its bundle."""
     head = HeadModel.load(old.head_path)
     before = _landmarks(old, head, Regressor(old, model_path=original).params_from_crops(crops))
     after = _landmarks(new, head, Regressor(new, model_path=model).params_from_crops(crops))

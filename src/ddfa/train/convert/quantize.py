@@ -1,4 +1,4 @@
-"""Variants of an ONNX network: uint8 crops as input, float16 or int8 inside."""
+"""Variants of an ONNX network: uint8 input, float16 or int8 arithmetic."""
 
 import tempfile
 from collections.abc import Iterator
@@ -14,17 +14,18 @@ from ddfa.arrays import Float32
 Precision = Literal["float32", "float16", "int8"]
 ChannelOrder = Literal["RGB", "BGR"]
 _BATCH = 32
-_KEPT_CONVOLUTIONS = 5  # the first ones stay float32, as does the head: little of the time, most of the error
+# The first convolutions stay float32, as does the head: they cost little time and cause most of the error.
+_KEPT_CONVOLUTIONS = 5
 
 
 def quantize(source: Path, target: Path, precision: Precision, calibration: Float32 | None = None) -> None:
-    """Write a network with another arithmetic; its input and output stay float32.
+    """Write a network in another precision; its input and output stay float32.
 
     Args:
         source: the float32 network.
         target: the new file.
         precision: float32 copies the network; int8 quantises weights per channel and activations per tensor.
-        calibration: (n, 3, S, S) network inputs that int8 takes the range of activations from.
+        calibration: (n, 3, S, S) network inputs to measure the ranges of activations on, for int8.
     """
     if precision == "int8":
         assert calibration is not None
@@ -36,17 +37,17 @@ def quantize(source: Path, target: Path, precision: Precision, calibration: Floa
         from onnxruntime.transformers.onnx_model import OnnxModel
 
         network = convert_float_to_float16(network, keep_io_types=True)
-        OnnxModel(network).topological_sort()  # the conversion appends its casts
+        OnnxModel(network).topological_sort()  # the conversion appends its casts at the end
     onnx.save(network, target)
 
 
 def accept_uint8_crops(path: Path, size: int, channel_order: ChannelOrder) -> None:
-    """Let a network take crops (n, S, S, 3) uint8 RGB: normalisation, channel order and layout move into the graph.
+    """Change the input of a network to crops (n, S, S, 3) uint8 RGB; normalisation and layout move into the graph.
 
     Args:
         path: the network, rewritten in place.
         size: side S of the crops in px.
-        channel_order: what the network took before.
+        channel_order: of the previous input.
     """
     network = onnx.load(path)
     graph = network.graph
@@ -96,7 +97,7 @@ def _quantise(source: Path, target: Path, calibration: Float32) -> None:
 
 
 class _Batches:
-    """Calibration inputs as ONNX Runtime asks for them."""
+    """Calibration inputs in the interface of ONNX Runtime."""
 
     def __init__(self, name: str, inputs: Float32) -> None:
         self._name = name

@@ -1,4 +1,4 @@
-"""The regressors, by name.
+"""The network architectures, by name.
 
 A full name is `arch.tag`, for instance `mobilenet_v1_050.open`: the architecture, then the head model whose parameters
 it regresses.
@@ -30,10 +30,10 @@ ARCHITECTURES: Final[dict[str, Callable[..., Network]]] = {
 
 
 def create(name: str, num_params: int, num_points: int = 0, pooling: Pooling = "mean") -> Network:
-    """Make an untrained network.
+    """Create an untrained network.
 
     Args:
-        name: of the architecture; a tag after a dot is not looked at.
+        name: of the architecture; a tag after a dot is ignored.
         num_params: length P of the parameter vector.
         num_points: points of the second, training-only head; 0 for none.
         pooling: of the last feature map: its plain mean, or `LearntPool`.

@@ -1,4 +1,4 @@
-"""What all regressors share: features of a face crop, and the two heads that read them."""
+"""The base of all regressors: features of a face crop, and the two heads on them."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 class Network(nn.Module):
     """Regress whitened 3DMM parameters from a face crop.
 
-    Every layer works at any input size; the published one is 120x120.
+    Every layer works at any input size; that of the original networks is 120x120.
 
     Attributes:
         num_features: length F of the feature vector.
@@ -22,7 +22,7 @@ class Network(nn.Module):
     fc_lm: nn.Linear | None
 
     def _add_heads(self, num_features: int, num_params: int, num_points: int) -> None:
-        """Called last: optimiser states name parameters by their order, in which the heads are the end."""
+        """To be called last: optimiser states identify parameters by their order, in which the heads come last."""
         self.num_features = num_features
         self.fc = nn.Linear(num_features, num_params)
         self.fc_lm = nn.Linear(num_features, 3 * num_points) if num_points else None
@@ -44,7 +44,7 @@ class Network(nn.Module):
         return self.fc(features), self.fc_lm(features).view(len(x), -1, 3)
 
     def deployed(self) -> "Network":
-        """The same function in evaluation mode, as cheap as it can be had: what is exported."""
+        """The same function in evaluation mode at the lowest cost: this is what is exported."""
         return self.eval()
 
 

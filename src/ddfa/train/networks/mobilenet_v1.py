@@ -1,4 +1,7 @@
-"""MobileNet-V1 regressors with the layer names of the published 3DDFA checkpoints."""
+"""MobileNet-V1 regressors with the layer names of the original 3DDFA checkpoints.
+
+Source: Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications" (2017).
+"""
 
 import math
 
@@ -7,7 +10,7 @@ from torch import Tensor, nn
 
 from ddfa.train.networks.base import Network
 
-# (name, output channels at width 1, stride), spec of 3DDFA V1/V2 `mobilenet_1`.
+# (name, output channels at width 1, stride), as `mobilenet_1` of 3DDFA V1 and V2.
 _BLOCKS: tuple[tuple[str, int, int], ...] = (
     ("dw2_1", 64, 1),
     ("dw2_2", 128, 2),
@@ -44,15 +47,15 @@ class DepthwiseSeparable(nn.Module):
 
 
 class MobileNetV1(Network):
-    """MobileNet-V1 with the layout and the names of the published 3DDFA networks, whose checkpoints load strictly.
+    """MobileNet-V1 with the layers and names of the original 3DDFA networks, whose checkpoints can be loaded.
 
-    (`fc` is called `fc_param` in V2 files.)
+    (V2 files call `fc` `fc_param`.)
 
     Args:
         num_params: length P of the parameter vector.
         width: channel multiplier; channels are `int(c * width)`.
         num_points: points K of the second head; 0 for none.
-        multiple: channels are the nearest multiple of this instead, which runs fast where it fills vector registers.
+        multiple: round channels to the nearest multiple of this instead, which is fast if it fills vector registers.
     """
 
     def __init__(self, num_params: int = 62, width: float = 1.0, num_points: int = 0, multiple: int = 1) -> None:

@@ -1,7 +1,7 @@
-"""RepNet: depthwise mixing with re-parameterised branches and feed-forward blocks, at few channels and low resolution.
+"""RepNet: re-parameterised depthwise convolutions and feed-forward blocks, with few channels and low resolution.
 
 Source of the blocks: Wang et al., "RepViT: Revisiting Mobile CNN From ViT Perspective" (CVPR 2024), without squeeze and
-excitation and with ReLU, which every runtime fuses into the convolution before it.
+excitation, and with ReLU, which every runtime fuses with the preceding convolution.
 """
 
 import copy
@@ -22,8 +22,8 @@ class RepDepthwise(nn.Module):
     """Depthwise 3x3 and 1x1 convolutions and the identity, summed; one 3x3 convolution once fused.
 
     Args:
-        channels: in and out.
-        stride: above 1 the identity is left out.
+        channels: of input and output.
+        stride: above 1 there is no identity branch.
     """
 
     def __init__(self, channels: int, stride: int = 1) -> None:
@@ -38,7 +38,7 @@ class RepDepthwise(nn.Module):
         return out + x if self.identity else out
 
     def fused(self) -> nn.Conv2d:
-        """The one convolution that computes the same in evaluation mode."""
+        """A single convolution that computes the same function in evaluation mode."""
         conv, point = _fold(self.wide), _fold(self.point)
         middle = point.weight[:, :, 0, 0] + float(self.identity)
         conv.weight.data[:, :, 1, 1] += middle
@@ -48,11 +48,11 @@ class RepDepthwise(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two pointwise convolutions around a ReLU, beside the identity.
+    """Two pointwise convolutions with a ReLU in between, plus the identity.
 
     Args:
-        channels: in and out.
-        expansion: hidden channels over channels.
+        channels: of input and output.
+        expansion: ratio of hidden channels to channels.
     """
 
     def __init__(self, channels: int, expansion: int = 2) -> None:
@@ -69,7 +69,7 @@ class FeedForward(nn.Module):
 
 
 class RepNet(Network):
-    """A stem to a quarter of the resolution, then stages of blocks, each at half the resolution of the one before.
+    """A stem, then stages of blocks, each at half the resolution of the previous one.
 
     Args:
         num_params: length P of the parameter vector.
@@ -77,7 +77,7 @@ class RepNet(Network):
         stem: channels at half resolution.
         channels: of the stages.
         depths: blocks in each stage.
-        embedding: rectified channels that the last stage is widened to before pooling; 0 to pool the stage itself.
+        embedding: channels of a ReLU layer between the last stage and pooling; 0 for none.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class RepNet(Network):
         return torch.flatten(self.avgpool(self.body(x)), 1)
 
     def deployed(self) -> "RepNet":
-        """A copy whose branches are fused; the same function in evaluation mode."""
+        """A copy with fused branches, which computes the same function in evaluation mode."""
         network = copy.deepcopy(self).eval()
         for name, module in list(network.named_modules()):
             if isinstance(module, RepDepthwise):
@@ -120,7 +120,7 @@ class RepNet(Network):
 
 
 def _fold(layer: nn.Sequential) -> nn.Conv2d:
-    """One convolution with bias that equals a convolution and its batch norm."""
+    """A convolution with bias that is equal to a convolution and its batch norm."""
     conv, norm = layer[0], layer[1]
     assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
     return nn.utils.fuse_conv_bn_eval(conv.eval(), norm.eval())

@@ -23,18 +23,18 @@ _JPEG_QUALITY = 92
 
 
 class Sample(NamedTuple):
-    """A made picture and what is known of the head on it.
+    """A generated image with its label.
 
     Attributes:
-        picture: (H, W, 3) uint8 RGB.
+        image: (H, W, 3) uint8 RGB.
         pose: (3, 4), head space to image space.
         identity: (I,) coefficients.
         expression: (E,) coefficients.
-        fit_error: disagreement of the head with its teacher, 0 where it is known exactly.
-        source: name of the photo that shows this face; "" if none does.
+        fit_error: of the label, 0 where the head is known exactly; see `Labels.fit_error`.
+        source: name of the photo that shows this face; "" if there is none.
     """
 
-    picture: UInt8
+    image: UInt8
     pose: Floats
     identity: Floats
     expression: Floats
@@ -42,22 +42,22 @@ class Sample(NamedTuple):
     source: str
 
 
-# Draws so many samples, one after the other; all that is random comes from the generator.
+# Generates a number of samples one by one; all randomness comes from the generator.
 Draw: TypeAlias = Callable[[np.random.Generator, int], Iterable[Sample]]
 _Chunk: TypeAlias = tuple[Path, int, int, int]  # its part file, the seed, its first sample and the number of samples
 
 
 @dataclass(frozen=True)
-class PictureSet:
-    """A data set to be made.
+class ImageSet:
+    """A data set to be generated.
 
     Attributes:
-        command: the one that makes it, for the manifest and the progress bar.
+        command: for the manifest and the progress bar.
         output: its folder.
-        count: pictures to make.
-        seed: of all that is random: the same for the same pictures, whatever the number of workers.
+        count: images to generate.
+        seed: of everything random; the images do not depend on the number of workers.
         head: name of the head model of the labels.
-        settings: all that the pictures depend on.
+        settings: everything that the images depend on.
     """
 
     command: str
@@ -68,14 +68,14 @@ class PictureSet:
     settings: Mapping[str, Any]
 
 
-def make_pictures(made: PictureSet, open_draw: Callable[[], Draw], workers: int = 0) -> Labels:
-    """Draw the pictures of a data set on several cores and write it; parts that exist are kept.
+def make_images(made: ImageSet, open_draw: Callable[[], Draw], workers: int = 0) -> Labels:
+    """Generate a data set on several cores and write it; parts that exist are kept.
 
-    The folder then holds `photos.tar`, `labels.npz` and `manifest.json`.
+    The folder then contains `photos.tar`, `labels.npz` and `manifest.json`.
 
     Args:
-        made: what to make.
-        open_draw: called once in each worker process, so it must be picklable: a function of a module, or its partial.
+        made: what to generate.
+        open_draw: called once in each worker process; picklable, that is a function of a module or a partial of one.
         workers: processes; 0 means one per core.
 
     Returns:
@@ -104,16 +104,16 @@ def _open(open_draw: Callable[[], Draw]) -> Callable[[_Chunk], None]:
 
 
 def _make_part(draw: Draw, chunk: _Chunk) -> None:
-    """Make one chunk and write it: encoded images and their labels."""
+    """Generate one chunk and write it: encoded images and their labels."""
     path, seed, start, count = chunk
     # The seed depends on the chunk only, so that the images do not depend on the number of workers.
     samples = list(draw(np.random.default_rng([seed, start]), count))
-    encoded = [encode(sample.picture) for sample in samples]
+    encoded = [encode(sample.image) for sample in samples]
     with atomic_path(path) as temporary:
         np.savez(
             temporary,
             pictures=np.concatenate(encoded),
-            lengths=np.array([len(picture) for picture in encoded]),
+            lengths=np.array([len(image) for image in encoded]),
             pose=np.asarray([sample.pose for sample in samples], np.float32),
             identity=np.asarray([sample.identity for sample in samples], np.float32),
             expression=np.asarray([sample.expression for sample in samples], np.float32),
@@ -122,13 +122,13 @@ def _make_part(draw: Draw, chunk: _Chunk) -> None:
         )
 
 
-def encode(picture: UInt8) -> UInt8:
-    """A picture (H, W, 3) uint8 RGB as the data set stores it: the bytes (n,) of a JPEG."""
-    encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
+def encode(image: UInt8) -> UInt8:
+    """An image (H, W, 3) uint8 RGB as the data set stores it: the bytes (n,) of a JPEG file."""
+    encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
     return np.asarray(encoded.ravel(), np.uint8)
 
 
-def _join(made: PictureSet, parts: list[Path]) -> Labels:
+def _join(made: ImageSet, parts: list[Path]) -> Labels:
     """Write the images of all parts to one tar and return their labels."""
     names = list[str]()
     arrays: dict[str, list[Any]] = {name: [] for name in ("pose", "identity", "expression", "quality", "sources")}
@@ -137,11 +137,11 @@ def _join(made: PictureSet, parts: list[Path]) -> Labels:
             with np.load(part) as file:
                 for name, collected in arrays.items():
                     collected.append(file[name])
-                for picture in np.split(file["pictures"], np.cumsum(file["lengths"])[:-1]):
+                for image in np.split(file["pictures"], np.cumsum(file["lengths"])[:-1]):
                     names.append(f"{len(names):07d}.jpg")
                     entry = tarfile.TarInfo(names[-1])
-                    entry.size = len(picture)
-                    archive.addfile(entry, io.BytesIO(picture.tobytes()))
+                    entry.size = len(image)
+                    archive.addfile(entry, io.BytesIO(image.tobytes()))
     joined = {name: np.concatenate(collected) for name, collected in arrays.items()}
     sources = tuple(source or name for source, name in zip(joined.pop("sources").tolist(), names, strict=True))
     fit_error = joined.pop("quality")
