@@ -47,7 +47,7 @@ def browser():
 
 @pytest.fixture
 def open_page(browser, address):
-    """Opens the page in a browser of its own; at the end nothing may have been complained about."""
+    """Opens the page in a browser of its own; at the end no errors may have been logged."""
     contexts, complaints = [], []
 
     def opened(prepare=None, **settings):
@@ -108,13 +108,13 @@ def test_photos_become_heads_to_turn_and_files_to_keep(open_page, root):
     assert page.locator("#faces button").count() == 1 and page.get_attribute("#stage", "data-face") == "0"
 
 
-def test_what_is_no_photo_is_told(open_page, tmp_path):
+def test_a_file_that_is_no_image_is_reported(open_page, tmp_path):
     page = open_page()
     path = tmp_path / "notes.jpg"
     path.write_text("no picture")
     page.set_input_files("#file", path)
     page.wait_for_selector("#status.warn", **WAIT)
-    assert "not a picture" in page.inner_text("#status")
+    assert "not an image" in page.inner_text("#status")
     assert page.is_visible("#samples img >> nth=0") and page.is_hidden("#photo")
 
 
@@ -142,14 +142,14 @@ def test_the_camera_is_followed_and_stopped(open_page):
     page = open_page(permissions=["camera"])
     page.click("#camera")
     page.wait_for_selector("#figures:has-text('frames/s')", **WAIT)
-    assert page.inner_text("#status") in ("", "Nobody is seen.")
+    assert page.inner_text("#status") in ("", "No face in view.")
     page.click("#camera-stop")
     assert page.inner_text("#status") == "The camera is off."
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")  # nothing sticks out on a phone
 
 
-def test_without_leave_the_camera_is_explained(open_page):
+def test_a_blocked_camera_is_explained(open_page):
     page = open_page()
     page.click("#camera")
     page.wait_for_selector("#status.warn", **WAIT)
-    assert "camera" in page.inner_text("#status")
+    assert "Camera access is blocked" in page.inner_text("#status")

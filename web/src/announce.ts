@@ -1,4 +1,4 @@
-/** The one line in which the page says what happens; screen readers read it out. */
+/** The status line of the page; screen readers announce it. */
 
 import { element } from "./dom";
 
@@ -8,5 +8,5 @@ export function say(text: string, kind: Kind = ""): void {
   const line = element("status");
   line.className = kind;
   document.body.classList.toggle("busy", kind === "busy");
-  if (line.textContent !== text) line.textContent = text; // the same words are not read out twice
+  if (line.textContent !== text) line.textContent = text; // the same text is not announced twice
 }

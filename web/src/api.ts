@@ -1,4 +1,4 @@
-/** What the service offers, typed. Addresses are relative, so that it may live under any path. */
+/** Typed client of the service. URLs are relative, so the service may run under any path. */
 
 export interface Angles {
   yaw: number;
@@ -6,7 +6,7 @@ export interface Angles {
   roll: number;
 }
 
-/** What both a photo and the live channel tell of a face; image px, centres of pixels at integers. */
+/** Fields of a face in both a photo and the live channel; image px, pixel centres at integers. */
 export interface Pose {
   box: number[];
   score: number;
@@ -39,7 +39,7 @@ export interface Sample {
   url: string;
 }
 
-/** An error the service explains, or one on the way to it. */
+/** An error reported by the service, or a failure to reach it. */
 export class ServiceError extends Error {
   constructor(
     readonly code: string,
@@ -49,7 +49,7 @@ export class ServiceError extends Error {
   }
 }
 
-/** Kept for as long as the page is open, nowhere else. */
+/** Kept in memory only, until the page is closed. */
 let apiKey: string | null = null;
 
 export function setApiKey(key: string): void {
@@ -78,7 +78,7 @@ export async function samples(): Promise<Sample[]> {
   return ((await response.json()) as { samples: Sample[] }).samples;
 }
 
-/** The bytes of a file that came with an answer. */
+/** Bytes of a file in an answer. */
 export function bytesOf(file: FaceFile): Uint8Array<ArrayBuffer> {
   const text = atob(file.data);
   const bytes = new Uint8Array(text.length);
@@ -93,7 +93,7 @@ async function ask(url: string, options: RequestInit): Promise<Response> {
   try {
     response = await fetch(url, { ...options, headers });
   } catch {
-    throw new ServiceError("offline", "The service does not answer: is it still running?");
+    throw new ServiceError("offline", "The service is not responding: is it still running?");
   }
   if (!response.ok) throw await problemOf(response);
   return response;
@@ -104,6 +104,6 @@ async function problemOf(response: Response): Promise<ServiceError> {
     const { error } = (await response.json()) as { error: { code: string; message: string } };
     return new ServiceError(error.code, error.message);
   } catch {
-    return new ServiceError("unknown", `The service answers with status ${response.status}.`);
+    return new ServiceError("unknown", `The service returned status ${response.status}.`);
   }
 }

@@ -1,13 +1,13 @@
-/** Doing things that may go wrong: what went wrong is told in words, a missing API key is asked for. */
+/** Runs actions that may fail: errors are shown as text, a missing API key is requested. */
 
 import { ServiceError, setApiKey } from "./api";
 import { say } from "./announce";
 import { element } from "./dom";
 
 /**
- * Do something, once more if a key was missing and is given.
+ * Run an action; if the API key is missing, ask for it and run the action again.
  *
- * @returns what went wrong, or null.
+ * @returns the error message, or null.
  */
 export async function attempt(work: () => Promise<void>): Promise<string | null> {
   try {
@@ -16,9 +16,9 @@ export async function attempt(work: () => Promise<void>): Promise<string | null>
   } catch (error) {
     if (error instanceof ServiceError && error.code === "no_key") {
       if (await askForKey()) return attempt(work);
-      return tell("Without its key the service does nothing.");
+      return tell("The service needs an API key.");
     }
-    return tell(error instanceof ServiceError ? error.message : "This did not work in this browser.");
+    return tell(error instanceof ServiceError ? error.message : "This action failed in this browser.");
   }
 }
 
@@ -27,12 +27,12 @@ function tell(words: string): string {
   return words;
 }
 
-/** Sent to the document when a key was given: what could not be had before may be had now. */
+/** Sent to the document when a key is entered: requests that failed before may now succeed. */
 export const KEY_GIVEN = "keygiven";
 
 let asking: Promise<boolean> | null = null;
 
-/** Ask for the API key; several that miss it ask once. */
+/** Ask for the API key; concurrent requests share one dialog. */
 export function askForKey(): Promise<boolean> {
   asking ??= ask().finally(() => (asking = null));
   return asking;

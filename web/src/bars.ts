@@ -1,4 +1,4 @@
-/** The 52 blendshapes as sliders: they show what was fitted, and move the head when dragged. */
+/** The 52 blendshapes as sliders: they show the fitted weights and animate the head when dragged. */
 
 import { capital } from "./dom";
 
@@ -7,7 +7,7 @@ type Weights = Record<string, number>;
 interface Group {
   title: string;
   pattern: RegExp;
-  /** What the title says already is left out of the labels. */
+  /** Part of the name that the title repeats; it is removed from the labels. */
   said?: RegExp;
 }
 
@@ -17,7 +17,7 @@ const GROUPS: readonly Group[] = [
   { title: "Jaw and mouth", pattern: /^(jaw|mouth)/, said: /^mouth(?!Left$|Right$)/ },
   { title: "Cheeks, nose, tongue", pattern: /^(cheek|nose|tongue)/ },
 ];
-const FIRST = "Jaw and mouth"; // the only group that is open where there is little room
+const FIRST = "Jaw and mouth"; // the only group that is open on small screens
 
 export class Bars {
   private readonly rows = new Map<string, { input: HTMLInputElement; output: HTMLOutputElement }>();
@@ -27,7 +27,7 @@ export class Bars {
     private readonly moved: (weights: Weights) => void,
   ) {}
 
-  /** Show weights; the sliders are made when the names are first known. */
+  /** Show weights; the sliders are created with the first ones. */
   show(weights: Weights): void {
     if (!this.rows.size) this.build(Object.keys(weights));
     for (const [name, value] of Object.entries(weights)) this.set(name, value);
@@ -60,7 +60,7 @@ export class Bars {
     input.dataset.testid = `bar-${name}`;
     input.setAttribute("aria-label", spoken(name));
     const output = document.createElement("output");
-    output.setAttribute("aria-hidden", "true"); // the slider says its value itself
+    output.setAttribute("aria-hidden", "true"); // the slider announces its value itself
     output.textContent = "0.00";
     input.addEventListener("input", () => {
       this.write(name, input.valueAsNumber);
@@ -73,7 +73,7 @@ export class Bars {
 
   private set(name: string, value: number): void {
     const row = this.rows.get(name);
-    if (!row || row.input.matches(":active")) return; // not from under somebody's finger
+    if (!row || row.input.matches(":active")) return; // do not move a slider that is being dragged
     row.input.value = String(value);
     this.write(name, value);
   }
@@ -86,7 +86,7 @@ export class Bars {
   }
 }
 
-/** "mouthSmileLeft" as people read it: "mouth smile left". */
+/** "mouthSmileLeft" in words: "mouth smile left". */
 function spoken(name: string): string {
   return name.replace(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`).trim();
 }

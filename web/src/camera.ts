@@ -1,11 +1,11 @@
-/** The camera: its stream, the channel its pictures go through, and words for what is wrong with it. */
+/** The camera: its stream, the channel its frames are sent through, and its error messages. */
 
 import { LiveChannel, type LiveEvents } from "./live";
 
 export class Camera {
   private channel: LiveChannel | null = null;
   private stream: MediaStream | null = null;
-  /** Counts starts and stops: what was asked for before the last of them no longer counts. */
+  /** Counts starts and stops, so that results of an earlier start are ignored. */
   private turn = 0;
 
   constructor(
@@ -18,10 +18,10 @@ export class Camera {
   }
 
   /**
-   * Ask the browser for the camera and begin.
+   * Ask the browser for the camera and start it.
    *
-   * @returns whether it is on; not if it was stopped in the meantime.
-   * @throws what the browser throws without a camera, or without leave.
+   * @returns whether the camera is on; false if it was stopped in the meantime.
+   * @throws what the browser throws if there is no camera or no permission.
    */
   async start(): Promise<boolean> {
     this.stop();
@@ -53,7 +53,7 @@ export class Camera {
     this.stream = this.video.srcObject = null;
   }
 
-  /** What it sees now, as a photo. */
+  /** The current frame as a photo. */
   async photo(): Promise<Blob | null> {
     const canvas = document.createElement("canvas");
     canvas.width = this.video.videoWidth;
@@ -62,20 +62,20 @@ export class Camera {
     return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.95));
   }
 
-  /** It was unplugged, or the browser took it back. */
+  /** The camera was unplugged, or the permission was revoked. */
   private lost(stream: MediaStream): void {
-    if (stream === this.stream) this.events.ended("no_camera", "The camera was taken away.");
+    if (stream === this.stream) this.events.ended("no_camera", "The camera was disconnected.");
   }
 }
 
-/** What is wrong, and what to do about it. */
+/** Message for an error, with the fix. */
 export function cameraWords(error: unknown): string {
-  if (!("mediaDevices" in navigator)) return "Cameras need https or localhost.";
+  if (!("mediaDevices" in navigator)) return "The camera needs https or localhost.";
   const name = error instanceof DOMException ? error.name : "";
   if (name === "NotAllowedError")
-    return "The browser may not use the camera: allow it in the address bar, then try again.";
-  if (name === "NotFoundError") return "There is no camera here: photos work as well.";
-  return "The camera cannot be used: perhaps another program has it.";
+    return "Camera access is blocked: allow it in the address bar, then try again.";
+  if (name === "NotFoundError") return "No camera found: use a photo instead.";
+  return "The camera is not available: another program may be using it.";
 }
 
 function release(stream: MediaStream): void {

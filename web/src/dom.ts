@@ -1,6 +1,6 @@
-/** Small helpers for the elements of the page. */
+/** Helpers for DOM elements. */
 
-/** The element of an id that index.html promises. */
+/** The element with an id from index.html. */
 export function element<T extends HTMLElement = HTMLElement>(id: string): T {
   const found = document.getElementById(id);
   if (!found) throw new Error(`the page has no #${id}`);
@@ -16,14 +16,14 @@ export function button(text: string, testid: string, clicked: () => void): HTMLB
   return one;
 }
 
-/** Mark the one button of a group that holds. */
+/** Mark the active button of a group. */
 export function press(group: HTMLElement, testid: string): void {
   for (const one of group.querySelectorAll<HTMLElement>("button")) {
     one.setAttribute("aria-pressed", String(one.dataset.testid === testid));
   }
 }
 
-/** Part of a picture as a small square canvas. */
+/** Part of an image as a small square canvas. */
 export function square(
   picture: CanvasImageSource,
   x: number,

@@ -1,4 +1,4 @@
-/** The files of a face, to be saved: common ones as buttons, the others in a menu. */
+/** Downloads of a face: common file types as buttons, the others in a menu. */
 
 import { bytesOf, type FaceFile } from "./api";
 import { button } from "./dom";
@@ -11,11 +11,11 @@ const OTHERS: Record<string, string> = {
   depth: "Depth",
   pncc: "PNCC",
   normals: "Normals",
-  frontal: "Frontal picture",
-  txt: "Landmarks, text",
+  frontal: "Frontal image",
+  txt: "Landmarks (text)",
 };
 
-/** Names of the kinds, as people read them. */
+/** Display names of the file types. */
 export const FILE_NAMES: Readonly<Record<string, string>> = { ...COMMON, ...OTHERS };
 
 export class Downloads {
@@ -44,7 +44,7 @@ export class Downloads {
     const summary = document.createElement("summary");
     summary.textContent = "More";
     summary.dataset.testid = "download-more";
-    summary.setAttribute("aria-label", "More kinds of files");
+    summary.setAttribute("aria-label", "More file types");
     const list = document.createElement("div");
     list.append(...this.buttons(OTHERS));
     this.menu.className = "menu";
@@ -71,7 +71,7 @@ export class Downloads {
   }
 }
 
-/** Hand a file to the browser, which saves it. */
+/** Save a file through the browser. */
 export function save(file: FaceFile): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([bytesOf(file)], { type: file.type }));

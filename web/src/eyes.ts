@@ -1,15 +1,15 @@
-/** Irises for heads without a photo's texture: blank eyeballs stare. */
+/** Irises for heads without a texture, whose eyeballs would be blank. */
 
 import * as THREE from "three";
 
-const CHANNEL = 1; // of texture coordinates: 0 belongs to the photo's texture
+const CHANNEL = 1; // UV channel: 0 is used by the texture of the photo
 const SIZE = 256;
 const IRIS = 0.41; // of an eyeball's radius
 const PUPIL = 0.16;
 
 let texture: THREE.CanvasTexture | null = null;
 
-/** Texture coordinates that look at each eyeball from the front. */
+/** UV coordinates that project each eyeball from the front. */
 export function mapEyes(geometry: THREE.BufferGeometry): void {
   const places = geometry.getAttribute("position") as THREE.BufferAttribute;
   const middle = (edge(places, Math.min) + edge(places, Math.max)) / 2;
@@ -29,7 +29,7 @@ export function mapEyes(geometry: THREE.BufferGeometry): void {
   geometry.setAttribute("uv1", new THREE.BufferAttribute(values, 2));
 }
 
-/** The picture of an eye from the front; made once and kept. */
+/** Frontal image of an eye, created once. */
 export function irisTexture(): THREE.Texture {
   if (texture) return texture;
   const canvas = document.createElement("canvas");

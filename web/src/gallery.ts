@@ -1,4 +1,4 @@
-/** The photos so far: one of them is shown, and of it one face. */
+/** The photos of this session: one of them is shown, with one selected face. */
 
 import { align, bytesOf } from "./api";
 import { attempt } from "./attempt";
@@ -20,13 +20,13 @@ export class Gallery {
   private face = 0;
   /** The camera is shown instead. */
   private away = false;
-  /** Photos are sent one after the other, also those that come while others are under way. */
+  /** Photos are sent one at a time, including those added while others are in progress. */
   private queue: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly photoView: PhotoView,
     private readonly panel: HeadPanel,
-    /** A photo is chosen again: whatever else is shown makes room. */
+    /** A photo is chosen again: other views close. */
     private readonly entered: () => void,
   ) {}
 
@@ -35,13 +35,13 @@ export class Gallery {
     this.queue = this.queue.then(() => this.takeAll(photos));
   }
 
-  /** Put away what is shown, for the camera. */
+  /** Clear the view for the camera. */
   leave(): void {
     this.away = true;
     this.clear();
   }
 
-  /** Show the last photo again, or the page as it was at first. */
+  /** Show the last photo again, or the initial page. */
   async back(): Promise<void> {
     this.away = false;
     if (this.shot) return this.show(this.shot, this.face);
@@ -73,7 +73,7 @@ export class Gallery {
     say(photos.length > 1 ? `${problems.length} of ${photos.length} photos: ${why}` : why!, "warn");
   }
 
-  /** @param first it is the first of several, and shown while the others are under way. */
+  /** @param first whether it is the first of several; it is shown while the others are in progress. */
   private async takeOne(photo: Blob, first: boolean): Promise<void> {
     const bitmap = await decoded(photo);
     if (bitmap && first && !this.away) this.preview(bitmap);
@@ -90,7 +90,7 @@ export class Gallery {
     if (first && !this.away) await this.show(shot);
   }
 
-  /** The photo alone, while its faces are looked for. */
+  /** Show the photo alone while its faces are detected. */
   private preview(bitmap: ImageBitmap): void {
     this.clear();
     this.figures.textContent = "";
@@ -133,7 +133,7 @@ export class Gallery {
 
   private tell(): void {
     const count = this.shot?.answer.faces.length ?? 0;
-    if (!count) say("No face was found here. A larger or sharper picture of a face may help.", "warn");
+    if (!count) say("No face found. A larger or sharper photo of the face may help.", "warn");
     else say(count === 1 ? "1 face found." : `${count} faces found: choose one.`);
   }
 
@@ -141,9 +141,9 @@ export class Gallery {
     const { shot, face } = this;
     if (!shot) return;
     await attempt(async () => {
-      say(`Making the file: ${FILE_NAMES[kind]}…`, "busy");
+      say(`Creating ${FILE_NAMES[kind]}…`, "busy");
       const file = await fileOf(shot, face, kind);
-      if (!file) return say("The service did not make this file.", "warn");
+      if (!file) return say("The service did not create this file.", "warn");
       save(file);
       say(`Saved ${file.name}.`);
     });

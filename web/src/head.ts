@@ -1,16 +1,16 @@
-/** A head out of a GLB of the service: four parts, 52 blendshapes, a pose. */
+/** A head from a GLB of the service: four parts, 52 blendshapes, a pose. */
 
 import * as THREE from "three";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 import { mapEyes } from "./eyes";
 import { paint, type Look } from "./looks";
 
-const SAMPLED = 7; // every so manieth vertex tells how far a head reaches
+const SAMPLED = 7; // one vertex in so many determines the extent of a head
 
 type Part = THREE.Mesh<THREE.BufferGeometry, THREE.Material>;
 
 export class Head {
-  /** Turns about the middle of the head. */
+  /** Rotates about the centre of the head. */
   readonly pivot = new THREE.Group();
   readonly photoPose: THREE.Quaternion;
   readonly radius: number;
@@ -23,7 +23,7 @@ export class Head {
     node.traverse((object) => {
       if (!(object instanceof THREE.Mesh)) return;
       const mesh = object as Part;
-      mesh.frustumCulled = false; // blendshapes move it beyond what is known of it
+      mesh.frustumCulled = false; // blendshapes move vertices outside the bounding box
       if (mesh.material.name === "eyes") mapEyes(mesh.geometry);
       this.parts.push({
         name: mesh.material.name,
@@ -61,7 +61,7 @@ export class Head {
     }
   }
 
-  /** How far its nearest and its farthest point are from a camera, along the way it looks; of some of its points. */
+  /** Distances of the nearest and the farthest sampled vertex along the camera's viewing direction. */
   range(camera: THREE.Camera): { near: number; far: number } {
     const point = new THREE.Vector3();
     let [near, far] = [Infinity, 0];
@@ -87,7 +87,7 @@ export class Head {
     }
   }
 
-  /** Give back what it holds on the graphics card. */
+  /** Free its GPU resources. */
   dispose(): void {
     for (const { mesh, original } of this.parts) {
       mesh.geometry.dispose();

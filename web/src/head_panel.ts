@@ -1,4 +1,4 @@
-/** The head and everything around it: view, pose, expression. */
+/** The head panel: view, pose and expression. */
 
 import type { Angles } from "./api";
 import { Bars } from "./bars";
@@ -18,7 +18,7 @@ export class HeadPanel {
   private readonly bars: Bars;
   private mean: ArrayBuffer | null = null;
   private fitted: Weights | null = null;
-  /** Counts heads that were asked for: one that took longer than a later one is not shown any more. */
+  /** Counts requested heads, so that one that loads later than a newer one is dropped. */
   private asked = 0;
 
   constructor() {
@@ -40,7 +40,7 @@ export class HeadPanel {
       one.disabled = true;
   }
 
-  /** Learn the mean head: the code of the PNCC view and the names of the blendshapes come from it. */
+  /** Load the mean head, which defines the PNCC colours and the names of the blendshapes. */
   async know(mean: ArrayBuffer): Promise<void> {
     this.mean = mean;
     const head = await Head.from(mean);
@@ -49,7 +49,7 @@ export class HeadPanel {
     head.dispose();
   }
 
-  /** Show the mean head; it turns slowly unless somebody wishes for less motion. */
+  /** Show the mean head; it spins slowly unless the user prefers reduced motion. */
   async showMean(posture?: Posture): Promise<void> {
     if (!this.mean || !(await this.showHead(this.mean))) return;
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -58,7 +58,7 @@ export class HeadPanel {
     this.showWeights(Object.fromEntries(Object.keys(this.bars.weights).map((name) => [name, 0])));
   }
 
-  /** @returns false if another head was asked for in the meantime. */
+  /** @returns false if another head was requested in the meantime. */
   async showHead(glb: ArrayBuffer): Promise<boolean> {
     const asked = ++this.asked;
     if (!this.stage) return true;
@@ -72,7 +72,7 @@ export class HeadPanel {
     return true;
   }
 
-  /** Which face the head is of; empty for the mean head. */
+  /** Index of the face that the head belongs to; empty for the mean head. */
   set face(name: string) {
     this.holder.dataset.face = name;
   }
@@ -96,7 +96,7 @@ export class HeadPanel {
     this.animate(weights);
   }
 
-  /** What the sliders go back to; null if there is nothing to go back to. */
+  /** Weights that Reset restores; null if there are none. */
   fit(weights: Weights | null): void {
     this.fitted = weights;
     this.reset.disabled = !weights;
@@ -119,7 +119,7 @@ function openStage(holder: HTMLElement): Stage | null {
   } catch {
     const words = document.createElement("p");
     words.textContent =
-      "This browser shows no 3D: WebGL is missing or switched off. Landmarks, pose, expression and downloads work.";
+      "No 3D view: WebGL is missing or disabled in this browser. Landmarks, pose, expression and downloads work.";
     holder.classList.add("missing");
     holder.append(words);
     return null;

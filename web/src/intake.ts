@@ -1,4 +1,4 @@
-/** The ways a photo comes in: chosen, dropped, pasted, or one of the samples. */
+/** Ways to add a photo: file dialog, drag and drop, paste, samples. */
 
 import { samples } from "./api";
 import { attempt } from "./attempt";
@@ -19,10 +19,10 @@ export function listenForPhotos(take: Take): void {
 function listenForDrops(take: Take): void {
   const mark = (on: boolean): void => void document.body.classList.toggle("dragging", on);
   addEventListener("dragover", (event) => {
-    event.preventDefault(); // or the browser would open the file itself
+    event.preventDefault(); // otherwise the browser opens the file
     mark(event.dataTransfer?.types.includes("Files") ?? false);
   });
-  addEventListener("dragleave", (event) => event.relatedTarget ?? mark(false)); // no target: it left the window
+  addEventListener("dragleave", (event) => event.relatedTarget ?? mark(false)); // no target: the pointer left the window
   addEventListener("drop", (event) => {
     event.preventDefault();
     mark(false);
@@ -30,7 +30,7 @@ function listenForDrops(take: Take): void {
   });
 }
 
-/** Offer the sample photos that the service has; none is no trouble. */
+/** Show the sample photos of the service, if it has any. */
 export async function showSamples(take: Take): Promise<void> {
   const found = await samples().catch(() => []);
   element("samples").append(...found.map(({ name, url }) => sampleButton(name, url, take)));

@@ -1,9 +1,9 @@
-/** The 68 landmarks of iBUG: which belong together, how they are joined, in what colour they are drawn. */
+/** The iBUG-68 landmarks: groups, connecting lines and colours. */
 
 export interface Group {
   name: string;
   colour: string;
-  /** Runs of landmarks joined by lines; a closed run comes back to its start. */
+  /** Runs of landmarks connected by lines; a closed run returns to its start. */
   runs: { from: number; to: number; closed: boolean }[];
 }
 

@@ -1,4 +1,4 @@
-/** The live channel: one camera picture at a time to the service, faces back. */
+/** The live channel: sends one camera frame at a time to the service and receives faces. */
 
 import { currentApiKey, type Pose } from "./api";
 
@@ -14,22 +14,22 @@ export interface LiveAnswer {
 }
 
 export interface LiveEvents {
-  /** Faces of a picture, the picture they were found in, and how many pictures a second come back. */
+  /** Faces of a frame, the frame they were found in, and the frame rate. */
   faces(answer: LiveAnswer, picture: HTMLCanvasElement, perSecond: number): void;
   /** The textured head of a face, as GLB. */
   head(id: number, glb: ArrayBuffer): void;
-  /** The channel is over; `code` is the service's word for why, or "closed". */
+  /** The channel has closed; `code` is the error code of the service, or "closed". */
   ended(code: string, message: string): void;
 }
 
-interface Told extends LiveAnswer {
+interface Message extends LiveAnswer {
   type: string;
   id: number;
   code: string;
   message: string;
 }
 
-const WIDEST = 640; // px of a picture that is sent: more makes faces no better
+const WIDEST = 640; // px of a frame that is sent: larger ones do not improve the faces
 const QUALITY = 0.8;
 
 export class LiveChannel {
@@ -63,14 +63,14 @@ export class LiveChannel {
       if (this.headOf !== null) this.events.head(this.headOf, data);
       return;
     }
-    const told = JSON.parse(data) as Told;
-    if (told.type === "error") this.end(told.code, told.message);
-    else if (told.type === "head") this.headOf = told.id;
-    else if (told.type === "ready") void this.send();
+    const message = JSON.parse(data) as Message;
+    if (message.type === "error") this.end(message.code, message.message);
+    else if (message.type === "head") this.headOf = message.id;
+    else if (message.type === "ready") void this.send();
     else {
       const now = 1000 / Math.max(performance.now() - this.sentAt, 1);
       this.perSecond = this.perSecond ? 0.9 * this.perSecond + 0.1 * now : now;
-      this.events.faces(told, this.canvas, this.perSecond);
+      this.events.faces(message, this.canvas, this.perSecond);
       void this.send();
     }
   }
@@ -79,7 +79,7 @@ export class LiveChannel {
     const { videoWidth, videoHeight } = this.video;
     if (this.over || this.socket.readyState !== WebSocket.OPEN) return;
     if (!videoWidth || document.hidden) {
-      setTimeout(() => void this.send(), 200); // the camera starts, or nobody looks
+      setTimeout(() => void this.send(), 200); // the camera is starting, or the page is hidden
       return;
     }
     this.sentAt = performance.now();

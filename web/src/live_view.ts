@@ -1,4 +1,4 @@
-/** The camera on the page: each answer moves landmarks, head, pose and expression. */
+/** The camera view: each answer updates landmarks, head, pose and expression. */
 
 import { askForKey } from "./attempt";
 import { say } from "./announce";
@@ -8,14 +8,14 @@ import type { HeadPanel } from "./head_panel";
 import type { LiveAnswer, LiveFace } from "./live";
 import type { PhotoView } from "./photo_view";
 
-const HEADS = 8; // of people that are kept: each has some megabytes
+const HEADS = 8; // kept at most: each takes some megabytes
 
 export interface LiveHost {
-  /** The camera begins: what else is shown makes room. */
+  /** The camera has started: other views close. */
   entered(): void;
-  /** It is over: something else is shown again. */
+  /** The camera has stopped: the previous view is shown again. */
   left(): void;
-  /** A picture of the camera is to be treated as a photo. */
+  /** A frame of the camera is used as a photo. */
   photo(picture: Blob): void;
 }
 
@@ -27,7 +27,7 @@ export class LiveView {
   private readonly faces = element("faces");
   private readonly heads = new Map<number, ArrayBuffer>();
   private seen: readonly LiveFace[] = [];
-  /** The person who is followed, and the one whose head is shown. */
+  /** Track of the selected face, and of the face whose head is shown. */
   private followed: number | null = null;
   private headOf: number | null = null;
 
@@ -97,13 +97,13 @@ export class LiveView {
     const index = Math.max(found, 0);
     const one = answer.faces[index];
     this.followed = one?.id ?? this.followed;
-    // The picture that was sent, not the one the camera has by now: landmarks sit where they belong.
+    // The frame that was sent, not the current one, so that the landmarks match it.
     this.photoView.show(picture, answer.width, answer.height, answer.faces, index);
     element("figures").textContent =
-      `${perSecond.toFixed(0)} frames/s · ${answer.milliseconds.toFixed(0)} ms each`;
+      `${perSecond.toFixed(0)} frames/s · ${answer.milliseconds.toFixed(0)} ms per frame`;
     this.panel.face = one ? String(one.id) : "";
     this.showButtons(index);
-    say(one ? "" : "Nobody is seen.");
+    say(one ? "" : "No face in view.");
     if (one) this.showFace(one);
   }
 
@@ -117,7 +117,7 @@ export class LiveView {
     void this.panel.showHead(glb);
   }
 
-  /** Several people: a button each. */
+  /** One button per face if there are several. */
   private showButtons(chosen: number): void {
     const count = this.seen.length > 1 ? this.seen.length : 0;
     if (this.faces.childElementCount !== count) {

@@ -1,4 +1,4 @@
-/** The ways to look at a head: what its four parts are painted with. */
+/** Display modes of a head: the materials of its four parts. */
 
 import * as THREE from "three";
 import { irisTexture } from "./eyes";
@@ -7,13 +7,13 @@ export const LOOKS = ["texture", "shaded", "wireframe", "pncc", "depth", "normal
 export type Look = (typeof LOOKS)[number];
 
 const CLAY: Record<string, number> = { teeth: 0xefe9dc, mouth: 0xa86a62, skin: 0xc9c2b8 };
-const LINES = 0x2a8cf0; // seen on light and on dark ground
+const LINES = 0x2a8cf0; // visible on light and dark backgrounds
 
-/** Paint for one part of a head; `original` is what its file says. */
+/** Material of one part of a head; `original` is the one from its file. */
 export function paint(look: Look, part: string, original: THREE.MeshStandardMaterial): THREE.Material {
   switch (look) {
     case "texture":
-      // A photo's light is in its texture already: little is added.
+      // The texture already contains the illumination of the photo, so little light is added.
       if (original.map)
         return new THREE.MeshLambertMaterial({
           map: original.map,
@@ -40,7 +40,7 @@ function eye(): THREE.Material {
 }
 
 /**
- * Colours of the projected normalised coordinate code: where each vertex lies on the mean head, every axis from 0 to 1.
+ * Colours of the projected normalised coordinate code: position of each vertex on the mean head, every axis scaled to [0, 1].
  *
  * @param mean positions of the mean head's vertices, by part.
  */
@@ -61,7 +61,7 @@ export function codes(mean: ReadonlyMap<string, ArrayLike<number>>): Map<string,
       const [r, g, b] = [0, 1, 2].map(
         (axis) => (places[k + axis]! - low[axis]!) / (high[axis]! - low[axis]!),
       );
-      colour.setRGB(r!, g!, b!, THREE.SRGBColorSpace).toArray(values, k); // the code is what is seen, not the light
+      colour.setRGB(r!, g!, b!, THREE.SRGBColorSpace).toArray(values, k); // the code is the displayed sRGB value, not linear light
     }
     result.set(part, new THREE.BufferAttribute(values, 3));
   }

@@ -1,4 +1,4 @@
-/** The studio: photos and camera pictures in; the chosen face as landmarks, head, pose, expression and files. */
+/** The studio page: shows faces of photos and camera frames as landmarks, head, pose, expression and files. */
 
 import { meanHead } from "./api";
 import { attempt, KEY_GIVEN } from "./attempt";
@@ -31,13 +31,13 @@ listenForPhotos(take);
 document.addEventListener(KEY_GIVEN, () => void start());
 void start();
 
-/** Get what the page begins with: the mean head and the samples. Without the key it is tried again once there is one. */
+/** Load the mean head and the samples; if the API key is missing, again once it is entered. */
 async function start(): Promise<void> {
   if (started !== "no") return;
   started = "under way";
   const problem = await attempt(async () => {
     await panel.know(await meanHead());
-    if (!taken && !live.on) await panel.showMean(); // nobody was quicker
+    if (!taken && !live.on) await panel.showMean(); // unless a photo or the camera is already shown
   });
   started = problem === null ? "yes" : "no";
   if (started === "yes") await showSamples(take);
@@ -50,7 +50,7 @@ function take(photos: readonly Blob[]): void {
   gallery.take(photos);
 }
 
-/** An entry of the key: what a colour of the landmarks stands for. */
+/** An entry of the legend of landmark colours. */
 function keyEntry(name: string, colour: string): HTMLLIElement {
   const entry = document.createElement("li");
   const dot = document.createElement("span");

@@ -1,23 +1,23 @@
-/** A photo or a camera picture on a canvas, with boxes and landmarks over it. */
+/** A photo or a camera frame on a canvas, with an overlay of boxes and landmarks. */
 
 import type { Pose } from "./api";
 import { GROUPS } from "./landmarks";
 
 type Picture = ImageBitmap | HTMLCanvasElement;
 
-const CLOSE = 2.1; // sides of a face's box that a close-up shows
-const TALLEST = 0.54; // of the window: the head beside it is as tall
-const TALLEST_ON_PHONES = 0.4; // the head below it is to be seen too
+const CLOSE = 2.1; // size of a close-up relative to the face's box
+const TALLEST = 0.54; // of the window height, like the head beside it
+const TALLEST_ON_PHONES = 0.4; // leaves space for the head below it
 
 export class PhotoView {
   private picture: Picture | null = null;
   private faces: readonly Pose[] = [];
   private chosen = 0;
-  /** Size of what the faces' coordinates speak of: the service may see another size than the canvas. */
+  /** Image size that the faces' coordinates refer to; it may differ from the size of the canvas. */
   private width = 1;
   private height = 1;
   private close = false;
-  /** What is seen of the picture: its left and top edge and how much it is enlarged. */
+  /** Visible part of the image: left and top edge, and magnification. */
   private view = { x: 0, y: 0, zoom: 1 };
 
   constructor(
@@ -54,7 +54,7 @@ export class PhotoView {
     this.draw();
   }
 
-  /** As wide as its panel, but not taller than the window bears; its box is the picture, so clicks need no offset. */
+  /** Fit the panel's width within the window's height; the element has the image's shape, so clicks need no offset. */
   private fit(): void {
     const part = innerWidth <= 720 ? TALLEST_ON_PHONES : TALLEST;
     const tallest = Math.max(240, part * innerHeight);
@@ -73,11 +73,11 @@ export class PhotoView {
     context.setTransform(zoom, 0, 0, zoom, -zoom * this.view.x, -zoom * this.view.y);
     context.imageSmoothingQuality = "high";
     context.drawImage(this.picture, 0, 0, this.width, this.height);
-    context.translate(0.5, 0.5); // centres of pixels are integers for the service, corners are for a canvas
+    context.translate(0.5, 0.5); // pixel centres are integers for the service, pixel corners for a canvas
     this.faces.forEach((face, index) => this.drawFace(context, face, index, ratio / zoom));
   }
 
-  /** The whole picture, or a part in its shape around the chosen face. */
+  /** The whole image, or a part of the same shape around the chosen face. */
   private viewed(): { x: number; y: number; zoom: number } {
     const box = this.faces[this.chosen]?.box;
     if (!this.close || !box) return { x: 0, y: 0, zoom: 1 };
@@ -91,7 +91,7 @@ export class PhotoView {
     return { x: start((x0 + x1) / 2, this.width), y: start((y0 + y1) / 2, this.height), zoom };
   }
 
-  /** @param pixel of the screen, in px of the photo. */
+  /** @param pixel size of a screen pixel, in px of the photo. */
   private drawFace(context: CanvasRenderingContext2D, face: Pose, index: number, pixel: number): void {
     const chosen = index === this.chosen;
     const [x0, y0, x1, y1] = face.box as [number, number, number, number];
@@ -103,7 +103,7 @@ export class PhotoView {
     context.roundRect(x0, y0, x1 - x0, y1 - y0, 4 * pixel);
     context.stroke();
     if (this.faces.length > 1) drawNumber(context, String(index + 1), x0, y0, pixel, chosen);
-    // Small faces get small points.
+    // The size of the points follows the size of the face.
     const radius = Math.max(1.3 * pixel, Math.min(3.2 * pixel, (x1 - x0) / 65));
     context.lineWidth = 0.6 * radius;
     for (const { colour, runs } of GROUPS) {
@@ -123,7 +123,7 @@ export class PhotoView {
   }
 }
 
-/** The number of a face on the corner of its box, as its button has it. */
+/** The number of a face at the corner of its box, as on its button. */
 function drawNumber(
   context: CanvasRenderingContext2D,
   text: string,
@@ -164,6 +164,6 @@ function drawRun(
     context.beginPath();
     context.arc(x, y, radius, 0, 2 * Math.PI);
     if (face.visibility68[from + k]) context.fill();
-    else context.stroke(); // hidden ones are hollow
+    else context.stroke(); // occluded ones are hollow
   });
 }

@@ -1,4 +1,4 @@
-/** A photo with what the service said about it. */
+/** A photo with the answer of the service. */
 
 import { align, type Answer, type FaceFile } from "./api";
 import { button, square } from "./dom";
@@ -9,17 +9,17 @@ export interface Shot {
   answer: Answer;
 }
 
-/** The photo as the browser shows it; null if it does not know its format, which the service may. */
+/** The photo decoded by the browser; null if the browser does not support its format. */
 export async function decoded(photo: Blob): Promise<ImageBitmap | null> {
   return createImageBitmap(photo, { imageOrientation: "from-image" }).catch(() => null);
 }
 
-/** Something to draw in place of a photo that the browser cannot show. */
+/** Placeholder for a photo that the browser cannot decode. */
 export async function blank(): Promise<ImageBitmap> {
   return createImageBitmap(new ImageData(1, 1));
 }
 
-/** A file of a face. The service keeps nothing: for one that is not here the photo goes there again. */
+/** A file of a face. The service stores nothing, so the photo is sent again for a missing file. */
 export async function fileOf({ photo, answer }: Shot, face: number, kind: string): Promise<FaceFile | null> {
   if (!answer.faces[face]?.files[kind]) {
     const again = await align(photo, [kind]);

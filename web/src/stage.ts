@@ -1,4 +1,4 @@
-/** Where a head is looked at: it can be turned by mouse, finger and keys, and drawn in every look. */
+/** The 3D view of a head: it is rotated by mouse, touch and keys, and drawn in every display mode. */
 
 import * as THREE from "three";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
@@ -10,8 +10,8 @@ export type Posture = "photo" | "front" | "spin";
 type Rotation = readonly (readonly number[])[];
 
 const DISTANCE = 7; // of the camera, in radii of the head
-const STEP = 0.12; // radians a key turns it by
-const SPIN = 0.5; // radians a second
+const STEP = 0.12; // radians per key press
+const SPIN = 0.5; // radians per second
 
 export class Stage {
   private readonly renderer: THREE.WebGLRenderer;
@@ -42,18 +42,18 @@ export class Stage {
     holder.append(canvas);
     const key = new THREE.DirectionalLight(0xffffff, 1.7);
     key.position.set(0.6, 0.8, 1.5);
-    this.camera.add(key); // the side that is looked at is lit
+    this.camera.add(key); // lights the visible side
     this.scene.add(this.camera, new THREE.HemisphereLight(0xffffff, 0x777788, 1.5));
     this.controls = new OrbitControls(this.camera, canvas);
     Object.assign(this.controls, { enablePan: false, minDistance: 0.3, maxDistance: 3, rotateSpeed: 0.8 });
-    canvas.style.touchAction = "pan-y"; // fingers turn it sideways and still scroll the page
+    canvas.style.touchAction = "pan-y"; // horizontal swipes rotate, vertical ones scroll the page
     this.controls.addEventListener("change", () => this.draw());
     canvas.addEventListener("webglcontextrestored", () => this.draw());
     canvas.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.resize()).observe(holder);
   }
 
-  /** Colours of the PNCC look come from the mean head. */
+  /** Set the mean head, which defines the PNCC colours. */
   know(mean: Head): void {
     this.codes = codes(mean.positions);
     this.head?.look(this.look, this.codes);
@@ -79,7 +79,7 @@ export class Stage {
     this.draw();
   }
 
-  /** Pose the head; where it is looked at from goes back to straight ahead. */
+  /** Pose the head and reset the camera to the front. */
   setPosture(posture: Posture): void {
     this.posture = posture;
     this.turned = null;
@@ -91,7 +91,7 @@ export class Stage {
     this.draw();
   }
 
-  /** Turn the head as a camera sees it; rows of the rotation from head to camera. */
+  /** Rotate the head; `rotation` maps head axes to camera axes, by rows. */
   turn(rotation: Rotation): void {
     this.turned = rotation;
     const [a, b, c] = rotation as [number[], number[], number[]];
@@ -119,7 +119,7 @@ export class Stage {
     const { clientWidth, clientHeight } = this.holder;
     if (!clientWidth || !clientHeight) return;
     this.camera.aspect = clientWidth / clientHeight;
-    // A narrow stage shows the whole head too.
+    // Fit the whole head into a narrow view, too.
     this.camera.fov = this.camera.aspect < 0.8 ? (18 * 0.8) / this.camera.aspect : 18;
     this.renderer.setSize(clientWidth, clientHeight);
     this.draw();
@@ -143,7 +143,7 @@ export class Stage {
     this.draw();
   }
 
-  /** Draw soon, once, however often it is asked for. */
+  /** Schedule one redraw, however often this is called. */
   private draw(): void {
     if (this.due) return;
     this.due = true;
@@ -162,7 +162,7 @@ export class Stage {
     if (this.look === "depth") this.tighten();
     this.renderer.autoClear = true;
     if (this.look === "wireframe") {
-      // What lies behind the surface is not drawn: the surface itself goes first, without colour.
+      // Hidden lines are removed: the surface is drawn into the depth buffer first, without colour.
       this.scene.overrideMaterial = this.veil;
       this.renderer.render(this.scene, this.camera);
       this.scene.overrideMaterial = null;
@@ -172,7 +172,7 @@ export class Stage {
     [this.camera.near, this.camera.far] = [0.05, 20];
   }
 
-  /** Let the depth view spread from white to black over the half of the head that is seen. */
+  /** Map the depth range of the visible half of the head from white to black. */
   private tighten(): void {
     if (!this.head) return;
     this.scene.updateMatrixWorld();

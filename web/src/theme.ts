@@ -1,4 +1,4 @@
-/** Light or dark: the system's wish, until somebody presses the button. */
+/** Light or dark theme: the system's preference until the button is pressed. */
 
 import { element } from "./dom";
 
