@@ -1,6 +1,6 @@
-"""The `ddfa` command: finds the subcommand, then lets tyro read its arguments from the function's signature.
+"""The `ddfa` command: finds the subcommand; tyro parses its arguments according to the function's signature.
 
-A subcommand's module is imported only when it runs, so `ddfa --help` answers at once.
+The module of a subcommand is imported only when it runs, so that `ddfa --help` is fast.
 """
 
 import os
@@ -16,8 +16,8 @@ from ddfa.exit_codes import FAILED, INTERRUPTED, OK
 from ddfa.renamed import current_command, current_options
 
 _TRAIN: Final = ("torch", "onnx", "openvino", "yaml", "tensorboard")
-# Faces come one by one there: threads of linear algebra gain nothing and burn a core while they wait.
-_ONE_BY_ONE: Final = ("align", "video", "replace", "retarget", "serve", "batch", "decode")
+# These process single faces: BLAS threads do not make them faster, and occupy a core while they wait.
+_SINGLE_THREADED_BLAS: Final = ("align", "video", "replace", "retarget", "serve", "batch", "decode")
 _VIDEO: Final = {"av": "video", "pyarrow": "batch", "fsspec": "batch"}
 _SERVE: Final = ("fastapi", "starlette", "pydantic", "uvicorn", "websockets", "multipart", "prometheus_client", "PIL")
 _SINGLE: Final = {"dlib": "dlib", "pxr": "usd", "c2pa": "c2pa", "ray": "ray"}
@@ -39,22 +39,24 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final = (
-    Command(("align",), "ddfa.commands.align:align", "photos to 3D faces"),
-    Command(("video",), "ddfa.commands.video:video", "faces followed through a video"),
-    Command(("head", "show"), "ddfa.commands.head:show", "contact sheet of the head model"),
-    Command(("replace",), "ddfa.commands.replace:replace", "one person's face on another's photo or video"),
-    Command(("retarget",), "ddfa.commands.retarget:retarget", "the open head, moved by the face of a video"),
-    Command(("models", "list"), "ddfa.commands.models:list_models", "the model bundles at hand"),
-    Command(("models", "show"), "ddfa.commands.models:show_model", "what a bundle is and how good"),
+    Command(("align",), "ddfa.commands.align:align", "3D faces from photos"),
+    Command(("video",), "ddfa.commands.video:video", "track the faces of a video"),
+    Command(("head", "show"), "ddfa.commands.head:show", "contact sheet of a head model"),
+    Command(("replace",), "ddfa.commands.replace:replace", "replace a face in a photo or video"),
+    Command(("retarget",), "ddfa.commands.retarget:retarget", "animate a textured head by the face of a video"),
+    Command(("models", "list"), "ddfa.commands.models:list_models", "installed model bundles"),
+    Command(("models", "show"), "ddfa.commands.models:show_model", "the card of a bundle"),
     Command(("models", "verify"), "ddfa.commands.models:verify_models", "check bundles against their SHA-256"),
     Command(("models", "import-3ddfa"), "ddfa.commands.models:import_original", "bundle from original 3DDFA files"),
     Command(("models", "package"), "ddfa.commands.models:package", "bundle from a training checkpoint"),
     Command(
-        ("models", "convert"), "ddfa.commands.convert:convert", "other forms: uint8, float16, int8, flip, ensembles"
+        ("models", "convert"),
+        "ddfa.commands.convert:convert",
+        "convert a bundle: uint8, float16, int8, ...",
     ),
-    Command(("serve",), "ddfa.commands.serve:serve", "a web page and an HTTP service"),
-    Command(("batch",), "ddfa.commands.batch:batch", "a corpus of photos to tables of faces"),
-    Command(("decode",), "ddfa.commands.batch:decode", "rows of such tables to meshes and pictures"),
+    Command(("serve",), "ddfa.commands.serve:serve", "HTTP service and web page"),
+    Command(("batch",), "ddfa.commands.batch:batch", "tables of the faces in a photo corpus"),
+    Command(("decode",), "ddfa.commands.batch:decode", "meshes and images from rows of such tables"),
     Command(("bench", "landmarks"), "ddfa.commands.bench.landmarks:landmarks", "landmark accuracy on annotated photos"),
     Command(("bench", "aflw2000"), "ddfa.commands.bench.aflw:aflw2000", "landmark accuracy on AFLW2000-3D"),
     Command(("bench", "aflw"), "ddfa.commands.bench.aflw:aflw", "accuracy of AFLW's 21 points"),
@@ -64,14 +66,14 @@ COMMANDS: Final = (
     Command(("bench", "jitter"), "ddfa.commands.bench.jitter:jitter", "temporal stability of landmarks in a video"),
     Command(("bench", "speed"), "ddfa.commands.bench.speed:speed", "speed of networks and pipeline stages"),
     Command(("bench", "curves"), "ddfa.commands.bench.curves:curves", "training curves as an image"),
-    Command(("data", "label"), "ddfa.commands.data:label", "label photos with a teacher"),
-    Command(("data", "read"), "ddfa.commands.data_read:read", "labels of the published 3DDFA set or 300W-LP"),
-    Command(("data", "profile"), "ddfa.commands.data:profile", "rotate labelled photos to large poses"),
-    Command(("data", "render"), "ddfa.commands.data:render", "draw synthetic faces from the open head"),
+    Command(("data", "label"), "ddfa.commands.data:label", "label photos with a teacher network"),
+    Command(("data", "read"), "ddfa.commands.data_read:read", "convert the original 3DDFA training set or 300W-LP"),
+    Command(("data", "profile"), "ddfa.commands.data:profile", "augment labelled photos with large poses"),
+    Command(("data", "render"), "ddfa.commands.data:render", "render synthetic faces of the open head"),
     Command(("data", "show"), "ddfa.commands.data:show", "a contact sheet of a data set"),
     Command(("train",), "ddfa.commands.train:train", "train a network on labelled photos"),
     Command(("train-occlusion",), "ddfa.commands.train_occlusion:train_occlusion", "train the occlusion network"),
-    Command(("average",), "ddfa.commands.average:average", "one network from several runs"),
+    Command(("average",), "ddfa.commands.average:average", "average the weights of several runs"),
 )
 
 
@@ -79,10 +81,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        arguments: the words after `ddfa`; those of the process by default.
+        arguments: the words after `ddfa`; by default those of the process.
 
     Returns:
-        0 if all went well, 1 if nothing was found, 2 if something failed or the arguments are wrong.
+        0 on success, 1 if nothing was found, 2 if something failed or the arguments are wrong.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] in (["--version"], ["-V"]):
@@ -104,12 +106,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(command: Command, arguments: list[str]) -> int:
-    """Call the function of a subcommand; errors a user can act on become one line."""
+    """Call the function of a subcommand; errors that a user can fix are printed as one line."""
     import tyro
 
     module, _, function = command.target.partition(":")
     name = " ".join(command.name)
-    if command.name[0] in _ONE_BY_ONE:
+    if command.name[0] in _SINGLE_THREADED_BLAS:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is loaded
     try:
         words, notes = current_options(command.name, expand_config(arguments))
@@ -144,11 +146,11 @@ def _help(prefix: tuple[str, ...]) -> str:
     lines = [f"  ddfa {' '.join(command.name):{width}}  {command.summary}" for command in shown]
     return "\n".join(
         [
-            f"ddfa {__version__}: from a photo to a 3D face",
+            f"ddfa {__version__}: 3D faces from photos and videos",
             "",
             *lines,
             "",
-            "`ddfa COMMAND --help` explains one of them. Exit codes: 0 ok, 1 nothing found, 2 failed.",
+            "`ddfa COMMAND --help` describes a command. Exit codes: 0 ok, 1 nothing found, 2 failed.",
         ]
     )
 

@@ -239,6 +239,6 @@ def test_ray_does_what_is_missing(photos: Path, stage: AlignStage, tmp_path: Pat
     do_shard(stage, job.photos_of(0), job.path(0))
     words = ["batch", str(photos), "-o", str(tmp_path / "out"), "--engine", "ray", "--workers", "1", "--shard", "4"]
     assert main(words) == 0
-    assert "3 photos, 2 faces, 1 failed (1 shard of before kept)" in capsys.readouterr().out
+    assert "3 photos, 2 faces, 1 failed (1 shard already done)" in capsys.readouterr().out
     files = sorted((tmp_path / "out").glob("part-*.parquet"))
     assert pa.concat_tables([pq.read_table(path) for path in files]).equals(wanted)

@@ -1,4 +1,4 @@
-"""`ddfa align`: photos to 3D faces in files."""
+"""`ddfa align`: 3D faces from photos, written to files."""
 
 import sys
 import time
@@ -45,25 +45,25 @@ def align(
 ) -> int:
     """Find the faces of photos and write their 3D shape.
 
-    For every face NAME_0.ply, .obj, .mat, .txt, .json (docs/outputs.md), for every photo NAME_overlay.jpg. Exit code 0:
-    faces were found; 1: no photo shows a face; 2: a photo failed. A photo that fails does not stop the others.
+    By default every face gets NAME_0.ply, .obj, .mat, .txt and .json (docs/outputs.md), every photo NAME_overlay.jpg.
+    Exit code 0: faces were found; 1: no photo shows a face; 2: a photo failed. The other photos are still processed.
 
     Args:
-        photos: the pictures.
-        output: where the files go; created if need be.
+        photos: image files.
+        output: output folder; created if it does not exist.
         model: folder or name of a model bundle; the shipped one by default.
         detector: yunet, dlib, or dlib:FILE.dat for boxes with 68 landmarks.
-        refine: regress twice, the second time on the region around the first result: slower, more accurate.
-        boxes: .bbox, .txt or .json file of face boxes, instead of the detector.
+        refine: regress twice, the second time on a crop around the first landmarks: slower, more accurate.
+        boxes: .bbox, .txt or .json file with face boxes, used instead of the detector.
         save: kinds of files, separated by commas; `kinds_help` lists them.
         style: what the overlay shows, joined by "+": landmarks, mesh, wireframe, pose, depth, normals, pncc, uv,
             regions.
-        pose: neutral: the meshes look straight ahead.
-        expression: neutral: the faces of the meshes are at rest.
+        pose: neutral: meshes face the camera.
+        expression: neutral: meshes have no expression.
         texture_size: side of the texture in px, 64 to 4096.
-        delight: take light and shadow out of the texture.
+        delight: remove shading from the texture.
         threads: CPU threads of the network; all by default.
-        device: cpu; cuda with onnxruntime-gpu in place of onnxruntime.
+        device: cpu, or cuda, which needs onnxruntime-gpu instead of onnxruntime.
 
     Returns:
         The exit code.
@@ -95,9 +95,9 @@ def align(
         except DDFAError as error:
             failures += 1
             _complain(photo, str(error))
-        except BrokenPipeError:  # nobody reads our output any more
+        except BrokenPipeError:  # the reader of stdout has closed it
             raise
-        except Exception as error:  # whatever one photo triggers must not cost the user the others
+        except Exception as error:  # no error of one photo may stop the others
             failures += 1
             _complain(photo, f"unexpected {type(error).__name__}: {error}; please report it with this photo")
     if len(photos) > 1:
@@ -109,7 +109,7 @@ def align(
 
 @dataclass(frozen=True)
 class _Job:
-    """What is done to every photo."""
+    """The settings applied to every photo."""
 
     aligner: FaceAligner
     refine: bool
@@ -137,7 +137,7 @@ class _Job:
         return len(faces)
 
     def _write(self, photo: Path, name: str, image: UInt8, faces: Faces) -> list[Path]:
-        """Write the files of all faces and the overlay; nothing for a photo without a face."""
+        """Write the files of a photo; a photo without a face gets none."""
         if not len(faces):
             return []
         changed = self.without_pose or self.without_expression
@@ -167,7 +167,7 @@ def _read_box_file(path: Path | None, photos: Sequence[Path]) -> BoxFile | None:
 
 
 def _with_progress(items: Sequence[tuple[Path, str]]) -> Iterable[tuple[Path, str]]:
-    """Show a bar on the terminal when there are many photos."""
+    """Show a progress bar on a terminal if there are many photos."""
     if len(items) < _PROGRESS_FROM or not sys.stderr.isatty():
         return items
     from rich.console import Console
@@ -177,6 +177,6 @@ def _with_progress(items: Sequence[tuple[Path, str]]) -> Iterable[tuple[Path, st
 
 
 def _complain(photo: Path, message: str) -> None:
-    """Print one line to stderr, which names the photo."""
+    """Print one line to stderr that names the photo."""
     named = message if str(photo) in message else f"{photo}: {message}"
     print(f"ddfa align: {' '.join(named.split())}", file=sys.stderr, flush=True)

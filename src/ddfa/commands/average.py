@@ -1,4 +1,4 @@
-"""`ddfa average`: one network from several runs."""
+"""`ddfa average`: one network from the weights of several runs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,13 +17,13 @@ def average(
     name: str = "",
     also: tuple[Path, ...] = (),
 ) -> int:
-    """Average the weights of runs that started from the same weights: more accurate than each, at the cost of one.
+    """Average the weights of runs that started from the same weights: more accurate than each, and as fast as one.
 
     Args:
         runs: run folders of `ddfa train`.
-        output: receives checkpoint.pt and bundle.
-        name: of the bundle; that of the first run by default.
-        also: further checkpoints to average with them, for instance the one they started from.
+        output: folder for checkpoint.pt and bundle.
+        name: name of the bundle; that of the first run by default.
+        also: other checkpoints to include in the average, for instance the one the runs started from.
 
     Returns:
         Exit code 0.

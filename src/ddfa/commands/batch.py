@@ -1,4 +1,4 @@
-"""`ddfa batch` and `ddfa decode`: a corpus of photos to tables of faces, and rows of them back to files."""
+"""`ddfa batch` and `ddfa decode`: a table of the faces in a photo corpus, and files made from its rows."""
 
 import os
 from importlib import import_module
@@ -30,22 +30,22 @@ def batch(
 ) -> int:
     """Align many photos; every face becomes a row of a Parquet table.
 
-    The photos are done in shards, one file each. Given again, the command goes on where it was stopped or killed; a
+    Photos are processed in shards, one file each. Run again, the command resumes where it was stopped or killed; a
     photo that cannot be read becomes a row with its error. Exit code 0: done; 1: no photo shows a face; 2: something
-    failed. docs/batch.md tells more.
+    failed. See docs/batch.md.
 
     Args:
-        inputs: photos, folders, patterns, tars (.tar) or Parquet tables, on disk or URLs (s3://..., see fsspec).
+        inputs: photos, folders, glob patterns, .tar files or Parquet tables, as paths or URLs (s3://..., see fsspec).
         output: folder of the table.
-        engine: local: processes of this machine; ray: an actor pool of Ray Data, on the cluster that RAY_ADDRESS names
-            (extra ray).
+        engine: local: processes on this machine; ray: an actor pool of Ray Data on the cluster at RAY_ADDRESS (extra
+            ray).
         workers: processes or actors; 0 means one per core of this machine.
-        shard: photos of a file.
-        refine: regress twice, the second time around the first result's landmarks.
-        full: decode large JPEGs in full; by default at 1/2, 1/4 or 1/8 where that loses nothing the networks look at.
+        shard: photos per file.
+        refine: regress twice, the second time on a crop around the first landmarks.
+        full: decode large JPEGs at full size; by default at 1/2, 1/4 or 1/8 where the networks need no more pixels.
         model: folder or name of a model bundle; the shipped one by default.
         detector: yunet or dlib.
-        device: cpu; cuda with onnxruntime-gpu in place of onnxruntime. On a cluster four actors share a GPU.
+        device: cpu, or cuda, which needs onnxruntime-gpu instead of onnxruntime. On a cluster four actors share a GPU.
 
     Returns:
         The exit code.
@@ -61,7 +61,7 @@ def batch(
     if engine == "ray":
         from ddfa.batch.ray_engine import run_ray
 
-        import_module("ray")  # if it is missing, say so before any work
+        import_module("ray")  # a missing library is reported before any work
         run = run_ray
     job = open_job(inputs, output, StageSettings(model, detector, refine, full=full, device=device), shard)
     missing = job.missing()
@@ -71,7 +71,7 @@ def batch(
     counts = run(job, missing, workers or os.cpu_count() or 1) if missing else iter(())
     for done in with_progress(counts, "aligning", todo, itemgetter(0)):
         photos, faces, failed = photos + done[0], faces + done[1], failed + done[2]
-    kept = f" ({counted(before, 'shard')} of before kept)" if before else ""
+    kept = f" ({counted(before, 'shard')} already done)" if before else ""
     print(f"{counted(photos, 'photo')}, {counted(faces, 'face')}, {failed} failed{kept} -> {output}")
     return OK if faces or before else NOTHING_FOUND
 
@@ -85,15 +85,15 @@ def decode(
     limit: Annotated[int, tyro.conf.arg(metavar="N")] = 0,
     model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
 ) -> int:
-    """Turn rows of a table of `ddfa batch` into meshes, landmarks, records and pictures.
+    """Write meshes, landmarks, records and images for rows of a table of `ddfa batch`.
 
     Args:
         table: the folder, or a file in it.
-        output: where the files go, NUMBER_FACE.ply and so on; NUMBER counts the photos written.
-        save: kinds of files, separated by commas, as in `ddfa align`; those made from the photo read it again.
+        output: output folder; files are named NUMBER_FACE.ply and so on, where NUMBER counts the photos.
+        save: kinds of files, separated by commas, see `ddfa align --help`; kinds that show the photo read it again.
         source: only photos whose name contains this.
-        limit: only the first so many photos; 0 means all.
-        model: folder or name of the bundle the table was made with, if it is not found by its name.
+        limit: only the first N photos; 0 for all.
+        model: folder or name of the bundle that made the table, if it cannot be found by the name in the table.
 
     Returns:
         Exit code 0; 1 if no row was found.

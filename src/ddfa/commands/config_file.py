@@ -1,4 +1,4 @@
-"""`--config FILE.yaml`: options from a file, as if they had been typed; those that are typed win."""
+"""`--config FILE.yaml`: read options from a file; options on the command line override it."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ def expand_config(words: list[str]) -> list[str]:
 
     Keys are the names of the options; groups are mappings, several values are lists:
 
-        data: [data/real, data/turned]
+        data: [data/real, data/profile]
         loss: {wpdc: 1, landmark: 2}
         resume: true
 
@@ -21,7 +21,7 @@ def expand_config(words: list[str]) -> list[str]:
         words: after the name of a command.
 
     Returns:
-        The options of the file, then the other words, so that the last word is had by what was typed.
+        The options of the file, then the other words, so that the command line overrides the file.
 
     Raises:
         DataError: the file is missing or is not a YAML mapping.
@@ -35,12 +35,12 @@ def expand_config(words: list[str]) -> list[str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    import yaml  # only where it is used: inference does without it
+    import yaml  # imported on use: inference does not need it
 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DataError(f"cannot read {path} ({error.strerror}): name the settings' file") from error
+        raise DataError(f"cannot read {path} ({error.strerror}): check the path") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not valid YAML ({' '.join(str(error).split())})") from error
     if not isinstance(content, dict):

@@ -1,4 +1,4 @@
-"""`ddfa models convert`: a bundle's network in another form."""
+"""`ddfa models convert`: convert the network of a bundle."""
 
 from typing import Annotated
 
@@ -15,10 +15,10 @@ _Convert = Annotated[ConvertConfig, tyro.conf.arg(name="")]
 
 
 def convert(config: _Convert) -> int:
-    """Write a bundle's network with uint8 input, in float16 or in int8: a bundle again.
+    """Convert a bundle: uint8 input, float16, int8, test-time flip, or an ensemble with other bundles.
 
     Args:
-        config: which bundle, which form.
+        config: which bundle, and how it is converted.
 
     Returns:
         Exit code 0.

@@ -1,6 +1,6 @@
-"""Numbers of things in sentences."""
+"""Counts in messages."""
 
 
 def counted(number: int, thing: str) -> str:
-    """A number of things: "1 frame", "2 frames"."""
+    """Format a count: "1 frame", "2 frames"."""
     return f"{number} {thing}" + "s" * (number != 1)

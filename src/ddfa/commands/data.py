@@ -1,4 +1,4 @@
-"""`ddfa data label | profile | render | show`: training data."""
+"""`ddfa data label | profile | render | show`: make and inspect training data."""
 
 from typing import Annotated
 
@@ -23,7 +23,7 @@ _Show = Annotated[ShowConfig, tyro.conf.arg(name="")]
 
 
 def label(config: _Label) -> int:
-    """Label photos for the open head with what a teacher network sees.
+    """Label photos with pseudo-labels for the open head, fitted to the predictions of a teacher network.
 
     Args:
         config: what to label, and how.
@@ -38,35 +38,35 @@ def label(config: _Label) -> int:
 
 
 def profile(config: _Profile) -> int:
-    """Turn labelled faces out of plane and photograph them again.
+    """Augment a data set with large poses: labelled faces are rotated in 3D (face profiling).
 
     Args:
-        config: which data set, how many pictures, how far.
+        config: which data set, how many images, how far they are rotated.
 
     Returns:
         Exit code 0.
     """
     labels = make_face_profiles(config)
-    Console().print(f"{len(labels)} pictures in {config.output}")
+    Console().print(f"{len(labels)} images in {config.output}")
     return OK
 
 
 def render(config: _Render) -> int:
-    """Draw synthetic faces from the open head, with exact labels.
+    """Render synthetic faces of the open head, with exact labels.
 
     Args:
-        config: how many pictures, and the photos that lend skins and shapes, if any.
+        config: how many images, and the photos whose skin and shapes are used, if any.
 
     Returns:
         Exit code 0.
     """
     labels = render_faces(config)
-    Console().print(f"{len(labels)} pictures in {config.output}")
+    Console().print(f"{len(labels)} images in {config.output}")
     return OK
 
 
 def show(config: _Show) -> int:
-    """Draw a contact sheet of a data set: photos with their labels' landmarks.
+    """Draw a contact sheet of a data set: photos with the landmarks of their labels.
 
     Args:
         config: which faces.

@@ -1,4 +1,4 @@
-"""`ddfa data read`: published training data as a data set of ours."""
+"""`ddfa data read`: convert the data sets of the original 3DDFA."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ _Read = Annotated[ReadConfig, tyro.conf.arg(name="")]
 
 
 def read(config: _Read) -> int:
-    """Read the published 3DDFA training set, 300W-LP or AFLW2000-3D as a data set for `ddfa train --head`.
+    """Convert the training set of the original 3DDFA, 300W-LP or AFLW2000-3D to a data set for `ddfa train --head`.
 
     Args:
         config: what to read.

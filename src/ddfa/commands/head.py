@@ -1,4 +1,4 @@
-"""`ddfa head`: look at a head model."""
+"""`ddfa head show`: a contact sheet of a head model."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,11 +17,11 @@ def show(
 ) -> int:
     """Draw a contact sheet of a head model.
 
-    The mean from three sides and with its landmarks, the first identity modes at minus and plus two standard
-    deviations, every expression unit at 1.
+    It shows the mean head from three sides and with its landmarks, the first identity components at -2 and +2 standard
+    deviations, and every expression unit at 1.
 
     Args:
-        output: the picture to write.
+        output: the image to write.
         model: a head model file or folder; the shipped open head by default.
 
     Returns:

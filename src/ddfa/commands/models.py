@@ -1,4 +1,4 @@
-"""`ddfa models list | show | verify | import-3ddfa`: the model bundles at hand."""
+"""`ddfa models list | show | verify | import-3ddfa | package`: manage model bundles."""
 
 import json
 import sys
@@ -35,12 +35,12 @@ def list_models() -> int:
         cells = (name, bundle.architecture, str(bundle.layout.size), head, bundle.licence)
         table.add_row(*(escape(cell) for cell in cells))
     Console().print(table)
-    print(f"Bundles of your own are looked for in {models_folder()}; $DDFA_MODELS names another folder.")
+    print(f"Other bundles are searched for in {models_folder()}; set $DDFA_MODELS to use another folder.")
     return OK
 
 
 def show_model(model: Annotated[str, tyro.conf.Positional]) -> int:
-    """Show what a bundle says about itself, as JSON; the whitening is left out.
+    """Show the card of a bundle as JSON, without the whitening.
 
     Args:
         model: name or folder of the bundle.
@@ -59,10 +59,10 @@ def verify_models(models: _Models = ()) -> int:
     """Check the files of bundles against their SHA-256.
 
     Args:
-        models: names or folders; all installed bundles where none is given.
+        models: names or folders; all installed bundles by default.
 
     Returns:
-        Exit code 0 if all are intact, else 2.
+        Exit code 0 if all are intact, otherwise 2.
     """
     failed = False
     for model in models or tuple(installed()):
@@ -82,14 +82,14 @@ def import_original(
     output: Path,
     convention: Literal["auto", "v1", "v2"] = "auto",
 ) -> int:
-    """Make a model bundle of the published 3DDFA files you own; needs the extra `train`.
+    """Make a model bundle from files of the original 3DDFA; needs the extra `train`.
 
     Args:
         checkpoint: V1 `.pth.tar`, V2 `.pth` or V2 `.onnx`.
         basis: V1 `train.configs` folder or V2 `bfm_noneck_v3.pkl`.
         whitening: V1 `param_whitening.pkl` or V2 `param_mean_std_62d_120x120.pkl`.
         output: folder of the new bundle.
-        convention: pixel convention; auto: by the checkpoint's version.
+        convention: pixel convention; auto chooses that of the checkpoint's version.
 
     Returns:
         Exit code 0.
@@ -108,13 +108,13 @@ def package(
     name: str = "",
     training_data: str = "",
 ) -> int:
-    """Make a model bundle of a training checkpoint; needs the extra `train`.
+    """Make a model bundle from a training checkpoint; needs the extra `train`.
 
     Args:
         checkpoint: `checkpoint.pt` of a run of `ddfa train`, or weights to start from.
         arch: name of its architecture, for instance repnet_m.
         output: folder of the bundle.
-        name: of the bundle; that of the folder by default.
+        name: name of the bundle; that of the folder by default.
         training_data: one line for the card.
 
     Returns:

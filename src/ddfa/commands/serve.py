@@ -1,4 +1,4 @@
-"""`ddfa serve`: the service and the studio page."""
+"""`ddfa serve`: the HTTP service and the studio page."""
 
 import os
 from typing import Annotated
@@ -22,24 +22,24 @@ def serve(
     allow_replace: bool = False,
     allow_host: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = (),
 ) -> int:
-    """Serve faces over HTTP, and a page to look at them: open the address in a browser.
+    """Serve face alignment over HTTP, with a web page: open the address in a browser.
 
-    Listens on this machine only, unless --host says otherwise. With DDFA_API_KEY in the environment, callers must send
-    that key as X-API-Key. Nothing that callers send is kept or logged. Ctrl-C finishes what is being answered.
-    docs/serve.md tells more.
+    Listens on localhost unless --host is given. If the environment variable DDFA_API_KEY is set, clients must send that
+    key as X-API-Key. Nothing that clients send is stored or logged. Ctrl-C completes the requests in progress. See
+    docs/serve.md.
 
     Args:
-        host: address to listen on; 0.0.0.0 for all networks.
-        port: of the address; 0 for any free one.
+        host: address to listen on; 0.0.0.0 for all interfaces.
+        port: TCP port; 0 for any free one.
         model: folder or name of a model bundle; the shipped one by default.
         detector: yunet or dlib.
-        workers: threads for photos; 0 means one per core.
-        queue: requests at a time; more are refused with 429.
-        connections: open at a time; more are refused with 503.
-        max_megabytes: of a request.
-        max_megapixels: of a photo.
-        allow_replace: let callers put faces on other people's photos.
-        allow_host: names under which browsers may reach the service, besides localhost and HOST; * for any.
+        workers: threads that process photos; 0 for one per core.
+        queue: maximum number of requests at a time; others are refused with status 429.
+        connections: maximum number of open connections; others are refused with status 503.
+        max_megabytes: maximum size of a request.
+        max_megapixels: maximum size of a photo.
+        allow_replace: enable face replacement.
+        allow_host: host names that browsers may use for the service, besides localhost and HOST; * for any.
 
     Returns:
         The exit code.
@@ -49,7 +49,7 @@ def serve(
     from ddfa.serve.settings import API_KEY_VARIABLE, ServeSettings
 
     if min(queue, connections) < 1 or min(max_megabytes, max_megapixels) <= 0 or not 0 <= port < 65536:
-        raise DDFAError("--queue, --connections, --max-megabytes and --max-megapixels are above 0, --port below 65536")
+        raise DDFAError("--queue, --connections and the --max options must be above 0, --port from 0 to 65535")
     defaults = ServeSettings()
     settings = ServeSettings(
         model=model,

@@ -1,4 +1,4 @@
-"""`ddfa train`: a network from labelled photos."""
+"""`ddfa train`: train a network on labelled photos."""
 
 from typing import Annotated
 
@@ -14,10 +14,10 @@ _Train = Annotated[TrainConfig, tyro.conf.arg(name="")]
 
 
 def train(config: _Train) -> int:
-    """Train a network on labelled photos and make a bundle of it.
+    """Train a network on labelled photos and write it as a model bundle.
 
-    `--config FILE.yaml` reads options from a file, for instance the `config.yaml` of an earlier run; options that are
-    typed as well win. In several processes: `torchrun --nproc-per-node N -m ddfa.cli train ...`.
+    `--config FILE.yaml` reads options from a file, for instance the `config.yaml` of an earlier run; options on the
+    command line override it. In several processes: `torchrun --nproc-per-node N -m ddfa.cli train ...`.
 
     Args:
         config: the settings.

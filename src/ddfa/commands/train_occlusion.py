@@ -1,4 +1,4 @@
-"""`ddfa train-occlusion`: the occlusion network."""
+"""`ddfa train-occlusion`: train the occlusion network."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ _Train = Annotated[OcclusionConfig, tyro.conf.arg(name="")]
 
 
 def train_occlusion(config: _Train) -> int:
-    """Train the occlusion network, which finds hands and other occluders in front of a face, for `ddfa replace`.
+    """Train the occlusion network of `ddfa replace`, which segments hands and other occluders of a face.
 
     Args:
         config: the settings.
