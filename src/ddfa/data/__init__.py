@@ -1,1 +1,1 @@
-"""Training data: photos become labels, labels become rotated pictures."""
+"""Training data: data sets, pseudo-labels, pose-augmented and synthetic images, augmentation, occlusion samples."""

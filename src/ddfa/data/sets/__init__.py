@@ -1,1 +1,1 @@
-"""Data sets on disk: photos, labels, manifests, and readers of published annotation formats."""
+"""Data sets on disk: photos, labels, manifests, and readers of public annotation formats."""
