@@ -38,8 +38,8 @@ from ddfa.train.macs import count_macs
 from ddfa.train.networks import Network, create
 from ddfa.train.state import load_checkpoint, load_matching, whitening_of
 
-PUBLISHED_MS = 0.27  # per image, 3DDFA's README
-PUBLISHED_PARAMS = 62
+ORIGINAL_MS = 0.27  # per image, 3DDFA's README
+ORIGINAL_PARAMS = 62
 SIZE = 120  # px, side of the crops
 PHOTO = Path("samples/astronaut.jpg")
 Work = Callable[[], Any]
@@ -210,14 +210,14 @@ def main(
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     saved = load_checkpoint(weights)
     ours = _ours(arch, saved).to(device)
-    published = create("mobilenet_v1_100", PUBLISHED_PARAMS).eval().to(device)
-    rows = _rows(published, ours, saved, batch, device)
+    original = create("mobilenet_v1_100", ORIGINAL_PARAMS).eval().to(device)
+    rows = _rows(original, ours, saved, batch, device)
     rows = [row for row in rows if _works(row)]
     for _ in track(range(rounds), description="timing"):
         for row in rows:
             once = max(clock(row.work, 3), 1e-3)
             row.milliseconds.append(clock(row.work, max(3, int(30 / once))))
-    _tell(rows, ours, published, arch, batch, device, json_file)
+    _report(rows, ours, original, arch, batch, device, json_file)
 
 
 def _works(row: Row) -> bool:
@@ -239,7 +239,7 @@ def _ours(arch: str, saved: dict[str, Any]) -> Network:
     return network.deployed()
 
 
-def _rows(published: Network, ours: Network, saved: dict[str, Any], batch: int, device: torch.device) -> list[Row]:
+def _rows(original: Network, ours: Network, saved: dict[str, Any], batch: int, device: torch.device) -> list[Row]:
     """Every variant, the original 3DDFA first."""
     head, whitening = HeadModel.load(), whitening_of(saved)
     mean, std = torch.from_numpy(whitening.mean), torch.from_numpy(whitening.std)
@@ -261,7 +261,7 @@ def _rows(published: Network, ours: Network, saved: dict[str, Any], batch: int, 
     last = crops.contiguous(memory_format=torch.channels_last)
     slim = copy.deepcopy(ours).half().to(memory_format=torch.channels_last)
     fast = torch.compile(copy.deepcopy(slim))
-    thin = copy.deepcopy(published).half().to(memory_format=torch.channels_last)
+    thin = copy.deepcopy(original).half().to(memory_format=torch.channels_last)
     decode_marks, decode_dense, cut = (torch.compile(part) for part in (marks, dense, cropper))
 
     def whole(source: Tensor) -> Tensor:
@@ -283,7 +283,7 @@ def _rows(published: Network, ours: Network, saved: dict[str, Any], batch: int, 
         return work
 
     rows = [
-        Row("original network, eager FP32", plain(lambda: published(full))),
+        Row("original network, eager FP32", plain(lambda: original(full))),
         Row("original network, CUDA graph FP16", recorded(lambda: thin(last))),
         Row("ours, eager FP32", plain(lambda: ours(full)), marks),
         Row("ours, eager FP16 channels last", plain(lambda: slim(last)), marks),
@@ -313,10 +313,10 @@ def _onnx_cuda(network: Network, images: Tensor) -> Work | None:
     return lambda: session.run_with_iobinding(binding)
 
 
-def _tell(
+def _report(
     rows: list[Row],
     ours: Network,
-    published: Network,
+    original: Network,
     arch: str,
     batch: int,
     device: torch.device,
@@ -336,7 +336,7 @@ def _tell(
             f"{1e3 * each:.2f}",
             f"{1e3 / each:,.0f}",
             f"{base / row.median:.1f}",
-            f"{PUBLISHED_MS / each:.0f}",
+            f"{ORIGINAL_MS / each:.0f}",
             "" if moved is None else f"{moved:.3f}",
         )
     console = Console(width=130)
@@ -346,7 +346,7 @@ def _tell(
     flops, bandwidth = ceilings(device)
     console.print(f"ceilings measured: {flops / 1e12:.0f} TFLOP/s FP16, {bandwidth / 1e12:.2f} TB/s")
     roof = {}
-    for title, network in (("ours", ours), ("published", published)):
+    for title, network in (("ours", ours), ("original", original)):
         work, bytes_ = 2.0 * batch * count_macs(network, SIZE), moved_bytes(network, batch, 2)
         least = 1e3 * max(work / flops, bytes_ / bandwidth)
         roof[title] = {"flop": work, "bytes": bytes_, "least_ms": least}

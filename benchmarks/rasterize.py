@@ -100,7 +100,7 @@ def main(
     model = HeadModel.load(head)
     if triangles is not None:
         model = replace(model, triangles=read_triangles(triangles))
-    table = Table("picture", "plain loop, ms", "rasterize, ms", "times", "wall, ms", "2 threads, wall, ms")
+    table = Table("image", "plain loop, ms", "rasterize, ms", "times", "wall, ms", "2 threads, wall, ms")
     for size in sizes:
         mesh, vertices = model.triangles, place(model, size)
         ours = lambda: rasterize(vertices, mesh, size, size)  # noqa: B023, E731

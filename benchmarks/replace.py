@@ -61,7 +61,7 @@ def _stages(replacer: Replacer, aligner: FaceAligner, frames) -> dict[str, float
         for face in faces[:1]:
             replacer.draw(image, face.faces, memory)
         done = time.perf_counter()
-        for face in faces[:1]:  # once more, to know the share of finding what lies in front
+        for face in faces[:1]:  # again, to time the occlusion matte alone
             view = TargetFace.of(
                 replacer.surface, replacer.colour_basis, frame.image, face.faces, replacer.limit, looking
             )

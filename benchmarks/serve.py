@@ -123,8 +123,8 @@ def main(
         ratio = one.per_second / loads[0].per_second
         cells = (f"{one.per_second:.1f}", f"{ratio:.2f}", f"{p50:.0f}", f"{p99:.0f}", f"{one.together:.1f}")
         table.add_row(str(one.callers), note, *cells)
-        told = {"callers": one.callers, "batching": one.batching, "per_second": one.per_second}
-        figures.append(told | {"p50_ms": p50, "p99_ms": p99})
+        figure = {"callers": one.callers, "batching": one.batching, "per_second": one.per_second}
+        figures.append(figure | {"p50_ms": p50, "p99_ms": p99})
     Console().print(table)
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=1))

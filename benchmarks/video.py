@@ -68,9 +68,9 @@ def run(path: Path, count: int, draw: Path | None) -> tuple[float, list[float]]:
 
     def draw_one(item: tuple[Frame, list[TrackedFace]]) -> None:
         frame, faces = item
-        picture = draw_overlay(frame.image, faces[0].faces, STYLE, sides=None) if faces else frame.image
+        drawn = draw_overlay(frame.image, faces[0].faces, STYLE, sides=None) if faces else frame.image
         if writer is not None:
-            writer.write(picture, frame.time)
+            writer.write(drawn, frame.time)
 
     drawer = Worker(draw_one)
     start = time.perf_counter()
