@@ -4,7 +4,7 @@ import * as THREE from "three";
 
 const CHANNEL = 1; // UV channel: 0 is used by the texture of the photo
 const SIZE = 256;
-const IRIS = 0.41; // of an eyeball's radius
+const IRIS = 0.41; // fraction of the eyeball's radius
 const PUPIL = 0.16;
 
 let texture: THREE.CanvasTexture | null = null;

@@ -68,7 +68,7 @@ export class Gallery {
     }
     if (this.away) return;
     if (!problems.length) return this.tell();
-    if (first) await this.back(); // none of them could be used
+    if (first) await this.back(); // none of them could be processed
     const [why] = problems;
     say(photos.length > 1 ? `${problems.length} of ${photos.length} photos: ${why}` : why!, "warn");
   }

@@ -10,7 +10,7 @@ export function listenForPhotos(take: Take): void {
   const input = element<HTMLInputElement>("file");
   input.addEventListener("change", () => {
     take([...(input.files ?? [])]);
-    input.value = ""; // the same photo may be chosen again
+    input.value = ""; // so that the same photo can be chosen again
   });
   addEventListener("paste", (event) => take([...(event.clipboardData?.files ?? [])]));
   listenForDrops(take);
