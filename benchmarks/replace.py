@@ -74,9 +74,9 @@ def _stages(replacer: Replacer, aligner: FaceAligner, frames) -> dict[str, float
     return {
         "track": track,
         "replace": draw,
-        "of it: look": look,
-        "together": whole,
-        "side by side, frames/s": len(drawn) / (time.perf_counter() - start),
+        "of which matte": look,
+        "total": whole,
+        "pipelined, frames/s": len(drawn) / (time.perf_counter() - start),
         "flicker": flicker([frame.image for frame in frames], drawn),
     }
 
