@@ -1,9 +1,9 @@
-"""Detections, and detectors by name."""
+"""Detections: validation, order, boxes from landmarks, overlap."""
 
 import numpy as np
 import pytest
 
-from ddfa.detect import Detections, load_detector
+from ddfa.detect.detections import Detections, box_areas, box_overlap
 from ddfa.errors import DetectorError
 
 BOXES = np.array([[0, 0, 10, 10], [5, 5, 30, 40], [2, 2, 12, 22]], np.float32)
@@ -48,6 +48,27 @@ def test_bad_landmarks() -> None:
         Detections.from_boxes(BOXES, np.ones(2))
 
 
-def test_unknown_detector() -> None:
-    with pytest.raises(DetectorError, match="choose yunet"):
-        load_detector("retina")
+def test_select_keeps_boxes_scores_and_landmarks_together() -> None:
+    landmarks = np.arange(3 * 68 * 2, dtype=np.float32).reshape(3, 68, 2)
+    found = Detections(BOXES, np.array([0.9, 0.5, 0.7]), landmarks).select(np.array([2, 0]))
+    np.testing.assert_array_equal(found.boxes, BOXES[[2, 0]])
+    np.testing.assert_array_equal(found.scores, np.float32([0.7, 0.9]))
+    np.testing.assert_array_equal(found.landmarks, landmarks[[2, 0]])
+    assert Detections.from_boxes(BOXES).select(np.array([1])).landmarks is None
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_boxes_of_landmarks_are_tight(axes: int) -> None:
+    landmarks = np.random.default_rng(0).uniform(10, 90, (2, 68, axes))
+    landmarks[0, :2, :2] = [[5, 7], [95, 99]]
+    found = Detections.from_landmarks(landmarks)
+    np.testing.assert_array_equal(found.boxes[0], [5, 7, 95, 99])
+    np.testing.assert_array_equal(found.landmarks, landmarks[..., :2].astype(np.float32))
+    assert found.scores.tolist() == [1, 1] and len(Detections.from_landmarks(np.zeros((0, 68, 2)))) == 0
+
+
+def test_areas_and_overlap() -> None:
+    np.testing.assert_array_equal(box_areas(BOXES), [100, 875, 200])
+    boxes = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [10, 0, 20, 10], [2, 2, 4, 4], [50, 50, 60, 60]])
+    np.testing.assert_allclose(box_overlap(boxes, boxes[0]), [1, 1 / 3, 0, 0.04, 0])
+    assert box_overlap(boxes[:0], boxes[0]).shape == (0,)

@@ -10,6 +10,8 @@ from ddfa.geometry.pose import (
     matrix_from_euler,
     nearest_rotation,
     original_euler,
+    original_rotation,
+    small_motions,
 )
 
 yaws = st.floats(-89.5, 89.5)
@@ -86,3 +88,27 @@ def test_original_formula_is_reproduced_with_its_errors():
     for axis, sign in enumerate([1, -1, -1]):
         single = np.eye(3)[axis] * 20
         np.testing.assert_allclose(original_euler(matrix_from_euler(single)), sign * single, atol=1e-9)
+
+
+def test_original_rotation_normalises_two_rows_and_completes_them():
+    P = np.array([[[3.0, 0, 0, 7], [3, 4, 0, 8], [9, 9, 9, 9]]])
+    np.testing.assert_allclose(original_rotation(P), [[[1, 0, 0], [0.6, 0.8, 0], [0, 0, 0.8]]], atol=1e-12)
+
+
+@given(eulers, st.floats(0.1, 10))
+def test_original_rotation_of_a_rotation(euler, scale):
+    pose = compose(np.array([scale]), matrix_from_euler(euler)[None], np.zeros((1, 3)))
+    np.testing.assert_allclose(original_rotation(pose)[0], matrix_from_euler(euler), atol=1e-9)
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_small_motions_are_derivatives_of_the_similarity(axis):
+    points, step = np.random.default_rng(axis).normal(size=(5, 3)), 1e-6
+    motions = small_motions(points, shift=2.0).reshape(7, 5, 3)
+    c, s = np.cos(step), np.sin(step)
+    rotation = np.eye(3)
+    after, last = (axis + 1) % 3, (axis + 2) % 3
+    rotation[[after, after, last, last], [after, last, after, last]] = c, -s, s, c  # right-handed, about the axis
+    np.testing.assert_allclose(motions[axis], (points @ rotation.T - points) / step, atol=1e-5)
+    np.testing.assert_array_equal(motions[3 + axis], np.tile(2 * np.eye(3)[axis], (5, 1)))
+    np.testing.assert_array_equal(motions[6], points)

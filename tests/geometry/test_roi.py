@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddfa.geometry.roi import crop_matrix, roi_from_boxes, roi_from_landmarks
+from ddfa.geometry.roi import central_square, crop_matrix, roi_from_boxes, roi_from_landmarks
 
 coordinates = st.floats(-500, 2000, width=32)
 sizes = st.floats(10, 1500, width=32)
@@ -35,3 +35,14 @@ def test_landmark_rule_is_a_centred_square(seed):
 def test_crop_matrix_of_the_pixel_frame_is_the_identity():
     matrix = crop_matrix(np.array([[-0.5, -0.5, 119.5, 119.5]]), 120)[0]
     np.testing.assert_allclose(matrix, [[1, 0, 0], [0, 1, 0]], atol=1e-12)
+
+
+@given(coordinates, coordinates, sizes, sizes)
+def test_crop_matrix_maps_the_corners_of_the_roi_to_those_of_the_crop(x, y, w, h):
+    (matrix,) = crop_matrix(np.array([[x, y, x + w, y + h]]), 120)
+    np.testing.assert_allclose(matrix @ [x, y, 1], [-0.5, -0.5], atol=1e-3)
+    np.testing.assert_allclose(matrix @ [x + w, y + h, 1], [119.5, 119.5], atol=1e-3)
+
+
+def test_central_square():
+    np.testing.assert_array_equal(central_square(101, 61, 0.4), np.float32([29.8, 9.8, 70.2, 50.2]))

@@ -48,3 +48,23 @@ def test_inconsistent_arrays_are_an_error(toy_head):
         replace(toy_head, identity_std=np.ones(4, np.float32), identity_mirror=None)
     with pytest.raises(ModelError, match="triangles points outside"):
         replace(toy_head, triangles=toy_head.triangles + 60)
+
+
+def test_what_a_head_has_is_required_by_name(toy_head):
+    uv, triangles = toy_head.require_texture("textures")
+    assert uv is toy_head.uv and triangles is toy_head.uv_triangles
+    with pytest.raises(ModelError, match="textures: head model 'toy' has no texture coordinates: use a bundle"):
+        replace(toy_head, uv=None).require_texture("textures")
+    assert not toy_head.has_arkit
+    with pytest.raises(ModelError, match="blendshapes: head model 'toy' has no ARKit blendshapes: use a bundle"):
+        toy_head.require_arkit("blendshapes")
+
+
+def test_landmarks_with_an_axis_of_another_vertex(toy_head):
+    axes = np.repeat(np.arange(68, dtype=np.int32)[:, None], 3, axis=1)
+    axes[44, 2] = 70
+    points = replace(toy_head, landmark_axes=axes).decode_landmarks(np.ones((1, 5)), np.ones((1, 3)))[0]
+    dense = toy_head.decode(np.ones((1, 5)), np.ones((1, 3)))[0]
+    expected = dense[:68].copy()
+    expected[44, 2] = dense[70, 2]
+    np.testing.assert_allclose(points, expected, atol=1e-4)

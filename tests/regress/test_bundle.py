@@ -6,8 +6,6 @@ import pytest
 
 from ddfa.errors import ModelError, OutputError
 from ddfa.regress.bundle import Bundle, write_bundle
-from ddfa.regress.registry import find_bundle, installed
-from ddfa.regress.session import Regressor
 
 
 @pytest.fixture
@@ -87,29 +85,3 @@ def test_rewriting_replaces_a_bundle_but_nothing_else(toy_bundle, folder, tmp_pa
     with pytest.raises(OutputError, match="cannot write the bundle"):
         write_bundle(toy_bundle, tmp_path / "new", files | {"missing.bin": tmp_path / "missing.bin"})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "other"]
-
-
-def test_found_by_folder_and_by_name(toy_bundle, tmp_path, monkeypatch):
-    monkeypatch.setenv("DDFA_MODELS", str(tmp_path))
-    shutil.copytree(toy_bundle.folder, tmp_path / "mine")
-    assert installed()["mine"] == tmp_path / "mine"
-    assert find_bundle("mine").name == "toy"
-    assert find_bundle(tmp_path / "mine").name == "toy"
-    with pytest.raises(ModelError, match=r"no model bundle 'other': .*mine"):
-        find_bundle("other")
-
-
-def test_file_that_is_not_a_network(toy_bundle, tmp_path):
-    path = tmp_path / "model.onnx"
-    path.write_bytes(b"not a network")
-    with pytest.raises(ModelError, match="cannot be loaded as a network"):
-        Regressor(toy_bundle, model_path=path)
-
-
-def test_batches_of_any_size_agree(toy_bundle):
-    regressor = Regressor(toy_bundle, threads=1)
-    crops = np.random.default_rng(0).integers(0, 256, (67, 120, 120, 3), np.uint8)
-    together = regressor.params_from_crops(crops)
-    assert together.shape == (67, 62)
-    np.testing.assert_allclose(together[66:], regressor.params_from_crops(crops[66:]), atol=1e-5)
-    assert regressor.params_from_crops(crops[:0]).shape == (0, 62)

@@ -2,7 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ddfa.regress.crop import affine_crop, original_crop
+from ddfa.regress.convention import PixelConvention
+from ddfa.regress.crop import affine_crop, cut, cut_crops, original_crop
 
 
 @pytest.fixture
@@ -23,11 +24,11 @@ def test_original_corners_round_half_to_even(image):
     )
 
 
-@pytest.mark.parametrize("cut", [original_crop, affine_crop])
-def test_outside_is_black(image, cut):
-    crop = cut(image, [-60, -60, 60, 60], 120)
+@pytest.mark.parametrize("crop_one", [original_crop, affine_crop])
+def test_outside_is_black(image, crop_one):
+    crop = crop_one(image, [-60, -60, 60, 60], 120)
     assert crop[:58].max() == 0 and crop[:, :58].max() == 0 and crop[62:, 62:].min() >= 0
-    assert cut(image, [-300, -300, -180, -180], 120).max() == 0
+    assert crop_one(image, [-300, -300, -180, -180], 120).max() == 0
 
 
 @pytest.mark.parametrize("side", [40.0, 120.0, 173.3, 260.0, 391.7])
@@ -54,3 +55,19 @@ def test_large_faces_are_averaged_not_aliased():
 def test_tiny_roi(image):
     assert original_crop(image, [10.1, 10.1, 10.3, 10.3], 120).shape == (120, 120, 3)
     assert affine_crop(image, [10.1, 10.1, 10.3, 10.3], 120).shape == (120, 120, 3)
+
+
+@pytest.mark.parametrize("convention", PixelConvention)
+def test_the_convention_selects_the_crop(image, convention):
+    roi = np.array([[100.4, 30.4, 220.4, 150.4], [10.2, 20.3, 300.9, 311.0]])
+    crop_one = affine_crop if convention is PixelConvention.OPEN else original_crop
+    crops = cut_crops(image, roi, 120, convention)
+    assert crops.shape == (2, 120, 120, 3) and cut_crops(image, roi[:0], 120, convention).shape == (0, 120, 120, 3)
+    np.testing.assert_array_equal(crops, [crop_one(image, one, 120) for one in roi])
+
+
+def test_cut_pads_with_zeros(image):
+    patch = cut(image, -2, 398, 3, 402)
+    assert patch.shape == (4, 5, 3) and not patch[:, :2].any() and not patch[2:].any()
+    np.testing.assert_array_equal(patch[:2, 2:], image[398:, :3])
+    assert not cut(image, 600, 10, 605, 15).any()

@@ -3,7 +3,6 @@ import pytest
 
 from ddfa.errors import ModelError
 from ddfa.regress.layout import ParamLayout
-from ddfa.regress.whitening import Whitening
 
 
 def test_open_layout_is_the_default():
@@ -23,12 +22,3 @@ def test_split_and_join_are_inverse():
 def test_wrong_length_is_an_error():
     with pytest.raises(ModelError, match="62"):
         ParamLayout(identity=40, expression=10).split(np.zeros((1, 61), np.float32))
-
-
-def test_whitening_round_trip_and_errors():
-    rng = np.random.default_rng(0)
-    whitening = Whitening(rng.normal(size=62).astype(np.float32), np.full(62, 2, np.float32))
-    params = rng.normal(size=(3, 62)).astype(np.float32)
-    np.testing.assert_allclose(whitening.dewhiten(whitening.whiten(params)), params, atol=1e-6)
-    with pytest.raises(ModelError, match="positive"):
-        Whitening(np.zeros(2, np.float32), np.zeros(2, np.float32))
