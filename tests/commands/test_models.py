@@ -39,7 +39,7 @@ def test_verify_tells_damage_by_its_exit_code(installed, capsys):
     printed = capsys.readouterr()
     assert printed.out == "mine: intact\n"
     complaints = printed.err.splitlines()  # one line each, however long
-    assert len(complaints) == 2 and complaints[0].endswith("(SHA-256 differs): get it again")
+    assert len(complaints) == 2 and complaints[0].endswith("(SHA-256 differs): import or download the bundle again")
     assert complaints[1].startswith("ddfa models verify: none: no model bundle 'none'")
 
 
