@@ -189,6 +189,38 @@ def test_eyeballs_turn_with_the_gaze(head):
             assert np.linalg.norm(moved[eye], axis=1).max() < radius
 
 
+def test_the_tongue_comes_out_over_the_lower_lip(head):
+    tongue, lips = head.regions["tongue"], head.regions["lips"]
+    moved = np.linalg.norm(shape(head, tongueOut=1) - head.mean, axis=1)
+    assert moved[~tongue].max() == 0 and moved[tongue].max() > 30
+    for jaw in (0.2, 0.35, 0.6):
+        vertices = shape(head, jawOpen=jaw, tongueOut=1)
+        tip = vertices[tongue][vertices[tongue, 2].argmax()]
+        lower = landmarks(head, jawOpen=jaw)[57]
+        assert tip[2] > lower[2] + 10 and abs(tip[0]) < 5
+        assert 0.5 * (tip[1] - lower[1]) > -10  # slightly down, not to the chin
+        mirrored = vertices[head.mirror_vertices] * FLIP
+        assert np.abs(mirrored - vertices)[tongue].max() < 0.05
+        assert vertices[lips, 2].max() < tip[2]
+
+
+@pytest.mark.parametrize(("jaw", "allowance"), [(0.3, 0.5), (0.35, 0.0), (0.6, 0.0)])
+def test_the_tongue_passes_between_teeth_and_lips(head, jaw, allowance):
+    from scipy.spatial import cKDTree
+
+    vertices = shape(head, jawOpen=jaw, tongueOut=1)
+    normals = vertex_normals(vertices, head.triangles)
+    lips = np.flatnonzero(head.regions["lips"])
+    tongue = vertices[head.regions["tongue"]]
+    distance, nearest = cKDTree(vertices[lips]).query(tongue)
+    height = ((tongue - vertices[lips[nearest]]) * normals[lips[nearest]]).sum(axis=1)
+    assert height[distance < 5].min() > -allowance
+    arch = head.regions["teeth"] & (head.mean[:, 1] < -47.5) & (np.abs(vertices[:, 0]) < 8)  # the lower front teeth
+    middle = tongue[np.abs(tongue[:, 0]) < 8]
+    over = middle[(middle[:, 2] > vertices[arch, 2].min()) & (middle[:, 2] < vertices[arch, 2].max())]
+    assert over[:, 1].min() > vertices[arch, 1].max() - 1.0
+
+
 def test_left_units_move_the_left_side(head):
     for name, unit in zip(head.expression_names, head.expression_basis, strict=True):
         if name.endswith("Left") and not name.startswith(("jaw", "mouth")):

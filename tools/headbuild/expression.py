@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from . import aperture
+from . import aperture, tongue
 from .control import Control
 from .source import Floats, MakeHuman
 
@@ -57,6 +57,8 @@ def expression_units(source: MakeHuman, control: Control, mean: Floats) -> Float
     for name, side, first in (("eyeBlinkLeft", 1, control.eyes[0]), ("eyeBlinkRight", -1, control.eyes[1])):
         eye = aperture.find_aperture(control, mean, "eye_socket", side, aperture.EYE_OUTER)
         units[ARKIT_NAMES.index(name)] = aperture.blink(eye, mean, mean[first])
+    jaw = units[ARKIT_NAMES.index("jawOpen")]
+    units[ARKIT_NAMES.index("tongueOut")] = tongue.stuck_out(control, mean, jaw)
     for direction, (about_x, about_y) in GAZE_DEG.items():
         for side, sign, first in (("Left", 1, control.eyes[0]), ("Right", -1, control.eyes[1])):
             turn = Rotation.from_euler("xy", [about_x, sign * about_y], degrees=True).as_matrix()
