@@ -43,6 +43,9 @@ def test_all_blendshapes_parts_and_pose_are_there(face, tmp_path):
     assert mesh["extras"]["targetNames"] == list(face.head.expression_names) and len(mesh["weights"]) == 52
     assert all(len(primitive["targets"]) == 52 for primitive in mesh["primitives"])
     assert [material["name"] for material in found["materials"]] == ["eyes", "teeth", "mouth", "skin"]
+    tongue = face.head.expression_names.index("tongueOut")
+    moving = [found["accessors"][p["targets"][tongue]["POSITION"]].get("sparse", {}) for p in mesh["primitives"]]
+    assert moving[2]["count"] > 800 and not any(moving[k].get("count", 0) > 1 for k in (0, 1, 3))
     triangles = sum(found["accessors"][primitive["indices"]]["count"] // 3 for primitive in mesh["primitives"])
     assert triangles == len(face.head.triangles)
     paths = [channel["target"]["path"] for channel in found["animations"][0]["channels"]]
