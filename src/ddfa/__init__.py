@@ -6,7 +6,7 @@ Public names are imported on first use, so that `import ddfa` is fast.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:
     from ddfa.align import FaceAligner

@@ -16,6 +16,7 @@ from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError
 from ddfa.images import write_image
 from ddfa.regress.convention import PixelConvention
+from ddfa.regress.session import Regressor
 
 from ..conftest import make_bundle
 
@@ -43,7 +44,7 @@ def test_v1_models_are_scored_by_the_published_formula(published, tmp_path):
     aligner = FaceAligner(make_bundle(tmp_path / "v1", PixelConvention.V1))
     found = data.predict(aligner)
     crop = np.array([[0, 0, 120, 120]], np.float32)
-    params = aligner._regressor(data.crops.read(data.names[1]), crop)
+    params = Regressor(aligner.bundle)(data.crops.read(data.names[1]), crop)
     pose, identity, expression = aligner.bundle.layout.split(params)
     x, y, _ = pose[0, :, :3] @ aligner.head.decode_landmarks(identity, expression)[0].T + pose[0, :, 3:]
     sx, sy, ex, ey = data.roi[1]

@@ -157,15 +157,15 @@ def test_bad_photos_do_not_stop_the_good(run, files, samples: Path, blank: Path,
 
 
 def test_an_unforeseen_error_is_one_photos_error(run, files, samples: Path, monkeypatch) -> None:
-    def fail(image):
+    from ddfa.align import FaceAligner
+
+    def fail(aligner, image, *others):
         if image.shape[0] == 512:
             raise MemoryError("too\nlarge")
-        return real(image)
+        return locate(aligner, image, *others)
 
-    import ddfa.align
-
-    real = ddfa.align._checked_image
-    monkeypatch.setattr(ddfa.align, "_checked_image", fail)
+    locate = FaceAligner.locate
+    monkeypatch.setattr(FaceAligner, "locate", fail)
     code, _, err = run(samples / "astronaut.jpg", samples / "grace_hopper.jpg", "--save", "txt")
     assert code == exit_codes.FAILED and len(err) == 1 and "unexpected MemoryError: too large" in err[0]
     assert files() == ["grace_hopper_0.txt"]
