@@ -57,11 +57,11 @@ def test_labels_say_what_they_show(blinking):
     assert 3 < said["lid gap, left"][0] < 10 and said["lid gap, right"][-1] < 1.5
 
 
-def test_only_photos_kept_aside_count(blinking):
+def test_only_held_out_photos_count(blinking):
     names = tuple(f"{k}.png" for k in range(COUNT))
     aside = held_out_photos(blinking, 0.5)
     assert aside.labels.names == tuple(np.array(names)[held_out_indices(names, 0.5)])
-    with pytest.raises(DataError, match="keeps none of its photos aside"):
+    with pytest.raises(DataError, match="has no held-out photos"):
         held_out_photos(blinking, 1e-9)
     with pytest.raises(DataError, match="name the data sets"):
         apertures((), Models())

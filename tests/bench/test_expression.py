@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr, spearmanr
 
-from ddfa.bench.expression import ReferenceScores, agreements, area_under_curve, correlation, opening, ranks
+from ddfa.bench.expression import ReferenceScores, agreements, aperture_score, area_under_curve, correlation, ranks
 from ddfa.bench.predict import Predictions
 from ddfa.bench.report import JSON_FILE
 from ddfa.cli import main
@@ -42,7 +42,7 @@ def predictions(head, strength, expression):
 def test_landmarks_show_the_expression_of_the_right_side(head, expression):
     strength = np.linspace(0, 1, 6)
     found = predictions(head, strength, expression)
-    shown = opening(found.landmarks68, expression)
+    shown = aperture_score(found.landmarks68, expression)
     assert (np.diff(shown) > 0).all()
     reference = ReferenceScores(tuple("abcdefg"), {expression: np.float32([*strength, np.nan])})
     for result in agreements(found, reference):
@@ -80,7 +80,7 @@ def test_files(tmp_path):
     [
         ("name,jawOpen\na,1\n", "no eyeBlink"),
         ("name,eyeBlinkLeft\na,x\n", "not numbers"),
-        ("name,eyeBlinkLeft\na\n", "other lengths"),
+        ("name,eyeBlinkLeft\na\n", "length differs"),
         ("", "it has nothing"),
     ],
 )
@@ -128,7 +128,7 @@ def test_scores_of_the_face_mesh(root, toy_bundle, tmp_path, monkeypatch):
     assert blink(root / "samples", run, mesh_teacher=tmp_path / "any.task") == 0
     saved = ReferenceScores.load(tmp_path / "out" / "scores.csv", "eyeBlink")
     assert np.nansum(saved.scores["eyeBlinkLeft"]) == 0.25 and np.isnan(saved.scores["eyeBlinkLeft"]).any()
-    with pytest.raises(DataError, match="scores no nostril"):
+    with pytest.raises(DataError, match="does not score nostril"):
         blink(root / "samples", run, mesh_teacher=tmp_path / "any.task", expression="nostril")
 
 

@@ -73,7 +73,7 @@ def test_options():
     by_eyes = landmark_errors(shifted, truth, LandmarkOptions(normaliser="eyes"))
     np.testing.assert_allclose(by_eyes, 500 / np.linalg.norm(truth[:, 36] - truth[:, 45], axis=1))
     assert landmark_errors(2 * shifted, truth, LandmarkOptions(aligned=True)).max() < 1e-9
-    with pytest.raises(DataError, match="all lie in one place"):
+    with pytest.raises(DataError, match="all at one point"):
         landmark_errors(truth, np.zeros_like(truth), LandmarkOptions())
 
 

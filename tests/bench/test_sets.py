@@ -54,7 +54,7 @@ def test_damaged_sets(annotated, pts_folder, mat_folder, tmp_path):
     with pytest.raises(DataError, match=r"\(2, 68, 3\)"):
         AnnotatedSet.load(annotated)
     np.savez(annotated, names=["a"])
-    with pytest.raises(DataError, match="annotates nothing"):
+    with pytest.raises(DataError, match="has no annotations"):
         AnnotatedSet.load(annotated)
     (pts_folder / "0_1.pts").write_text("n_points: 3\n{\n1 2\n}")
     with pytest.raises(DataError, match=r"0_1\.pts is no \.pts file"):

@@ -71,7 +71,7 @@ def test_scores_are_shared_out_to_groups():
 
     parts = by_tone(Found, Scores("m", np.array([1.0, 2.0, 3.0]), np.zeros(3)), groups)
     assert [(p.what, p.errors.tolist(), p.missed) for p in parts] == [
-        ("very light (2)", [1.0], 1), ("dark (1)", [2.0], 0), ("not told (1)", [3.0], 0),
+        ("very light (2)", [1.0], 1), ("dark (1)", [2.0], 0), ("unknown (1)", [3.0], 0),
     ]  # fmt: skip
 
 

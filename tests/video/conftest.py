@@ -26,16 +26,16 @@ def number_of(image: np.ndarray) -> int:
 
 
 def write_video(
-    path: Path, times, *, codec="libx264", sound=None, seconds=1.0, degrees=0, size=(WIDTH, HEIGHT)
+    path: Path, times, *, codec="libx264", audio=None, seconds=1.0, degrees=0, size=(WIDTH, HEIGHT)
 ) -> Path:
-    """Write pictures 0, 1, ... at the given times, and a tone with the given sound codec."""
+    """Write pictures 0, 1, ... at the given times, and a tone with the given audio codec."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=25, options={"crf": "10", "g": "4"})
         video.width, video.height, video.pix_fmt = *size, "yuv420p"
         video.codec_context.time_base = Fraction(1, 90000)
         if degrees:
             video.set_display_rotation(degrees)
-        tone = container.add_stream(sound, rate=44100) if sound else None
+        tone = container.add_stream(audio, rate=44100) if audio else None
         for number, time in enumerate(times):
             frame = av.VideoFrame.from_ndarray(picture(number, *size), format="rgb24")
             frame.pts, frame.time_base = round(time * 90000), Fraction(1, 90000)
@@ -62,4 +62,4 @@ def write_tone(container, stream, seconds: float) -> None:
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten pictures at 25 frames/s with 0.4 s of AAC."""
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    return write_video(path, np.arange(10) / 25, sound="aac", seconds=0.4)
+    return write_video(path, np.arange(10) / 25, audio="aac", seconds=0.4)

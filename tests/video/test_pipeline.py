@@ -25,7 +25,7 @@ from ..face_factory import place_faces
 class Frames(FrameSource):
     """A list of images at 25 frames/s; `broken` is raised after the last."""
 
-    name, rate = "frames", Fraction(25)
+    name, fps = "frames", Fraction(25)
 
     def __init__(self, images: list[np.ndarray], broken: BaseException | None = None) -> None:
         self.images, self.broken = images, broken

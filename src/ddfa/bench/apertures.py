@@ -1,7 +1,7 @@
-"""Do eyes and mouth follow the photo?  Measured on photos that training keeps aside, against the face mesh or labels.
+"""Eye and mouth aperture on held-out photos: agreement of models with the face mesh or the labels.
 
-A judge is the reference or a model.  What it says about n photos is a mapping from the names below to (n,) arrays, NaN
-where it is silent: expressions in [0, 1], and gaps between lids or lips in % of the face's size.
+The apertures of n photos, as estimated by a model or a reference, are a mapping from the names below to (n,) arrays:
+expressions in [0, 1], and gaps between lids or lips in % of the face's size; NaN where there is no estimate.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ from ddfa.errors import DataError
 from ddfa.head.model import HeadModel
 
 Apertures: TypeAlias = Mapping[str, Float64]
-"""What a judge says: measure -> (n,) float64."""
+"""Measure -> (n,) float64, see the module."""
 
 BLINK, LID_GAP, JAW, MOUTH_GAP = "eyeBlink", "lid gap", "jawOpen", "mouth gap"
 MEASURES = (BLINK, LID_GAP, JAW, MOUTH_GAP)
@@ -38,34 +38,34 @@ _RESAMPLED, _SEED = 1000, 0
 
 
 def held_out_photos(folder: Path, share: float) -> LabelledPhotos:
-    """The photos of a data set that `ddfa train` keeps aside.
+    """The photos of a data set that `ddfa train` holds out for validation.
 
     Args:
-        folder: what `ddfa data label` wrote for the open head.
-        share: as in training; 1 means all photos.
+        folder: a data set of `ddfa data label` for the open head.
+        share: the fraction held out in training; 1 for all photos.
 
     Raises:
-        DataError: the data set cannot be used, or keeps no photo aside.
+        DataError: the data set cannot be used, or has no held-out photo.
     """
-    aside = LabelledPhotos.open(folder, HeadModel.load()).split(share)[1]
-    if not len(aside.labels):
-        raise DataError(f"{folder} keeps none of its photos aside from training: label more photos")
-    return aside
+    held_out = LabelledPhotos.open(folder, HeadModel.load()).split(share)[1]
+    if not len(held_out.labels):
+        raise DataError(f"{folder} has no held-out photos: label more photos")
+    return held_out
 
 
 def annotated(data: LabelledPhotos) -> AnnotatedSet:
-    """Labelled photos as a set to run models on; their labels place the RoIs."""
+    """Labelled photos as a test set; the RoIs come from their labels."""
     euler = np.column_stack([data.yaw_deg, *np.full((2, len(data.labels)), np.nan)])
     return AnnotatedSet(data.photos.path.stem, data.photos, data.labels.names, data.landmarks, euler.astype(np.float32))
 
 
 def apertures_from_faces(expression: Floats, names: Sequence[str], points: Floats, size: Floats) -> Apertures:
-    """What expressions and landmarks say about eyes and mouth.
+    """Apertures of eyes and mouth from expressions and landmarks.
 
     Args:
         expression: (n, E).
-        names: E names; a head without ARKit expressions has nothing to say about these.
-        points: (n, 68, 2 or more) px; only those of lids and inner lips are looked at.
+        names: E names; expressions that are missing are left out of the result.
+        points: (n, 68, 2 or more) px; only those of lids and inner lips are used.
         size: (n,) of the faces, px.
     """
     known = {
@@ -85,13 +85,13 @@ def apertures_from_faces(expression: Floats, names: Sequence[str], points: Float
 
 
 def apertures_from_labels(data: LabelledPhotos) -> Apertures:
-    """What the labels say."""
+    """Apertures according to the labels."""
     names = HeadModel.load().expression_names
     return apertures_from_faces(data.labels.expression, names, data.landmarks, box_size(data.landmarks))
 
 
 def apertures_from_mesh(task: Path, data: LabelledPhotos, watch: Watch = iter) -> Apertures:
-    """What the face mesh of a `face_landmarker.task` says; NaN where it sees no face. See `MeshTeacher`.
+    """Apertures predicted by a `face_landmarker.task`, see `MeshTeacher`; NaN where it finds no face.
 
     Raises:
         DataError: the file cannot be used.
@@ -110,33 +110,33 @@ def apertures_from_mesh(task: Path, data: LabelledPhotos, watch: Watch = iter) -
 
 
 def apertures_from_model(found: Predictions, data: LabelledPhotos) -> Apertures:
-    """What a model says; NaN for the photos in which it found no face."""
+    """Apertures predicted by a model; NaN for photos in which it finds no face."""
     size = box_size(data.landmarks)
-    said = apertures_from_faces(found.expression, found.expression_names, found.landmarks68, size[found.index])
-    full = {measure: np.full(found.count, np.nan) for measure in said}
-    for measure, values in said.items():
+    measured = apertures_from_faces(found.expression, found.expression_names, found.landmarks68, size[found.index])
+    full = {measure: np.full(found.count, np.nan) for measure in measured}
+    for measure, values in measured.items():
         full[measure][found.index] = values
     return full
 
 
 def joined(parts: Iterable[Apertures]) -> Apertures:
-    """Opinions of one judge about several sets as one."""
+    """Concatenate the apertures of several sets."""
     parts = list(parts)
     return {measure: np.concatenate([part[measure] for part in parts]) for measure in parts[0]}
 
 
 @dataclass(frozen=True)
 class ApertureAgreement:
-    """How well a model follows the reference in one measure.
+    """Agreement of a model with the reference in one measure.
 
     Attributes:
-        measure: what was compared; of eyes the mean of both.
+        measure: what was compared; for eyes the mean of both.
         model: the bundle's name.
         count: faces compared.
         pearson: linear correlation.
-        pearson_range: 95 % of it, from resampling the faces with replacement.
-        spearman: correlation of ranks.
-        spearman_range: 95 % of it.
+        pearson_range: its 95 % confidence interval (bootstrap over faces).
+        spearman: rank correlation.
+        spearman_range: its 95 % confidence interval.
         sides: linear correlation of the left and the right eye; NaN for the mouth.
     """
 
@@ -150,20 +150,20 @@ class ApertureAgreement:
     sides: tuple[float, float]
 
 
-def aperture_agreements(model: str, said: Apertures, reference: Apertures) -> list[ApertureAgreement]:
-    """Compare a model with the reference, in each measure that both know."""
-    return [_following(model, measure, said, reference) for measure in MEASURES if measure in said]
+def aperture_agreements(model: str, predicted: Apertures, reference: Apertures) -> list[ApertureAgreement]:
+    """Compare a model with the reference, in each measure that the model predicts."""
+    return [_agreement(model, measure, predicted, reference) for measure in MEASURES if measure in predicted]
 
 
 @dataclass(frozen=True)
 class BlinkCurve:
-    """Does `eyeBlink` fall while the reference's lids open?  Each eye counts for itself.
+    """Mean `eyeBlink` over the lid gap of the reference, both eyes pooled; it should fall as the lids open.
 
     Attributes:
         model: the bundle's name.
         counts: eyes in each bin of the reference's lid gap: 0-1, 1-2, ... 7-8 and above 8 % of the face's size.
-        means: mean `eyeBlink` in each bin; NaN where there are no eyes.
-        largest_rise: from a bin to the next wider one; negative where it falls everywhere.
+        means: mean `eyeBlink` in each bin; NaN for empty bins.
+        largest_rise: largest difference from a bin to the next wider one; negative if the mean always falls.
     """
 
     model: str
@@ -173,14 +173,14 @@ class BlinkCurve:
 
     @property
     def monotone(self) -> bool:
-        """Whether it falls from every bin to the next."""
+        """Whether the mean never rises from one bin to the next."""
         return self.largest_rise <= 0
 
 
-def blink_curve(model: str, said: Apertures, reference: Apertures) -> BlinkCurve:
+def blink_curve(model: str, predicted: Apertures, reference: Apertures) -> BlinkCurve:
     """Mean `eyeBlink` by the reference's lid gap."""
     gaps = np.concatenate([reference[f"{LID_GAP}, {side}"] for side in _SIDES])
-    blink, gaps = _both_known(np.concatenate([said[f"{BLINK}, {side}"] for side in _SIDES]), gaps)
+    blink, gaps = _both_present(np.concatenate([predicted[f"{BLINK}, {side}"] for side in _SIDES]), gaps)
     bins = np.digitize(gaps, _EDGES) - 1
     chosen = [blink[bins == k] for k in range(len(_EDGES))]
     means = np.array([part.mean() if len(part) else np.nan for part in chosen])
@@ -189,23 +189,23 @@ def blink_curve(model: str, said: Apertures, reference: Apertures) -> BlinkCurve
 
 
 def apertures_report(
-    title: str, opinions: Sequence[tuple[str, Apertures]], reference: Apertures, settings: dict[str, Any]
+    title: str, compared: Sequence[tuple[str, Apertures]], reference: Apertures, settings: dict[str, Any]
 ) -> Report:
-    """Report how models follow the reference.
+    """Report the agreement of models with the reference.
 
     Args:
-        title: says what was measured on what and how.
-        opinions: names of the models, and what they say.
-        reference: the reference's.
+        title: what was measured, on what and how.
+        compared: names of the models, and their apertures.
+        reference: apertures of the reference.
         settings: how the benchmark was run.
 
     Returns:
         The report; the chart shows `eyeBlink` over the reference's lid gap.
     """
-    results = [result for name, said in opinions for result in aperture_agreements(name, said, reference)]
+    results = [result for name, predicted in compared for result in aperture_agreements(name, predicted, reference)]
     results.sort(key=lambda result: MEASURES.index(result.measure))
-    judges = [("the reference", reference), *opinions]
-    falls = [blink_curve(name, said, reference) for name, said in judges if BLINK in said]
+    rated = [("the reference", reference), *compared]
+    falls = [blink_curve(name, predicted, reference) for name, predicted in rated if BLINK in predicted]
     columns = ("measure", "model", "faces", "Pearson", "95 %", "Spearman", "95 %", "left eye", "right eye")
     rows = [
         (
@@ -231,13 +231,13 @@ def apertures_report(
     return report.with_further(second, closed=closed, eyeBlink_by_lid_gap=by_gap)
 
 
-def _following(model: str, measure: str, said: Apertures, reference: Apertures) -> ApertureAgreement:
-    own, true = _both_known(said[measure], reference[measure])
+def _agreement(model: str, measure: str, predicted: Apertures, reference: Apertures) -> ApertureAgreement:
+    own, true = _both_present(predicted[measure], reference[measure])
     draws = np.random.default_rng(_SEED).integers(0, max(len(own), 1), (_RESAMPLED, len(own)))
     linear = [correlation(own[draw], true[draw]) for draw in draws]
     ranked = [correlation(ranks(own[draw]), ranks(true[draw])) for draw in draws]
     sides = [
-        correlation(*_both_known(said[side], reference[side])) if side in said else float("nan")
+        correlation(*_both_present(predicted[side], reference[side])) if side in predicted else float("nan")
         for side in (f"{measure}, {side}" for side in _SIDES)
     ]
     return ApertureAgreement(
@@ -247,13 +247,13 @@ def _following(model: str, measure: str, said: Apertures, reference: Apertures) 
     )  # fmt: skip
 
 
-def _both_known(own: Float64, true: Float64) -> tuple[Float64, Float64]:
+def _both_present(own: Float64, true: Float64) -> tuple[Float64, Float64]:
     known = ~np.isnan(own + true)
     return own[known], true[known]
 
 
 def _middle(values: Sequence[float]) -> tuple[float, float]:
-    """The range of 95 % of the values."""
+    """The central 95 % range of the values."""
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
 

@@ -1,4 +1,4 @@
-"""Line charts as pictures, drawn with OpenCV: cumulative error curves and the like."""
+"""Line charts drawn with OpenCV, for instance cumulative error curves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from ddfa.arrays import Float64, Floats, UInt8
 from ddfa.draw.canvas import Colour, draw_lines
 
-# Okabe and Ito's colours, which colour-blind people can tell apart.
+# The palette of Okabe and Ito, for readers with colour vision deficiency.
 _COLOURS: Final[tuple[Colour, ...]] = (
     (0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233), (60, 60, 60),
 )  # fmt: skip
@@ -24,12 +24,12 @@ _SUPERSAMPLING: Final = 2
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines over common axes, both starting at 0.
+    """Lines in one coordinate system, whose axes start at 0.
 
     Attributes:
-        title: above the chart; plain ASCII, like the labels.
-        x_label: below.
-        y_label: at the upper end of the vertical axis.
+        title: ASCII, like the labels.
+        x_label: label of the horizontal axis.
+        y_label: label of the vertical axis.
         lines: name -> (x, y), each (m,).
         x_end: right end of the horizontal axis.
         y_end: upper end of the vertical axis.
@@ -44,7 +44,7 @@ class Chart:
 
 
 def cumulative_curve(errors: Floats, missed: int = 0) -> tuple[Float64, Float64]:
-    """The share of faces, in %, whose error is at most x.
+    """The percentage of faces whose error is at most x.
 
     Args:
         errors: (m,) of the faces found.
@@ -66,7 +66,7 @@ def cumulative_chart(title: str, x_label: str, errors: Mapping[str, tuple[Floats
         errors: name -> errors (m,) of the faces found, number of faces not found.
 
     Returns:
-        The chart; it ends where 95 % of the worst model's faces lie.
+        The chart; it ends at the 95th percentile of the worst model.
     """
     ends = [float(np.quantile(values, 0.95)) for values, _ in errors.values() if len(values)]
     end = max([*ends, 1e-6])
@@ -86,7 +86,7 @@ def draw_chart(chart: Chart, size: tuple[int, int] = (760, 520)) -> UInt8:
         (H, W, 3) uint8 RGB.
     """
     width, height = size
-    # Lines at whole pixels of a larger canvas, shrunk afterwards: thin text and curves come out smooth.
+    # Drawn on a larger canvas and reduced, for antialiased text and curves.
     canvas = np.full((_SUPERSAMPLING * height, _SUPERSAMPLING * width, 3), 255, np.uint8)
     area = (_LEFT, _TOP, width - _RIGHT, height - _BOTTOM)
     _draw_axes(canvas, chart, area)
@@ -129,7 +129,7 @@ def _draw_curve(
 
 
 def _draw_legend(canvas: UInt8, names: list[str], area: tuple[int, int, int, int]) -> None:
-    """Write the names where they hide least of the curves: at the lower or the upper right."""
+    """Draw the legend at the lower or upper right, where it hides less of the curves."""
     _, top, right, bottom = area
     widest = max((_text_width(name, 0.45) for name in names), default=0)
     height = 20 * len(names) + 10
@@ -156,14 +156,14 @@ def _line(canvas: UInt8, points: list[tuple[float, float]], colour: Colour, thic
 
 
 def _rows(first: float, last: float) -> slice:
-    """The rows, or columns, of the canvas between two places of the picture."""
+    """The rows, or columns, of the canvas between two positions of the chart, px."""
     return slice(max(round(first * _SUPERSAMPLING), 0), max(round(last * _SUPERSAMPLING), 0))
 
 
-def _text(canvas: UInt8, text: str, place: tuple[float, float], size: float, centred: bool = False) -> None:
-    """Write ASCII text; `place` is the left, or the middle, of its baseline."""
-    x = place[0] - (_text_width(text, size) / 2 if centred else 0)
-    corner = (round(x * _SUPERSAMPLING), round(place[1] * _SUPERSAMPLING))
+def _text(canvas: UInt8, text: str, position: tuple[float, float], size: float, centred: bool = False) -> None:
+    """Write ASCII text; `position` is the left, or the middle, of its baseline."""
+    x = position[0] - (_text_width(text, size) / 2 if centred else 0)
+    corner = (round(x * _SUPERSAMPLING), round(position[1] * _SUPERSAMPLING))
     cv2.putText(canvas, text, corner, _FONT, size * _SUPERSAMPLING, _INK, _SUPERSAMPLING, cv2.LINE_AA)
 
 

@@ -1,4 +1,4 @@
-"""Training curves: what the logs of runs say, side by side in one picture."""
+"""Training curves: the logs of several runs in one image."""
 
 import csv
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from ddfa.bench.chart import Chart, draw_chart
 from ddfa.errors import DataError
 
 LOG_FILE, SETTINGS_FILE = "log.csv", "config.yaml"
-# Of photos kept aside, and shown first; every other column is a term of the loss.
-_MEASURED = {"nme": "NME on photos kept aside, %", "aperture_error": "error of openings on photos kept aside, %"}
+# Errors on held-out photos, shown first; every other column is a loss term.
+_MEASURED = {"nme": "NME on held-out photos, %", "aperture_error": "aperture error on held-out photos, %"}
 _NOT_DRAWN = ("step", "rate", "samples_per_second")
 _COLUMNS, _SIZE = 2, (620, 400)
 _HEADROOM = 1.5
@@ -25,7 +25,7 @@ class RunCurves:
 
     Attributes:
         name: the last two parts of the run folder's path.
-        curves: name of a column -> crops seen in thousands, and its value then; (m,) each.
+        curves: name of a column -> number of training samples, thousands, and value; (m,) each.
     """
 
     name: str
@@ -36,9 +36,9 @@ class RunCurves:
         """Read the log of a run folder.
 
         Raises:
-            DataError: the folder is not that of a run, or its files are damaged.
+            DataError: it is not a run folder, or its files are damaged.
         """
-        import yaml  # only where it is used: measuring bundles does without it
+        import yaml  # imported on use: other benchmarks do not need it
 
         try:
             settings = yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
@@ -57,7 +57,7 @@ class RunCurves:
 
 
 def draw_curves(runs: Sequence[RunCurves]) -> UInt8:
-    """Draw one chart per quantity, (H, W, 3) uint8 RGB; each holds the runs that logged it."""
+    """Draw one chart per logged quantity, (H, W, 3) uint8 RGB, with all runs that logged it."""
     logged = dict.fromkeys(name for run in runs for name in run.curves)
     names = [*(name for name in _MEASURED if name in logged), *(name for name in logged if name not in _MEASURED)]
     tiles = [draw_chart(_chart(name, runs), _SIZE) for name in names]
@@ -67,17 +67,17 @@ def draw_curves(runs: Sequence[RunCurves]) -> UInt8:
 
 
 def _chart(name: str, runs: Sequence[RunCurves]) -> Chart:
-    """The range is that of the later halves; how a run comes down from its first steps would hide what follows."""
+    """The range covers the second half of each run: the first steps would dominate it."""
     curves = {run.name: run.curves[name] for run in runs if len(run.curves.get(name, ((),))[0])}
     top = max((float(y[len(y) // 2 :].max()) for _, y in curves.values()), default=0.0)
     top = max(_HEADROOM * top, 1e-6)
     x_end = max((float(x[-1]) for x, _ in curves.values()), default=1.0)
     lines = {run: (x[y <= top], y[y <= top]) for run, (x, y) in curves.items()}
-    return Chart(_MEASURED.get(name, f"loss: {name}"), "crops seen, thousands", "", lines, x_end, top)
+    return Chart(_MEASURED.get(name, f"loss: {name}"), "training samples, thousands", "", lines, x_end, top)
 
 
 def _measured(crops: Float64, values: Float64) -> tuple[Float64, Float64]:
-    """Where a value is new: the log repeats the figures of a validation until the next one."""
+    """The entries with a new value: the log repeats the results of a validation until the next one."""
     known = ~np.isnan(values)
     x, y = crops[known], values[known]
     new = np.diff(y, prepend=np.inf) != 0

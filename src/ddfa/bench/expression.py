@@ -1,4 +1,4 @@
-"""Agreement of an expression with reference scores: do eyes close when the reference says so?"""
+"""Agreement of an expression, for instance closed eyes, with reference scores."""
 
 import csv
 import io
@@ -20,8 +20,8 @@ from ddfa.files import write_atomically
 from ddfa.head.model import HeadModel
 
 _SIDES = ("Left", "Right")
-PRESENT = 0.9  # the mesh's probability that there is a face
-# Per measured opening: corner, corner of its width; upper and lower points of its heights. The subject's left.
+PRESENT = 0.9  # probability of a face, as predicted by the mesh network, above which its result is used
+# Per aperture, left and right of the subject: the corners (width), the upper and the lower points (heights).
 APERTURES = {
     "eyeBlinkLeft": ((42, 45), (43, 44), (47, 46)),
     "eyeBlinkRight": ((36, 39), (37, 38), (41, 40)),
@@ -33,11 +33,11 @@ _OPEN_EYE = 0.35  # height over width
 
 @dataclass(frozen=True, eq=False)
 class ReferenceScores:
-    """How strongly each photo shows an expression, as a reference says.
+    """Reference scores of an expression in photos.
 
     Attributes:
         names: n names of photos.
-        scores: expression -> (n,) float32 in [0, 1]; NaN where the reference is silent.
+        scores: expression -> (n,) float32 in [0, 1]; NaN where there is no score.
     """
 
     names: tuple[str, ...]
@@ -50,7 +50,7 @@ class ReferenceScores:
         Args:
             path: a `.csv` whose header has `name` and the expressions, or an `.npz` with `names` and one array (n,)
                 per expression.
-            expression: an ARKit name, or one without its Left or Right: then both sides count.
+            expression: an ARKit name, or one without its Left or Right for both sides.
 
         Raises:
             DataError: the file is missing, damaged or lacks the expression.
@@ -85,7 +85,7 @@ class ReferenceScores:
 def mesh_scores(
     task: Path, expression: str, photos: Photos, found: Predictions, watch: Watch = iter
 ) -> ReferenceScores:
-    """Let the face mesh of a `face_landmarker.task` score photos; see `MeshTeacher`.
+    """Score photos with a `face_landmarker.task`, see `MeshTeacher`.
 
     Args:
         task: the file.
@@ -95,15 +95,15 @@ def mesh_scores(
         watch: shows progress.
 
     Returns:
-        The scores; NaN for photos in which the face was not found, or the mesh does not see one.
+        The scores; NaN for photos in which the face was not found, also not by the mesh network.
 
     Raises:
-        DataError: the file cannot be used, or knows no such expression.
+        DataError: the file cannot be used, or does not score this expression.
     """
     head = HeadModel.load()
     wanted = {name: k for k, name in enumerate(head.expression_names) if name in _sided(expression)}
     if head.expression_mirror is None or not wanted:
-        raise DataError(f"the face mesh scores no {expression}: name an ARKit expression such as jawOpen")
+        raise DataError(f"the face mesh does not score {expression}: name an ARKit expression such as jawOpen")
     teacher = MeshTeacher(task, head.expression_mirror)
     scores = np.full((len(photos), len(head.expression_names)), np.nan, np.float32)
     for i in watch(range(len(found.index))):
@@ -115,22 +115,22 @@ def mesh_scores(
 
 
 def _sided(expression: str) -> tuple[str, ...]:
-    """The names that count for an expression: its own, or those of both sides."""
+    """The names an expression stands for: its own, and those of both sides."""
     return (expression, *(f"{expression}{side}" for side in _SIDES))
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well a measure follows the reference.
+    """Agreement of a measure with the reference.
 
     Attributes:
         model: the bundle's name.
-        measure: what of the model was compared: "coefficient" or "landmarks".
-        count: values compared.
+        measure: which output of the model was compared: "coefficient" or "landmarks".
+        count: number of values.
         pearson: linear correlation.
-        spearman: correlation of ranks.
-        auc: chance that a photo the reference calls positive gets more than one it does not.
-        levels: mean of the measure for the photos in each tenth of the reference's range; NaN where there are none.
+        spearman: rank correlation.
+        auc: area under the ROC curve.
+        levels: mean of the measure in each tenth of the reference's range; NaN for empty ones.
         missed: photos in which no face was found.
     """
 
@@ -145,16 +145,16 @@ class Agreement:
 
 
 def agreements(found: Predictions, reference: ReferenceScores, positive: float = 0.5) -> list[Agreement]:
-    """Compare a model with the reference, both sides of the face together.
+    """Compare a model with the reference, both sides of the face pooled.
 
     Args:
         found: predictions for the photos of the reference, in its order.
         reference: the scores.
-        positive: reference scores from here on count as positive for the AUC.
+        positive: reference scores from this value on are positives for the AUC.
 
     Returns:
-        One result for the model's own coefficients, where its head has the expression, and one for the opening of
-        eyes or mouth as its landmarks show it, where that is what the expression is about.
+        One result for the model's coefficients, if its head has the expression, and one for the aperture of eyes or
+        mouth in its landmarks, if the expression corresponds to one.
     """
     truth = np.concatenate([scores[found.index] for scores in reference.scores.values()])
     names = list(reference.scores)
@@ -163,23 +163,23 @@ def agreements(found: Predictions, reference: ReferenceScores, positive: float =
         columns = [found.expression_names.index(name) for name in names]
         measures["coefficient"] = np.clip(found.expression[:, columns], 0, 1).T.reshape(-1).astype(np.float64)
     if set(names) <= set(APERTURES):
-        measures["landmarks"] = np.concatenate([opening(found.landmarks68, name) for name in names])
+        measures["landmarks"] = np.concatenate([aperture_score(found.landmarks68, name) for name in names])
     return [
         _agreement(found, measure, values[~np.isnan(truth)], truth[~np.isnan(truth)], positive)
         for measure, values in measures.items()
     ]
 
 
-def opening(landmarks68: Floats, expression: str) -> Float64:
-    """How strongly landmarks show an expression: the opening of the mouth, or the closing of an eye.
+def aperture_score(landmarks68: Floats, expression: str) -> Float64:
+    """Measure an expression in landmarks: the mouth aperture, or how far an eye is closed.
 
     Args:
         landmarks68: (n, 68, 3) px.
         expression: "eyeBlinkLeft", "eyeBlinkRight" or "jawOpen".
 
     Returns:
-        (n,) float64: mean height of the opening over its width, in 3D; for eyes what is missing to 0.35, so that wide
-        open ones give about 0.
+        (n,) float64: mean height of the aperture over its width, in 3D; for eyes 0.35 minus this ratio, about 0
+        for wide open eyes.
     """
     corners, upper, lower = APERTURES[expression]
     points = np.asarray(landmarks68, np.float64)
@@ -205,7 +205,7 @@ def ranks(values: Floats) -> Float64:
 
 
 def area_under_curve(values: Floats, positive: "np.typing.NDArray[np.bool_]") -> float:
-    """Area under the ROC curve: the chance that a positive gets the larger value (Mann and Whitney); ties count half.
+    """Area under the ROC curve: the probability that a positive has the larger value (Mann-Whitney U); ties count half.
 
     Args:
         values: (n,).
@@ -220,7 +220,7 @@ def area_under_curve(values: Floats, positive: "np.typing.NDArray[np.bool_]") ->
 
 
 def agreement_report(title: str, results: list[Agreement], settings: dict[str, Any]) -> Report:
-    """Report agreements; the chart shows whether each measure rises with the reference."""
+    """Report agreements; the chart shows each measure over the reference score."""
     columns = ("model", "measure", "values", "Pearson", "Spearman", "AUC", "missed")
     rows = [
         (r.model, r.measure, str(r.count), number(r.pearson), number(r.spearman), number(r.auc), str(r.missed))
@@ -260,7 +260,7 @@ def _read_csv(path: Path) -> dict[str, list[Any]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"cannot read {path} as CSV ({error}): check the path") from None
     if any(len(row) != len(header) for row in rows):
-        raise DataError(f"{path} has rows of other lengths than its header: write it again")
+        raise DataError(f"{path} has rows whose length differs from the header: write it again")
     return {name.strip(): [row[k].strip() for row in rows] for k, name in enumerate(header)}
 
 

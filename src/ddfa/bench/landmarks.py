@@ -23,11 +23,11 @@ class LandmarkOptions:
     """How landmarks are scored.
 
     Attributes:
-        aligned: after the best scale and translation, for sets whose crops are known only that well.
-        inner: the 51 points inside the face only: in 2D annotations the jaw points of turned faces follow the
-            visible outline, in ours they stay on the jaw.
-        normaliser: what the error is divided by: "box", sqrt(width * height) of the true points' box, or "eyes",
-            the distance of the true outer eye corners, as in 300-W.
+        aligned: after the best scale and translation, for sets whose crops are not known exactly.
+        inner: only the 51 points inside the face: in 2D annotations the jaw points of rotated faces follow the
+            visible outline, while those of the models stay on the jaw.
+        normaliser: the error is divided by "box", sqrt(width * height) of the true points' bounding box, or "eyes",
+            the distance between the true outer eye corners, as in 300-W.
     """
 
     aligned: bool = False
@@ -47,8 +47,8 @@ def evaluate(
 
     Args:
         aligner: the model.
-        data: what to measure on.
-        options: how to score.
+        data: the annotated photos.
+        options: how landmarks are scored.
         detected: see `predict`.
         watch: shows progress.
 
@@ -72,7 +72,7 @@ def score(
         truth: (n, 68, 2 or more) px.
         yaw_deg: (n,) true yaw.
         options: how to score.
-        what: names the truth, where there are several.
+        what: name of the ground truth, if there are several.
 
     Returns:
         The NME of each face found in %.
@@ -94,13 +94,13 @@ def landmark_errors(predicted: Floats, truth: Floats, options: LandmarkOptions) 
     """
     size = box_size(truth) if options.normaliser == "box" else eye_distance(truth)
     if not (size > 0).all():
-        raise DataError(f"face {int(np.argmin(size))} has landmarks that all lie in one place: remove it")
+        raise DataError(f"face {int(np.argmin(size))} has landmarks that are all at one point: remove it")
     first = _JAW if options.inner else 0
     predicted, truth = predicted[:, first:], truth[:, first:]
     return nme(aligned(predicted, truth) if options.aligned else predicted, truth, size=size)
 
 
 def eye_distance(landmarks68: Floats) -> Float64:
-    """Distance (n,) of the outer eye corners of (n, 68, 2 or more) landmarks in x and y, px."""
+    """Distance (n,) between the outer eye corners of (n, 68, 2 or more) landmarks in x and y, px."""
     right, left = (np.asarray(landmarks68, np.float64)[:, k, :2] for k in _OUTER_EYE_CORNERS)
     return np.asarray(np.linalg.norm(left - right, axis=1))

@@ -19,8 +19,8 @@ class Summary:
         bins: mean error of the three yaw bins; NaN for a bin without faces.
         bin_std: standard deviation within each bin.
         counts: faces per bin.
-        mean: mean of the bins that hold faces, the figure the 3DDFA literature reports.
-        std: population standard deviation of those bins' means, its ±.
+        mean: mean of the bins with faces, as reported in the 3DDFA literature.
+        std: population standard deviation of those bins' means, reported as ±.
         plain: mean over all faces.
         plain_std: standard deviation over all faces.
     """
@@ -37,14 +37,14 @@ class Summary:
 def nme(predicted: Floats, truth: Floats, visible: Bools | None = None, size: Floats | None = None) -> Float64:
     """Compute the normalised mean error of landmarks.
 
-    The mean distance in x and y over the points, divided by sqrt(width * height) of the box around the true points
+    The mean 2D distance of the points, divided by sqrt(width * height) of the bounding box of the true points
     (3DDFA; AFLW2000-3D protocol).
 
     Args:
         predicted: (n, K, 2 or more) px.
         truth: (n, K, 2 or more) px.
-        visible: (n, K) the points that count, at least one per face; all by default.
-        size: (n,) px to divide by instead, see `box_size`.
+        visible: (n, K) points that are scored, at least one per face; all by default.
+        size: (n,) px, the normaliser; by default `box_size` of the truth.
 
     Returns:
         (n,) float64 in %.
@@ -54,7 +54,7 @@ def nme(predicted: Floats, truth: Floats, visible: Bools | None = None, size: Fl
 
 
 def box_size(points: Floats) -> Float64:
-    """The size of a face, sqrt(width * height) of the box around its points.
+    """The size of a face, sqrt(width * height) of the bounding box of its points.
 
     Args:
         points: (n, K, 2 or more) px.
@@ -71,7 +71,7 @@ def aligned(predicted: Floats, truth: Floats, visible: Bools | None = None) -> F
     Args:
         predicted: (n, K, 2 or more) px.
         truth: (n, K, 2 or more) px.
-        visible: (n, K) the points that count, at least two per face; all by default.
+        visible: (n, K) points used for the fit, at least two per face; all by default.
 
     Returns:
         (n, K, 2) float64 px.
@@ -95,7 +95,7 @@ def summarise(errors: Floats, yaw_deg: Floats) -> Summary:
 
     Args:
         errors: (n,), in any unit.
-        yaw_deg: (n,) true yaw in degrees; a face whose yaw is unknown (NaN) counts in no bin.
+        yaw_deg: (n,) true yaw in degrees; faces of unknown yaw (NaN) are in no bin.
 
     Returns:
         The summary.

@@ -1,4 +1,4 @@
-"""The test sets of published 3DDFA V1 as they are distributed: AFLW2000-3D and AFLW, ready-made 120 px crops.
+"""The test sets distributed with original 3DDFA V1: AFLW2000-3D and AFLW as 120 px crops.
 
     AFLW2000-3D_crop/, AFLW2000-3D_crop.list      AFLW_GT_crop/, AFLW_GT_crop.list     (in test.data/)
     AFLW2000-3D_crop.roi_box.npy (n, 4)           AFLW_GT_crop_roi_box.npy (n, 4)      (in test.configs/)
@@ -6,9 +6,9 @@
     AFLW2000-3D.pts68.npy (n, 3, 68)              AFLW_GT_pts68.npy (n, 2 or 3, 68)
     AFLW2000-3D-Reannotated.pts68.npy (n, 2, 68)  AFLW_GT_pts21.npy (n, 2, 21), x = -1 where not visible
 
-RoIs are the first and last pixel of the crop and, like all points in these files, count from 1. A V1 model is scored
-exactly as published: a point x of the crop lies at x (ex - sx) / 120 + sx. Other models use their own pixel convention,
-on the pixels that were cut out.
+RoIs are the first and last pixel of the crop; like all points in these files they are 1-based. A V1 model is scored
+exactly as in original 3DDFA: a point x of the crop is at x (ex - sx) / 120 + sx. Other models use their own pixel
+convention on the cropped pixels.
 """
 
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ from ddfa.faces import Faces
 from ddfa.regress.convention import PixelConvention
 
 _PLACES = (".", "test.data", "test.configs")
-# 21 points of AFLW from the 68, numbered from 1; a pair is the first and last of the points to average (3DDFA V1).
+# AFLW's 21 points from the 68, numbered from 1; a pair is the first and last of the points to average (3DDFA V1).
 _POINTS21 = (18, 20, 22, 23, 25, 27, 37, (37, 42), 40, 43, (43, 48), 46, 3, 32, 31, 36, 15, 49, (61, 68), 55, 9)
 
 
@@ -44,7 +44,7 @@ class _Layout(NamedTuple):
         crops: folder of the crops; its list has the same name and the suffix `.list`.
         roi: the RoIs.
         yaw: yaw in degrees.
-        labels: name -> file of 68 points, the first also places faces; all but that may be missing.
+        labels: name -> file of 68 points; the first also defines the face boxes, the others may be missing.
     """
 
     name: str
@@ -72,15 +72,15 @@ _AFLW = _Layout(
 
 @dataclass(frozen=True, eq=False)
 class OriginalSet:
-    """A published test set.
+    """A test set of original 3DDFA.
 
     Attributes:
         name: "AFLW2000-3D" or "AFLW".
         crops: the crops.
         names: n names of crops, in the order of the arrays.
-        roi: (n, 4) float32 first and last column and row of each crop, from 1.
+        roi: (n, 4) float32 first and last column and row of each crop, 1-based.
         yaw_deg: (n,) float32.
-        labels: name -> (n, 68, 2 or 3) float32 px of the uncropped photos, from 0; "original" first.
+        labels: name -> (n, 68, 2 or 3) float32 px of the uncropped photos, 0-based; "original" first.
     """
 
     name: str
@@ -95,11 +95,11 @@ class OriginalSet:
         """Read a test set.
 
         Args:
-            folder: holds the files of the module's head, or `test.data` and `test.configs` with them.
+            folder: contains the files listed at the top of this module, or `test.data` and `test.configs` with them.
             which: the set.
 
         Raises:
-            DataError: a file is missing or does not fit the others.
+            DataError: a file is missing or inconsistent with the others.
         """
         layout = _AFLW2000 if which == "aflw2000" else _AFLW
         names = read_list(_find(folder, f"{layout.crops}.list"))
@@ -116,7 +116,7 @@ class OriginalSet:
         return len(self.names)
 
     def uncropped(self, photos: Photos) -> AnnotatedSet:
-        """The same faces in the photos the crops were cut from, of the same names."""
+        """The same faces in the uncropped photos, which have the same names."""
         angles = np.full((len(self), 3), np.nan, np.float32)
         angles[:, 0] = self.yaw_deg
         return AnnotatedSet(self.name, photos, self.names, self.labels["original"], angles)
@@ -129,10 +129,10 @@ class OriginalSet:
             watch: shows progress.
 
         Returns:
-            The predictions; landmarks in px of the uncropped photos, from 0.
+            The predictions; landmarks in px of the uncropped photos, 0-based.
         """
         found = collect(aligner, len(self), lambda i: self._look(aligner, i), watch)
-        if aligner.bundle.convention is PixelConvention.V1:  # the published formula counts from 1
+        if aligner.bundle.convention is PixelConvention.V1:  # the original formula is 1-based
             found.landmarks68[..., :2] -= 1
         return found
 
@@ -151,7 +151,7 @@ def load_points21(folder: Path, count: int) -> tuple[Float32, Bools]:
         count: faces n.
 
     Returns:
-        Points (n, 21, 2) float32 px from 0, and which of them are visible (n, 21).
+        Points (n, 21, 2) float32 px, 0-based, and which of them are visible (n, 21).
 
     Raises:
         DataError: the file is missing or of another shape, or a face has fewer than two points.
@@ -178,14 +178,14 @@ def points21(landmarks68: Floats) -> Float64:
 
 
 def score21(found: Predictions, data: OriginalSet, points: Floats, visible: Bools, *, align: bool = False) -> Scores:
-    """Score the 21 points of AFLW; the error is divided by the size of the true 68 points' box.
+    """Score AFLW's 21 points; the error is divided by the size of the true 68 points' bounding box.
 
     Args:
         found: the predictions.
         data: the set.
         points: (n, 21, 2) truth, see `load_points21`.
-        visible: (n, 21) the points that count.
-        align: after the best scale and translation.
+        visible: (n, 21) points that are scored.
+        align: score after the best scale and translation.
 
     Returns:
         The NME of each face in %.
@@ -198,21 +198,21 @@ def score21(found: Predictions, data: OriginalSet, points: Floats, visible: Bool
 
 
 def _from_zero(stored: Float32) -> Float32:
-    """Points (n, K, D) with the first pixel at 0, of stored ones (n, D, K) with it at 1."""
+    """Convert stored points (n, D, K), 1-based, to points (n, K, D), 0-based."""
     points = np.ascontiguousarray(stored.transpose(0, 2, 1))
     points[..., :2] -= 1
     return points
 
 
 def _whole(crop: UInt8, convention: PixelConvention) -> Float32:
-    """The RoI (1, 4) that is the whole crop."""
+    """The RoI (1, 4) that covers the whole crop."""
     height, width = crop.shape[:2]
     edge = 0.0 if convention.is_original else -0.5
     return np.array([[edge, edge, width + edge, height + edge]], np.float32)
 
 
 def _roi_of_pixels(roi: Floats, convention: PixelConvention) -> Float32:
-    """The RoI (4,) in the model's own terms of the pixels sx..ex, sy..ey counted from 1."""
+    """The RoI (4,), in the model's convention, of the 1-based pixels sx..ex, sy..ey."""
     if convention is PixelConvention.V1:
         return np.asarray(roi, np.float32)
     low, high = (-1.0, 0.0) if convention is PixelConvention.V2 else (-1.5, -0.5)
@@ -226,7 +226,7 @@ def _places(folder: Path, name: str) -> list[Path]:
 def _find(folder: Path, name: str) -> Path:
     places = _places(folder, name)
     if not places:
-        raise DataError(f"{name} is neither in {folder} nor in its test.data or test.configs: name the right folder")
+        raise DataError(f"{name} is neither in {folder} nor in its test.data or test.configs: check the folder")
     return places[0]
 
 
@@ -237,5 +237,5 @@ def _array(folder: Path, name: str, *shapes: tuple[int, ...]) -> Float32:
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path} is not a readable array ({error}): copy it again") from None
     if array.shape not in shapes:
-        raise DataError(f"{path} is {array.shape}, not {' or '.join(map(str, shapes))}: it belongs to another list")
+        raise DataError(f"{path} is {array.shape}, not {' or '.join(map(str, shapes))}: it does not match the list")
     return array.astype(np.float32)

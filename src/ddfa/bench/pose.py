@@ -1,4 +1,4 @@
-"""Accuracy of head pose: mean absolute error per angle, and the angle of the rotation between."""
+"""Head pose accuracy: absolute error per angle, and geodesic angle between rotations."""
 
 import numpy as np
 
@@ -12,9 +12,9 @@ ANGLES = ("yaw", "pitch", "roll")
 
 
 def within(euler_deg: Floats, limit_deg: float) -> Bools:
-    """Tell which faces (n, 3) have no known angle beyond ±limit, and a known yaw.
+    """Select the faces (n, 3) of known yaw that have no known angle beyond ±limit.
 
-    The literature leaves out the 31 faces of AFLW2000-3D with an angle beyond ±99°, where Euler angles are not unique.
+    The literature excludes the 31 faces of AFLW2000-3D with an angle beyond ±99°, where Euler angles are ambiguous.
     """
     beyond = (np.abs(euler_deg) > limit_deg).any(axis=1)
     return np.asarray(~beyond & ~np.isnan(euler_deg[:, 0]))
@@ -25,13 +25,13 @@ def score_pose(found: Predictions, data: AnnotatedSet, *, align: bool = False) -
 
     Args:
         found: the predictions.
-        data: with true angles; those unknown (NaN) are not scored.
-        align: take off the one rotation of the head's own axes that fits the set best: heads differ in what they
-            call straight ahead.
+        data: with true angles; unknown ones (NaN) are not scored.
+        align: first remove the common rotation of the head's axes that fits the set best: head models differ in their
+            frontal direction.
 
     Returns:
-        For each known angle its absolute error; where all three are known also their mean, and the angle of the
-        rotation between predicted and true pose.
+        The absolute error of each known angle; if all three are known also their mean, and the angle of the rotation
+        between predicted and true pose.
     """
     truth = np.asarray(data.euler_deg, np.float64)[found.index]
     known: Bools = np.asarray(~np.isnan(truth).any(axis=0))
@@ -53,7 +53,7 @@ def angle_difference(first_deg: Floats, second_deg: Floats) -> Float64:
 
 
 def rotation_angle(first: Floats, second: Floats) -> Float64:
-    """Angle in degrees (n,) of the rotation between rotations (n, 3, 3)."""
+    """Geodesic angle in degrees (n,) between rotations (n, 3, 3)."""
     trace = np.einsum("nij,nij->n", first, second)
     return np.asarray(np.rad2deg(np.arccos(np.clip((trace - 1) / 2, -1, 1))))
 

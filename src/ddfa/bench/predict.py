@@ -1,4 +1,4 @@
-"""What a model says about a set of photos, in arrays: the step all benchmarks share."""
+"""Predictions of a model on a set of photos, as arrays: the first step of every benchmark."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Predictions:
     Attributes:
         model: the bundle's name.
         index: (m,) numbers of the photos in which the face was found.
-        count: photos looked at.
+        count: number of photos.
         landmarks68: (m, 68, 3) float32 px.
         rotation: (m, 3, 3) float32 head to camera.
         euler_deg: (m, 3) float32 yaw, pitch, roll.
@@ -48,25 +48,25 @@ class Predictions:
 
 
 def predict(aligner: FaceAligner, data: AnnotatedSet, *, detected: bool = False, watch: Watch = iter) -> Predictions:
-    """Run a model over a set.
+    """Run a model on a set.
 
     Args:
         aligner: the model.
         data: the photos.
-        detected: find the faces with the aligner's detector and regress in two steps; of several faces the one
-            that overlaps the true landmarks' box most counts, or the largest where the truth is unknown. Else the
-            RoI comes from the true landmarks and one step is made.
+        detected: detect the faces and regress twice; of several faces the one whose box overlaps the true landmarks'
+            box most is used, or the largest if the truth is unknown. Otherwise the RoI comes from the true landmarks
+            and the face is regressed once.
         watch: shows progress.
 
     Returns:
         The predictions.
 
     Raises:
-        DataError: a photo is missing, or true landmarks are needed and unknown.
+        DataError: a photo is missing, or the true landmarks are needed and missing.
     """
     landmarks = data.landmarks68
     if landmarks is None and not detected:
-        raise DataError(f"{data.name} has no landmarks68 to place the RoIs by: detect the faces (--detected)")
+        raise DataError(f"{data.name} has no landmarks68 for the RoIs: detect the faces (--detected)")
 
     def look(i: int) -> Faces:
         image = data.photos.read(data.names[i])
@@ -77,13 +77,13 @@ def predict(aligner: FaceAligner, data: AnnotatedSet, *, detected: bool = False,
 
 
 def detect_face(aligner: FaceAligner, image: UInt8, near: Floats | None = None) -> Faces:
-    """Find one face, in two steps.
+    """Detect one face and regress twice.
 
     Args:
         aligner: the model and its detector.
         image: (H, W, 3) uint8 RGB.
-        near: (K, 2 or more) px, points the face should lie at: of several faces the one whose box overlaps theirs
-            most is taken, none if none does. Without them the largest face is taken.
+        near: (K, 2 or more) px, landmarks of the expected face: the face whose box overlaps theirs most is returned,
+            or none. By default the largest face is returned.
 
     Returns:
         One face or none.
@@ -96,7 +96,7 @@ def detect_face(aligner: FaceAligner, image: UInt8, near: Floats | None = None) 
 
 
 def collect(aligner: FaceAligner, count: int, look: Callable[[int], Faces], watch: Watch = iter) -> Predictions:
-    """Gather the faces of photos 0 to count - 1; `look` gives one face or none for each."""
+    """Collect the faces of photos 0 to count - 1; `look` returns one face or none for each."""
     found = [(i, faces) for i in watch(range(count)) if len(faces := look(i))]
     names = aligner.head.expression_names[: aligner.bundle.layout.expression]
 

@@ -1,4 +1,4 @@
-"""Figures as a table in the terminal, as Markdown, as JSON and as a chart."""
+"""Benchmark results as a terminal table, Markdown, JSON and a chart."""
 
 import json
 import math
@@ -21,14 +21,14 @@ JSON_FILE, MARKDOWN_FILE, CHART_FILE = "results.json", "results.md", "curve.png"
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """The errors of one model over one set, in one respect.
+    """The errors of one model on one set.
 
     Attributes:
         model: the bundle's name.
         errors: (m,) of the faces found.
         yaw_deg: (m,) their yaw; NaN where unknown.
         missed: faces not found.
-        what: what was compared, where there are several things; for instance "pitch".
+        what: what was measured, if there is more than one measure; for instance "pitch".
     """
 
     model: str
@@ -39,21 +39,21 @@ class Scores:
 
     @property
     def summary(self) -> Summary:
-        """The errors averaged."""
+        """Means of the errors."""
         return summarise(self.errors, self.yaw_deg)
 
     @property
     def name(self) -> str:
-        """Model and respect."""
+        """Model and measure."""
         return f"{self.model}, {self.what}" if self.what else self.model
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table under its title.
+    """A table with a title.
 
     Attributes:
-        title: says what was measured on what and how.
+        title: what was measured, on what and how.
         columns: headings.
         rows: cells.
     """
@@ -84,10 +84,10 @@ class Report:
 
     Attributes:
         sheet: the results, one row each.
-        record: the same with all digits, for JSON.
+        record: the results with all digits, for JSON.
         chart: the curves.
         settings: how the benchmark was run, for JSON.
-        further: other tables.
+        further: additional tables.
     """
 
     sheet: Sheet
@@ -102,7 +102,7 @@ class Report:
         return (self.sheet, *self.further)
 
     def with_further(self, sheet: Sheet, **record: Any) -> "Report":
-        """The same with another table, and what it says in JSON."""
+        """A copy with another table, and with its content for JSON."""
         return replace(self, settings={**self.settings, **record}, further=(*self.further, sheet))
 
     @staticmethod
@@ -110,7 +110,7 @@ class Report:
         """Report errors by yaw bin, with their cumulative curves.
 
         Args:
-            title: says what was measured on what and how.
+            title: what was measured, on what and how.
             error: name and unit of the error.
             scores: one or more per model.
             settings: how the benchmark was run.
@@ -148,7 +148,7 @@ class Report:
 
 
 def number(value: float) -> str:
-    """A figure for a table: two digits after the point, a dash for what does not exist."""
+    """Format a number for a table: two decimals, a dash for NaN."""
     return "-" if math.isnan(value) else f"{value:.2f}"
 
 
@@ -157,7 +157,7 @@ def _escaped(cells: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _plain(value: Any) -> Any:
-    """The same with None for NaN, which JSON does not know."""
+    """Replace NaN by None, since JSON has no NaN."""
     if isinstance(value, Mapping):
         return {key: _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""What can run a bundle's network on a CPU."""
+"""Runtimes that run a bundle's network on a CPU."""
 
 from collections.abc import Callable
 from typing import Literal, TypeAlias
@@ -17,11 +17,11 @@ def runner(bundle: Bundle, runtime: Runtime, threads: int) -> Callable[[UInt8], 
 
     Args:
         bundle: the model.
-        runtime: what runs it; OpenVINO comes with the extra `train`.
+        runtime: the library that runs it; OpenVINO is in the extra `train`.
         threads: CPU threads.
 
     Returns:
-        A function from crops (n, S, S, 3) uint8 RGB to parameters (n, P) float32, de-whitened.
+        A function that maps crops (n, S, S, 3) uint8 RGB to parameters (n, P) float32, de-whitened.
 
     Raises:
         ModelError: ONNX Runtime cannot load it.

@@ -1,4 +1,4 @@
-"""Annotated photos to measure on: `.npz` files, folders of `.pts` files, folders of AFLW2000-3D `.mat` files."""
+"""Annotated test sets: `.npz` files, folders of `.pts` files, folders of AFLW2000-3D `.mat` files."""
 
 import zipfile
 import zlib
@@ -19,12 +19,12 @@ _UNKNOWN = np.full(3, np.nan, np.float32)
 
 @dataclass(frozen=True, eq=False)
 class AnnotatedSet:
-    """Photos of one face each, and what is known about the faces.
+    """Photos with one annotated face each.
 
     Attributes:
         name: the file's or folder's name without suffix.
-        photos: the pictures.
-        names: n names of pictures.
+        photos: the photos.
+        names: n names of photos.
         landmarks68: (n, 68, 2 or 3) float32 px, pixel centres at integers from 0; None if unknown.
         euler_deg: (n, 3) float32 yaw, pitch, roll, 300W-LP convention; NaN where unknown.
     """
@@ -48,9 +48,9 @@ class AnnotatedSet:
             path: one of
 
                 - an `.npz` with `names` (n,) and any of `landmarks68` (n, 68, 2 or 3) px, `yaw_deg` (n,) and
-                  `euler_deg` (n, 3), beside it a `.tar` or a folder of the same name with the photos;
-                - a folder with AFLW2000-3D `.mat` files, each beside its photo;
-                - a folder with `.pts` files of 68 points, each beside its photo.
+                  `euler_deg` (n, 3), with a `.tar` or folder of the same name that contains the photos;
+                - a folder of photos with AFLW2000-3D `.mat` files of the same names;
+                - a folder of photos with `.pts` files (68 points) of the same names.
 
         Returns:
             The set.
@@ -72,10 +72,10 @@ class AnnotatedSet:
 
 
 def true_landmarks(data: AnnotatedSet) -> Float32:
-    """The landmarks of a set that must have them.
+    """The landmarks of a set.
 
     Raises:
-        DataError: it has none.
+        DataError: the set has none.
     """
     if data.landmarks68 is None:
         raise DataError(f"{data.name} has no landmarks68: score it by another benchmark, or detect the faces")
@@ -83,7 +83,7 @@ def true_landmarks(data: AnnotatedSet) -> Float32:
 
 
 def _photos_beside(path: Path) -> Photos:
-    """The folder, or else the `.tar`, of the same name as a file."""
+    """The photos of an `.npz`: the folder, or otherwise the `.tar`, of the same name."""
     folder = path.with_suffix("")
     return Photos(folder if folder.is_dir() else path.with_suffix(".tar"))
 
@@ -94,11 +94,11 @@ def _load_npz(path: Path) -> AnnotatedSet:
             names = tuple(str(name) for name in archive["names"])
             known = {key: np.asarray(archive[key], np.float32) for key in archive.files if key in _SHAPES}
     except FileNotFoundError:
-        raise DataError(f"no annotated set at {path}: give an .npz or a folder, see docs/benchmarks.md") from None
+        raise DataError(f"no annotated set at {path}: name an .npz or a folder, see docs/benchmarks.md") from None
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
-        raise DataError(f"{path} is not an annotated set: give an .npz that holds names and landmarks68") from None
+        raise DataError(f"{path} is not an annotated set: name an .npz with names and landmarks68") from None
     if not known:
-        raise DataError(f"{path} annotates nothing: it needs one of {', '.join(_SHAPES)}")
+        raise DataError(f"{path} has no annotations: it needs one of {', '.join(_SHAPES)}")
     for key, array in known.items():
         if array.shape not in [(len(names), *shape) for shape in _SHAPES[key]]:
             raise DataError(f"{path}: {key} is {array.shape} for {len(names)} names")
@@ -122,7 +122,7 @@ def _load_folder(folder: Path) -> AnnotatedSet:
             euler = np.stack([angles for _, angles in labels.values()])
             landmarks = np.stack(points) if len(points) == len(labels) else None
             return AnnotatedSet(folder.resolve().name, photos, tuple(labels), landmarks, euler)
-    raise DataError(f"{folder} has no annotations: each photo needs a .mat or .pts file of its name beside it")
+    raise DataError(f"{folder} has no annotations: each photo needs a .mat or .pts file of the same name")
 
 
 def _from_mat(path: Path) -> tuple[Float32 | None, Float32] | None:

@@ -1,8 +1,9 @@
-"""How light the skin of a face appears in a photo: the individual typology angle, and the groups it falls into.
+"""How light skin appears in a photo: the individual typology angle and its groups.
 
-The angle is arctan((L* - 50) / b*) of the skin's CIELAB colour, in degrees; its groups are those of Chardon, Cretois
-and Hourseau, "Skin colour typology and suntanning pathways" (1991).  It was made for calibrated colour under a known
-light.  In a photo it tells how skin appears there: light, exposure and white balance shift it by whole groups.
+The angle is arctan((L* - 50) / b*) of the skin's CIELAB colour, in degrees; the groups are those of Chardon, Cretois
+and Hourseau, "Skin colour typology and suntanning pathways" (1991). It is defined for calibrated colour under a known
+illuminant. In a photo it describes the apparent skin colour only: illumination, exposure and white balance can shift it
+by whole groups.
 """
 
 from dataclasses import replace
@@ -18,13 +19,13 @@ from ddfa.bench.report import Scores
 from ddfa.bench.sets import AnnotatedSet, true_landmarks
 
 GROUPS: Final = ("very light", "light", "intermediate", "tan", "brown", "dark")
-UNKNOWN: Final = "not told"
+UNKNOWN: Final = "unknown"
 _LOWEST: Final = (55.0, 41.0, 28.0, 10.0, -30.0)  # angle of each group but the last, degrees
-# Corners of the cheeks, the subject's right and left: lower lid, nostril, jaw below the ear. Beards grow below.
+# Triangles of the cheeks, the subject's right and left: lower lid, nostril, jaw below the ear; beards are below.
 _CHEEKS: Final = ((41, 31, 2), (46, 35, 14))
-_SHRUNK: Final = 0.6  # clear of eye, nose and outline
-_TURNED_AWAY: Final = 0.5  # a cheek with less than this share of the other's area
-# Colours of skin under usual light: grey and tinted pictures do not show any.
+_SHRUNK: Final = 0.6  # scale of the triangle, to stay clear of eye, nose and outline
+_TURNED_AWAY: Final = 0.5  # a cheek is not used below this fraction of the other's area
+# Range of skin colours under usual illumination; grey and tinted images are outside it.
 _LEAST_CHROMA: Final = 5.0
 _HUES_DEG: Final = (20.0, 90.0)
 
@@ -41,11 +42,11 @@ def tone_groups(data: AnnotatedSet, watch: Watch = iter) -> NDArray[np.str_]:
 
 
 def by_tone(found: Predictions, scores: Scores, groups: NDArray[np.str_]) -> list[Scores]:
-    """The scores of each group that has faces, named by the group and its size.
+    """Split scores by group; each is named by the group and its number of faces.
 
     Args:
         found: the predictions.
-        scores: of these.
+        scores: of the predictions.
         groups: (n,) of all photos, see `tone_groups`.
     """
     parts = []
@@ -61,11 +62,11 @@ def typology_angle(photo: UInt8, landmarks68: Floats) -> float:
     """The individual typology angle of the cheeks.
 
     Args:
-        photo: (H, W, 3) uint8 RGB, taken to be sRGB.
+        photo: (H, W, 3) uint8, assumed to be sRGB.
         landmarks68: (68, 2 or more) image px.
 
     Returns:
-        Degrees, larger for lighter skin; NaN where the cheeks lie off the picture or have no colour of skin.
+        Degrees, larger for lighter skin; NaN if the cheeks are outside the image or do not have the colour of skin.
     """
     points = np.asarray(landmarks68, np.float64)[:, :2]
     cheeks = [points[list(corners)] for corners in _CHEEKS]

@@ -1,7 +1,7 @@
-"""How fast faces are aligned: the network alone, every stage beside the published way, and everything from JPEG bytes.
+"""Speed of face alignment: the network alone, every stage compared with original 3DDFA, and the whole from JPEG bytes.
 
-The published ways are written down here as 3DDFA has them (crop with `cv2.resize`, one NumPy decode per face), to have
-something to compare with in the same run. All figures are wall time.
+The stages of original 3DDFA (crop with `cv2.resize`, one NumPy decode per face) are reimplemented here, to be timed in
+the same run. All figures are wall time.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,15 +38,15 @@ def regression(
     """Time the networks alone, normalisation of the crops included.
 
     Args:
-        bundles: what to time; the speed-ups are over the last of them.
-        runtimes: what runs them.
+        bundles: the models; speed-ups are relative to the last one.
+        runtimes: the libraries that run them.
         threads: CPU threads, one setting after the other.
         batches: crops per call, one setting after the other.
         rounds: how often each is timed.
         watch: shows progress.
 
     Returns:
-        Milliseconds per face and speed-ups; the chart has faces per second over the batch.
+        Milliseconds per face and speed-ups; the chart shows faces per second over the batch size.
     """
     rows, record = list[tuple[str, ...]](), list[dict[str, object]]()
     lines: dict[str, list[float]] = {}
@@ -84,16 +84,16 @@ def _regress(bundle: Bundle, runtime: Runtime, threads: int, batch: int) -> Work
 
 
 def stages(aligner: FaceAligner, photos: Photos, rounds: int, watch: Watch = iter) -> Sheet:
-    """Time every stage on the first photo that shows a face, beside the published way where there is one.
+    """Time every stage on the first photo that shows a face, some of them compared with original 3DDFA.
 
     Args:
         aligner: the model and its detector.
-        photos: pictures with faces.
+        photos: photos with faces.
         rounds: how often each is timed.
         watch: shows progress.
 
     Returns:
-        A table: milliseconds per face (of detection and JPEG: per picture) and speed-ups.
+        A table: milliseconds per face (detection and JPEG: per photo) and speed-ups.
 
     Raises:
         DataError: no photo shows a face.
@@ -110,8 +110,8 @@ def stages(aligner: FaceAligner, photos: Photos, rounds: int, watch: Watch = ite
     run = runner(aligner.bundle, "onnxruntime", 1)
 
     def end_to_end() -> Float32:
-        picture = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB), np.uint8)
-        return aligner(picture).landmarks68
+        decoded = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB), np.uint8)
+        return aligner(decoded).landmarks68
 
     works: dict[str, tuple[int, Work]] = {
         "decode JPEG": (1, lambda: cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB)),
@@ -130,18 +130,18 @@ def stages(aligner: FaceAligner, photos: Photos, rounds: int, watch: Watch = ite
         "from JPEG bytes to landmarks": (1, end_to_end),
     }
     timings = {timing.name: timing for timing in side_by_side(works, rounds, watch=watch)}
-    published = {
+    originals = {
         "crop, normalised": "crop, normalised, original 3DDFA",
         f"dense mesh, batch {_DECODED}": "dense mesh, original 3DDFA",
     }
-    rows = [_stage_row(timing, timings.get(published.get(name, ""))) for name, timing in timings.items()]
+    rows = [_stage_row(timing, timings.get(originals.get(name, ""))) for name, timing in timings.items()]
     height, width = image.shape[:2]
     title = f"Stages of '{aligner.bundle.name}' on a photo of {width} x {height} px with {len(faces)} face(s)"
     return Sheet(title, ("measure", "ms", "speed-up over original 3DDFA"), rows)
 
 
-def _stage_row(timing: Timing, published: Timing | None) -> tuple[str, ...]:
-    ratio = "" if published is None else f"{timing.speedup_over(published):.2f}"
+def _stage_row(timing: Timing, original: Timing | None) -> tuple[str, ...]:
+    ratio = "" if original is None else f"{timing.speedup_over(original):.2f}"
     return timing.name, f"{timing.milliseconds:.3f}", ratio
 
 
@@ -159,11 +159,11 @@ def first_face(aligner: FaceAligner, photos: Photos) -> tuple[UInt8, Faces]:
             continue
         if len(faces):
             return image, faces[:1]
-    raise DataError("no photo shows a face: give photos with faces to time the stages on (--photos)")
+    raise DataError("no photo shows a face: name photos with faces for the stages (--photos)")
 
 
 def input_like_original(image: UInt8, roi: Float32, size: int) -> Float32:
-    """The network's input as published code makes it: cut and resized, then normalised.
+    """The network's input as in original 3DDFA: cropped and resized, then normalised.
 
     Args:
         image: (H, W, 3) uint8.
@@ -180,16 +180,16 @@ def input_like_original(image: UInt8, roi: Float32, size: int) -> Float32:
 def decode_like_original(
     faces: Faces, pose: Float32, identity: Float32, expression: Float32
 ) -> Callable[[], list[Float32]]:
-    """The dense mesh as published code makes it: face by face, u + W_id a + W_exp b, then pose, then crop to image.
+    """The dense mesh as in original 3DDFA: face by face, u + W_id a + W_exp b, then pose, then crop to image.
 
     Args:
-        faces: n faces, for their head, RoIs and size.
+        faces: n faces, of which head, RoIs and crop size are used.
         pose: (n, 3, 4).
         identity: (n, I).
         expression: (n, E).
 
     Returns:
-        A call that gives n arrays (3, V) float32.
+        A function that returns n arrays (3, V) float32.
     """
     head = faces.head
     mean = head.mean.reshape(-1, 1)
@@ -217,5 +217,5 @@ def _repeated(faces: Faces, count: int) -> Faces:
 
 
 def _fresh(faces: Faces) -> Faces:
-    """The same faces, nothing derived yet."""
+    """Copies of faces, without derived values."""
     return faces[:]

@@ -1,4 +1,4 @@
-"""Timing side by side: what is compared runs in turns, so that other work on the machine slows all alike."""
+"""Interleaved timing: what is compared runs in turn, so that other load on the machine slows all of it alike."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,11 +14,11 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True, eq=False)
 class Timing:
-    """How long one thing took, round by round.
+    """Wall times of one function, round by round.
 
     Attributes:
         name: what was timed.
-        items: things (faces, pictures) that one call treats.
+        items: number of faces or images that one call processes.
         seconds: (rounds,) wall time of one call.
     """
 
@@ -37,26 +37,26 @@ class Timing:
         return 1e3 / self.milliseconds
 
     def speedup_over(self, other: "Timing") -> float:
-        """How many times faster than `other`: the median over rounds, whose neighbours saw the same machine."""
+        """How many times faster than `other`: the median over rounds, in each of which the load is similar."""
         return float(np.median((other.seconds / other.items) / (self.seconds / self.items)))
 
 
 def side_by_side(
     works: Mapping[str, tuple[int, Work]], rounds: int, least_s: float = 0.02, watch: Watch = iter
 ) -> list[Timing]:
-    """Time several things in turns.
+    """Time several functions in turn.
 
     Args:
-        works: name -> how many items one call treats, and the call.
+        works: name -> number of items that one call processes, and the call.
         rounds: how often each is timed.
-        least_s: a round repeats quick calls until so many seconds have passed.
+        least_s: fast calls are repeated within a round for at least this many seconds.
         watch: shows progress.
 
     Returns:
         One timing each, in their order.
     """
     for _, work in works.values():
-        work()  # memory is allocated, kernels are compiled
+        work()  # warm-up: allocates memory, compiles kernels
     repeats = [_repeats(work, least_s) for _, work in works.values()]
     seconds = np.zeros((len(works), rounds))
     for k in watch(range(rounds)):

@@ -16,7 +16,7 @@ from ddfa.video.io.frames import VideoWriter
 class SyntheticVideoWriter:
     """Writes synthetic frames to a video whose metadata states that it is synthetic.
 
-        with SyntheticVideoWriter("out.mp4", source.size, source.rate, sound=source.sound) as writer:
+        with SyntheticVideoWriter("out.mp4", source.size, source.fps, audio=source.audio) as writer:
             writer.write(image, time)
 
     Wraps a `VideoWriter`; formats, interruption and errors are the same.
@@ -24,8 +24,8 @@ class SyntheticVideoWriter:
     Args:
         path: the file; its suffix names the format.
         size: (width, height) of the frames, px.
-        rate: frames per second on average.
-        sound: a file whose audio is copied.
+        fps: frames per second on average.
+        audio: a file whose audio is copied.
         label: draw "SYNTHETIC FACE" into the lower left corner of every frame.
         signer: signs the finished file (C2PA); if it fails, no file is written and an existing one is kept.
 
@@ -37,9 +37,9 @@ class SyntheticVideoWriter:
         self,
         path: str | Path,
         size: tuple[int, int],
-        rate: Fraction | float = 25,
+        fps: Fraction | float = 25,
         *,
-        sound: Path | None = None,
+        audio: Path | None = None,
         label: bool = False,
         signer: C2paSigner | None = None,
     ) -> None:
@@ -50,7 +50,7 @@ class SyntheticVideoWriter:
                 write_atomically(finished, signer.sign(finished.read_bytes(), suffix))
 
         self._label = label
-        self._writer = VideoWriter(path, size, rate, sound=sound, metadata=VIDEO_TAGS, seal=sign)
+        self._writer = VideoWriter(path, size, fps, audio=audio, metadata=VIDEO_TAGS, seal=sign)
 
     @property
     def written(self) -> int:

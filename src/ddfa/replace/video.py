@@ -50,7 +50,7 @@ def write_edited(
         NoFaceError: no frame shows the face; no file is written then.
         OutputError: the file cannot be written.
     """
-    writer = SyntheticVideoWriter(path, source.size, source.rate, sound=source.sound, label=label, signer=signer)
+    writer = SyntheticVideoWriter(path, source.size, source.fps, audio=source.audio, label=label, signer=signer)
     with writer:
         writer.keep = False  # until a face is replaced
         for image, time in editor.frames(source):

@@ -1,4 +1,4 @@
-"""One track of a video as an animated head: `ddfa video --glb`."""
+"""Writes one track of a video as an animated head: `ddfa video --glb`."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,22 +17,22 @@ from ddfa.video.io.source import Frame
 from ddfa.video.tracking.tracker import TrackedFace
 
 _METRES: Final = 1e-3  # per head unit
-_TO_SCENE: Final = np.array([1, -1, 0], np.float32)  # y up; weak perspective knows no distance
+_TO_SCENE: Final = np.array([1, -1, 0], np.float32)  # y up; weak perspective has no depth translation
 
 
 @dataclass(eq=False)
 class _Take:
-    """What is kept of a track."""
+    """The recorded motion of a track."""
 
-    last: Faces  # its identity has settled most
+    last: Faces  # with the identity averaged over most frames
     times: list[float] = field(default_factory=list)
     weights: list[Float32] = field(default_factory=list)
     rotations: list[Float32] = field(default_factory=list)
     places: list[Float32] = field(default_factory=list)
     scales: list[float] = field(default_factory=list)
-    shown: tuple[UInt8, Faces] | None = None  # the frame that shows most of the face
-    clearness: float = 0.0
-    weight: float = 0.0  # how much of the video the face is: size summed over the frames
+    shown: tuple[UInt8, Faces] | None = None  # the frame with the best view of the face
+    frontality: float = 0.0
+    weight: float = 0.0  # size of the face, summed over the frames
 
     def add(self, frame: Frame, face: Faces) -> None:
         self.last = face
@@ -42,12 +42,12 @@ class _Take:
         self.places.append(face.translation[0])
         self.scales.append(float(face.scale[0]))
         self.weight += self.scales[-1]
-        clearness = float(face.scale[0] * face.rotation[0, 2, 2])  # large, and turned to the camera
-        if clearness > self.clearness:
-            self.shown, self.clearness = (frame.image, face), clearness
+        frontality = float(face.scale[0] * face.rotation[0, 2, 2])  # large, and facing the camera
+        if frontality > self.frontality:
+            self.shown, self.frontality = (frame.image, face), frontality
 
     def animation(self) -> GlbAnimation:
-        """The motion; the head starts at the origin and moves in the scale of the track's median."""
+        """The motion; the head starts at the origin, and translations are scaled by the track's median scale."""
         places = np.array(self.places) - self.places[0]
         return GlbAnimation(
             times=np.array(self.times),
@@ -58,18 +58,18 @@ class _Take:
 
 
 class AnimationWriter:
-    """Collects how faces move and writes one of them as an animated, textured GLB when it is closed.
+    """Records the motion of faces; `close` writes one of them as an animated, textured GLB.
 
     Args:
         path: the file, `.glb`.
-        head: of the faces to come.
+        head: head model of the faces.
         track: id of the track to write; by default the one that is largest and longest (size summed over frames).
 
     Attributes:
-        chosen: the track that was written; None if there was none.
+        chosen: id of the track that was written; None if there was none.
 
     Raises:
-        OutputError: another suffix, or no such folder.
+        OutputError: the suffix is not .glb, or the folder does not exist.
         ModelError: the head has no blendshapes.
     """
 
@@ -86,7 +86,7 @@ class AnimationWriter:
         self.chosen: int | None = None
 
     def add(self, frame: Frame, faces: list[TrackedFace]) -> None:
-        """Take the next frame."""
+        """Add the next frame."""
         self._seen.update(tracked.id for tracked in faces)
         for tracked in faces:
             if self._track in (None, tracked.id):
@@ -94,7 +94,7 @@ class AnimationWriter:
         self._forget({tracked.id for tracked in faces})
 
     def close(self) -> None:
-        """Write the file; a video without faces gives none.
+        """Write the file, unless the video has no faces.
 
         Raises:
             OutputError: it cannot be written, or the video has faces, but not this track.
@@ -121,9 +121,9 @@ class AnimationWriter:
         return max(self._takes, key=lambda id: self._takes[id].weight)
 
     def _forget(self, present: set[int]) -> None:
-        """Let go of the pictures of ended tracks that others outweigh, so that hundreds of shots fit into memory."""
+        """Drop the images of ended tracks that others outweigh, so that hundreds of shots fit into memory."""
         absent = [id for id in self._takes.keys() - present if self._takes[id].shown is not None]
         leader = self._leader() if absent else None
         for id in absent:
             if id != leader:
-                self._takes[id].shown, self._takes[id].clearness = None, 0.0
+                self._takes[id].shown, self._takes[id].frontality = None, 0.0

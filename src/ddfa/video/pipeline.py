@@ -233,16 +233,16 @@ class OverlaySink(VideoWriter):
 
     Args:
         path: the file.
-        source: the frames, whose size, rate and sound are kept.
+        source: the frames, whose size, frame rate and audio are kept.
         draw: draws the faces over a frame.
-        whole: keep the sound to its end; otherwise only as long as the frames last.
+        whole: keep all of the audio; otherwise only up to the last frame.
 
     Raises:
         OutputError: an unknown format, or the file cannot be created.
     """
 
     def __init__(self, path: Path, source: FrameSource, draw: TrackedOverlay, *, whole: bool = True) -> None:
-        super().__init__(path, source.size, source.rate, sound=source.sound)
+        super().__init__(path, source.size, source.fps, audio=source.audio)
         self._draw, self._whole = draw, whole
         self._drawing = Worker(self._draw_frame)
 

@@ -1,4 +1,4 @@
-"""What was found in each frame of a video, as JSON lines or Parquet; the schema stands in docs/video.md."""
+"""Records of the faces in every frame of a video, as JSON lines or Parquet; docs/video.md describes the schema."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from ddfa.files import PendingFile
 from ddfa.video.io.source import Frame
 from ddfa.video.tracking.tracker import TrackedFace
 
-_ROWS: Final = 256  # rows of a Parquet group, which bounds the memory
+_ROWS: Final = 256  # rows per Parquet row group, which bounds the memory
 _SUFFIXES: Final = (".jsonl", ".parquet")
 
 
@@ -23,7 +23,7 @@ def record_of(frame: Frame, tracked: TrackedFace) -> dict[str, Any]:
 
 
 class RecordWriter:
-    """Writes one record per face and frame; the file appears when it is finished, also after an interruption.
+    """Writes one record per face and frame; the file appears once it is finished, also after an interruption.
 
     Args:
         path: the file, `.jsonl` or `.parquet`.
@@ -48,14 +48,14 @@ class RecordWriter:
         self._guarded(lambda: self._sink.add(record_of(frame, tracked)))
 
     def close(self) -> None:
-        """Finish the file and give it its name."""
+        """Finish the file and move it to its path."""
         self._guarded(self._sink.close)
         self._guarded(self._file.commit)
 
     def _guarded(self, work: Callable[[], Any]) -> Any:
         try:
             return work()
-        except OSError as error:  # pyarrow's errors of files are OSErrors too
+        except OSError as error:  # file errors of pyarrow are OSErrors, too
             self._file.discard()
             raise self._file.failure(error) from None
 

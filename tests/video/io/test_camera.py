@@ -57,9 +57,9 @@ def window(monkeypatch: pytest.MonkeyPatch):
 def test_frames_are_rgb_and_an_unplugged_camera_is_an_error(capture) -> None:
     capture.picture = np.full((48, 64, 3), (1, 2, 3), np.uint8)
     source = open_video("0")
-    assert source.live and source.size == (64, 48) and source.rate == 30
+    assert source.live and source.size == (64, 48) and source.fps == 30
     frames = []
-    with pytest.raises(VideoError, match="camera 0 gives no more pictures: plug it in again"):
+    with pytest.raises(VideoError, match="camera 0 delivers no more images: plug it in again"):
         frames.extend(source)
     assert len(frames) == 4 and tuple(frames[0].image[0, 0]) == (3, 2, 1)
     assert [frame.index for frame in frames] == [0, 1, 2, 3] and np.all(np.diff([f.time for f in frames]) >= 0)
@@ -69,7 +69,7 @@ def test_frames_are_rgb_and_an_unplugged_camera_is_an_error(capture) -> None:
 @pytest.mark.parametrize("rate", [0.0, -1.0, 9999.0])
 def test_a_rate_that_cannot_be_is_not_believed(capture, rate: float) -> None:
     capture.rate = rate
-    assert open_video("0").rate == 30
+    assert open_video("0").fps == 30
 
 
 def test_a_camera_that_is_not_there(capture, capsys) -> None:
@@ -124,4 +124,4 @@ def test_no_screen(monkeypatch: pytest.MonkeyPatch, capture, capsys) -> None:
     monkeypatch.setattr(camera.cv2, "namedWindow", none)
     assert main(["video", "0"]) == 2
     error = capsys.readouterr().err
-    assert "opens no windows" in error and error.count("\n") == 1
+    assert "cannot open windows" in error and error.count("\n") == 1

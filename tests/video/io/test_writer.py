@@ -1,4 +1,4 @@
-"""Videos that are written: whole at any end, with times and sound."""
+"""Videos that are written: whole at any end, with times and audio."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ SIZE = (WIDTH, HEIGHT)
 
 
 def sound_of(path: Path) -> tuple[str, float]:
-    """Codec and seconds of the sound."""
+    """Codec and seconds of the audio."""
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
         samples = sum(frame.samples for frame in container.decode(stream))
@@ -26,7 +26,7 @@ def sound_of(path: Path) -> tuple[str, float]:
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm"])
 def test_frames_times_and_sound_survive(clip: Path, tmp_path: Path, suffix: str) -> None:
     source, path = open_video(clip), tmp_path / f"out.{suffix}"
-    with VideoWriter(path, source.size, source.rate, sound=source.sound) as writer:
+    with VideoWriter(path, source.size, source.fps, audio=source.audio) as writer:
         for frame in source:
             writer.write(frame.image, frame.time)
         assert not path.exists()
@@ -45,14 +45,14 @@ def test_variable_times_and_odd_sides(tmp_path: Path) -> None:
         for number, time in enumerate(times):
             writer.write(picture(number, 51, 37), time)
     video = open_video(tmp_path / "out.mp4")
-    assert video.size == (52, 38) and video.sound is None
+    assert video.size == (52, 38) and video.audio is None
     np.testing.assert_allclose([frame.time for frame in video], times, atol=1e-3)
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert container.metadata["note"] == "drawn"
 
 
 def test_a_limit_cuts_the_sound_too(clip: Path, tmp_path: Path) -> None:
-    writer = VideoWriter(tmp_path / "out.mp4", SIZE, 25, sound=clip)
+    writer = VideoWriter(tmp_path / "out.mp4", SIZE, 25, audio=clip)
     for number in range(4):
         writer.write(picture(number), number / 25)
     writer.close(whole=False)
@@ -91,9 +91,9 @@ def test_bad_output(tmp_path: Path) -> None:
 
 
 def test_sound_starts_with_the_file(tmp_path: Path) -> None:
-    """A transport stream begins late; picture and sound move together."""
-    source = write_video(tmp_path / "in.ts", np.arange(10) / 25, sound="aac", seconds=0.4)
-    with VideoWriter(tmp_path / "out.mp4", SIZE, sound=source) as writer:
+    """A transport stream begins late; picture and audio move together."""
+    source = write_video(tmp_path / "in.ts", np.arange(10) / 25, audio="aac", seconds=0.4)
+    with VideoWriter(tmp_path / "out.mp4", SIZE, audio=source) as writer:
         for frame in open_video(source):
             writer.write(frame.image, frame.time)
     with av.open(str(tmp_path / "out.mp4")) as container:

@@ -1,4 +1,4 @@
-"""Sound of one file carried over to another, packet by packet."""
+"""Copies the audio of one file to another, packet by packet."""
 
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -11,7 +11,7 @@ from av.packet import Packet
 
 AudioPacket: TypeAlias = "Packet[AudioStream]"
 
-# What players expect in a container; other codecs are encoded anew with its first.
+# Codecs that players support in each container; other audio is re-encoded, see `_ENCODERS`.
 _COPIED: Final = {
     "mp4": ("aac", "mp3", "ac3", "opus"),
     "mov": ("aac", "mp3", "ac3", "pcm_s16le"),
@@ -23,12 +23,12 @@ _MICROSECONDS: Final = 1_000_000
 
 
 class AudioCopy:
-    """The first sound stream of a file on its way into another, copied where the container allows it.
+    """Copies the first audio stream of a file to another file; re-encodes it if the container does not support it.
 
     Args:
-        source: the file with the sound.
-        output: where it goes; its other streams are added already, nothing is muxed yet.
-        container: FFmpeg's name of the output's format.
+        source: the file with the audio.
+        output: the file to write; its other streams are already added, and nothing is muxed yet.
+        container: FFmpeg's name of the output format.
     """
 
     def __init__(self, source: Path, output: OutputContainer, container: str) -> None:
@@ -38,7 +38,7 @@ class AudioCopy:
         self._stream = self._input.streams.audio[0]
         self._packets = self._input.demux(self._stream)
         self._resampler: AudioResampler | None = None
-        self._waiting: AudioPacket | None = None  # read, but not due yet
+        self._waiting: AudioPacket | None = None  # read, but later than the video so far
         self._ended = False
         if self._stream.codec_context.name in _COPIED[container]:
             self._out: AudioStream = output.add_stream_from_template(self._stream)
@@ -46,7 +46,7 @@ class AudioCopy:
             self._out = self._add_encoder(_ENCODERS.get(container, "aac"))
 
     def advance(self, until: float) -> None:
-        """Carry over what sounds before a time.
+        """Copy the audio before a time.
 
         Args:
             until: seconds since the source began.
@@ -55,19 +55,19 @@ class AudioCopy:
             try:
                 packet = next(self._packets) if self._waiting is None else self._waiting
                 self._waiting = None
-                if packet.dts is None or packet.pts is None:  # the demuxer's last word
+                if packet.dts is None or packet.pts is None:  # the demuxer's flush packet
                     continue
                 if float(packet.pts * packet.time_base) - self._start >= until:
                     self._waiting = packet
                     return
-                self._carry(packet)
+                self._copy(packet)
             except StopIteration:
                 self._ended = True
-            except av.InvalidDataError:  # a damaged bit of sound must not cost the picture
+            except av.InvalidDataError:  # damaged audio must not stop the video
                 continue
 
     def finish(self) -> None:
-        """Write what the encoder still holds, and close the source."""
+        """Flush the encoder and close the source."""
         if self._resampler is not None:
             for frame in self._resampler.resample(None):
                 self._output.mux(self._out.encode(frame))
@@ -78,14 +78,14 @@ class AudioCopy:
         rate = 48000 if codec == "libopus" else self._stream.rate
         stream = self._output.add_stream(codec, rate=rate)
         if not isinstance(stream, AudioStream):
-            raise ValueError(f"{codec} makes no sound")
+            raise ValueError(f"{codec} is no audio codec")
         context = stream.codec_context
         context.layout = "mono" if self._stream.channels == 1 else "stereo"
         context.open()
         self._resampler = AudioResampler(context.format, context.layout, rate, context.frame_size or None)
         return stream
 
-    def _carry(self, packet: AudioPacket) -> None:
+    def _copy(self, packet: AudioPacket) -> None:
         if self._resampler is None:
             shift = round(self._start / float(packet.time_base))
             packet.pts, packet.dts = (packet.pts or 0) - shift, (packet.dts or 0) - shift

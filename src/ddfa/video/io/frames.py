@@ -1,4 +1,4 @@
-"""Frames in and out: `open_video` reads files, pictures and cameras, `VideoWriter` writes files."""
+"""Video input and output: `open_video` opens files, image sequences and cameras, `VideoWriter` writes files."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -11,23 +11,23 @@ __all__ = ["Frame", "FrameSource", "VideoWriter", "open_video"]
 
 
 def open_video(source: str | Path | int, fps: float | None = None) -> FrameSource:
-    """Open whatever shows frames.
+    """Open a source of frames.
 
         for frame in open_video("clip.mp4"):
             frame.image, frame.time, frame.index
 
     Args:
-        source: a video file, a folder of pictures, a pattern like `shots/*.png`, or the number of a camera.
-        fps: frames per second of an image sequence, 25 by default; files and cameras know their own.
+        source: a video file, a folder of images, a glob pattern like `shots/*.png`, or the number of a camera.
+        fps: frames per second of an image sequence, 25 by default; files and cameras have their own.
 
     Returns:
         The source; iterating it yields its frames.
 
     Raises:
-        VideoError: there is nothing to read there, or the rate makes no sense.
+        VideoError: the source cannot be read, or `fps` is out of range.
     """
     if fps is not None and not 0 < fps <= 1000:
-        raise VideoError(f"{fps} frames per second cannot be: give a number above 0 and up to 1000")
+        raise VideoError(f"{fps} frames per second is out of range: use a number above 0 and up to 1000")
     if isinstance(source, int) or str(source).isdecimal():
         from ddfa.video.io.camera import Camera
 

@@ -1,4 +1,4 @@
-"""Video files through FFmpeg's libraries (PyAV)."""
+"""Reads video files with FFmpeg (PyAV)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,44 +20,44 @@ from ddfa.video.io.source import Frame, FrameSource
 
 MOST_PIXELS: Final = 2**26  # 8192 x 8192: 200 MB a frame
 USUAL_RATE: Final = Fraction(25)
-_HD_HEIGHT: Final = 720  # px; untagged videos of this height on are BT.709, smaller ones BT.601, as players hold it
+_HD_HEIGHT: Final = 720  # px; untagged videos are BT.709 from this height on, otherwise BT.601, as in players
 _UNTAGGED: Final = 2
-_MICROSECONDS: Final = 1_000_000  # in which containers count
-_SHORTEST: Final = 1e-4  # s between frames that claim the same time
+_MICROSECONDS: Final = 1_000_000  # per second; the unit of a container's times
+_SHORTEST: Final = 1e-4  # s; between frames with equal timestamps
 
 
 class VideoFile(FrameSource):
-    """A video file, its frames upright (rotation metadata applied) and with square pixels.
+    """A video file; its frames are upright (rotation metadata applied) and have square pixels.
 
-    Variable frame rates keep their times. Damaged frames are skipped and counted.
+    Frames keep their timestamps, also at variable frame rates. Damaged frames are skipped and counted.
 
     Args:
         path: the file.
 
     Raises:
-        VideoError: it is missing, empty, no video, cut off before its first frame, or of absurd size.
+        VideoError: it is missing, empty, not a video, truncated before its first frame, or its frames are too large.
     """
 
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, str(path)
         self.size = (0, 0)
         with self._opened() as (container, stream):
-            self.rate = stream.average_rate or stream.guessed_rate or USUAL_RATE
-            self.count = _expected_frames(container, stream, self.rate)
-            self.sound = path if container.streams.audio else None
+            self.fps = stream.average_rate or stream.guessed_rate or USUAL_RATE
+            self.count = _expected_frames(container, stream, self.fps)
+            self.audio = path if container.streams.audio else None
         first = next(iter(self), None)
         if first is None:
-            raise VideoError(f"{path} holds no frame that can be read: it is cut off or damaged, copy it again")
+            raise VideoError(f"{path} has no readable frame: it is truncated or damaged, copy it again")
         self.size = (first.image.shape[1], first.image.shape[0])
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames from the beginning."""
+        """Yield the frames, from the first."""
         self.skipped = 0
         index, last = 0, -1.0
         with self._opened() as (container, stream):
             start = (container.start_time or 0) / _MICROSECONDS
             for raw in self._decoded(container, stream):
-                time = float(index / self.rate) if raw.pts is None else float(raw.time) - start
+                time = float(index / self.fps) if raw.pts is None else float(raw.time) - start
                 last = max(time, 0.0) if index == 0 else max(time, last + _SHORTEST)
                 yield Frame(self._upright(raw, stream), last, index)
                 index += 1
@@ -68,23 +68,23 @@ class VideoFile(FrameSource):
         try:
             container = av.open(str(self.path))
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise VideoError(f"{self.path} is no video, or cut off ({reason(error)}): copy it again") from None
+            raise VideoError(f"{self.path} is not a video, or truncated ({reason(error)}): copy it again") from None
         with container:
-            # A song's cover is a video stream of one picture.
+            # The cover of a song is a video stream with one image.
             moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
             if not moving:
-                raise VideoError(f"{self.path} has no pictures, only sound: name a video")
+                raise VideoError(f"{self.path} has audio only: name a video")
             stream = moving[0]
             if not 0 < stream.width * stream.height <= MOST_PIXELS:
                 raise VideoError(
-                    f"{self.path} has frames of {stream.width} x {stream.height} px, the most is 8192 x 8192: "
+                    f"{self.path} has frames of {stream.width} x {stream.height} px, more than 8192 x 8192: "
                     "scale it down first"
                 )
             stream.thread_type = "AUTO"
             yield container, stream
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-        """Decode packet by packet, so that a damaged one costs no more than its own frames."""
+        """Decode packet by packet, so that a damaged packet affects only its own frames."""
         packets = container.demux(stream)
         while True:
             try:
@@ -106,12 +106,12 @@ class VideoFile(FrameSource):
                     yield frame
 
     def _upright(self, frame: VideoFrame, stream: VideoStream) -> UInt8:
-        """Convert to RGB of the size of the first frame, square pixels, turned as players turn it."""
+        """Convert to RGB at the size of the first frame, with square pixels, rotated as players do."""
         quarters = round(frame.rotation / 90) % 4
         if self.size == (0, 0):
             aspect = stream.sample_aspect_ratio or Fraction(1)
             width, height = max(1, round(frame.width * aspect)), frame.height
-        else:  # a stream may change its size on the way
+        else:  # a stream may change its size
             width, height = self.size if quarters % 2 == 0 else self.size[::-1]
         untagged = Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601
         space = untagged if frame.colorspace == _UNTAGGED else None
@@ -126,10 +126,10 @@ def _check_file(path: Path) -> None:
         raise VideoError(f"{path} is empty (0 bytes): copy it again")
 
 
-def _expected_frames(container: InputContainer, stream: VideoStream, rate: Fraction) -> int | None:
-    """How many frames a player would show; the container's own count includes those an edit list hides."""
+def _expected_frames(container: InputContainer, stream: VideoStream, fps: Fraction) -> int | None:
+    """The number of frames a player shows; the container's frame count includes those that an edit list hides."""
     if stream.duration and stream.time_base:
-        return max(1, round(stream.duration * stream.time_base * rate))
+        return max(1, round(stream.duration * stream.time_base * fps))
     if container.duration:
-        return max(1, round(Fraction(container.duration, _MICROSECONDS) * rate))
+        return max(1, round(Fraction(container.duration, _MICROSECONDS) * fps))
     return stream.frames or None

@@ -1,4 +1,4 @@
-"""Numbered pictures as a video: a folder or a pattern."""
+"""A folder or glob pattern of numbered images as a video."""
 
 import glob
 import re
@@ -15,33 +15,33 @@ SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 
 
 class ImageSequence(FrameSource):
-    """The pictures of a folder or a pattern in the order of the numbers in their names (2 before 10).
+    """The images of a folder or glob pattern, in the order of the numbers in their names (2 before 10).
 
-    Pictures that cannot be read are skipped and counted.
+    Images that cannot be read are skipped and counted.
 
     Args:
-        source: the folder, or a pattern such as `shots/*.png`.
-        rate: frames per second, which pictures themselves do not know.
+        source: the folder, or a glob pattern such as `shots/*.png`.
+        fps: frames per second.
 
     Raises:
-        VideoError: there is no picture, or none can be read.
+        VideoError: there is no image, or none can be read.
     """
 
-    def __init__(self, source: Path, rate: Fraction) -> None:
-        self.name, self.rate = str(source), rate
+    def __init__(self, source: Path, fps: Fraction) -> None:
+        self.name, self.fps = str(source), fps
         found = source.iterdir() if source.is_dir() else map(Path, glob.glob(str(source)))
         self.paths = sorted((p for p in found if p.suffix.lower() in SUFFIXES), key=_by_number)
         if not self.paths:
-            raise VideoError(f"{source} holds no pictures: name a folder or a pattern of {', '.join(SUFFIXES)} files")
+            raise VideoError(f"{source} contains no images: name a folder or pattern of {', '.join(SUFFIXES)} files")
         self.size = (0, 0)
         self.count = len(self.paths)
         first = next(iter(self), None)
         if first is None:
-            raise VideoError(f"{source}: none of its {self.count} pictures can be read, copy them again")
+            raise VideoError(f"{source}: none of its {self.count} images can be read, copy them again")
         self.size = (first.image.shape[1], first.image.shape[0])
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield the pictures; a picture that is missing leaves its time empty."""
+        """Yield the images; an image that cannot be read leaves a gap in time."""
         self.skipped = 0
         for number, path in enumerate(self.paths):
             try:
@@ -52,10 +52,10 @@ class ImageSequence(FrameSource):
             size = (image.shape[1], image.shape[0])
             if self.size not in ((0, 0), size):
                 raise VideoError(
-                    f"{path} is {size[0]} x {size[1]} px, the pictures before it {self.size[0]} x {self.size[1]}: "
-                    "make them equal, or use `ddfa align` for separate photos"
+                    f"{path} is {size[0]} x {size[1]} px, the images before it {self.size[0]} x {self.size[1]}: "
+                    "resize them to one size, or use `ddfa align` for separate photos"
                 )
-            yield Frame(image, float(number / self.rate), number - self.skipped)
+            yield Frame(image, float(number / self.fps), number - self.skipped)
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:

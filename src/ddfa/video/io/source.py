@@ -1,4 +1,4 @@
-"""What every source of frames offers, be it a file, pictures or a camera."""
+"""The interface of frame sources: video files, image sequences and cameras."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from ddfa.arrays import UInt8
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture of a video.
+    """One frame of a video.
 
     Attributes:
         image: (H, W, 3) uint8 RGB, upright.
-        time: seconds since the source began; grows from frame to frame.
-        index: number of the frame, from 0, among those that could be read.
+        time: seconds since the beginning of the source; increases from frame to frame.
+        index: number of the frame, from 0; damaged frames are not counted.
     """
 
     image: UInt8
@@ -25,23 +25,23 @@ class Frame:
 
 
 class FrameSource(ABC):
-    """Frames in the order of time; each iteration starts from the beginning (a camera: now).
+    """Frames in temporal order; each iteration starts at the first frame (with a camera: at the current one).
 
     Attributes:
-        name: how errors and reports call it.
+        name: what messages call the source.
         size: (width, height) px of every frame.
-        rate: frames per second, on average.
-        count: how many frames there should be; None where nobody knows.
-        sound: the file whose sound belongs to the frames, if there is any.
-        live: whether frames come as they happen, so that nothing can wait for the next.
-        skipped: damaged frames left out so far by the last iteration.
+        fps: average frames per second.
+        count: expected number of frames; None if unknown.
+        audio: the file with the audio of the frames, if there is any.
+        live: whether frames come from a camera, in real time.
+        skipped: number of damaged frames that the last iteration has skipped so far.
     """
 
     name: str
     size: tuple[int, int]
-    rate: Fraction
+    fps: Fraction
     count: int | None = None
-    sound: Path | None = None
+    audio: Path | None = None
     live: bool = False
     skipped: int = 0
 
@@ -50,5 +50,5 @@ class FrameSource(ABC):
         """Yield the frames.
 
         Raises:
-            VideoError: the source breaks off: a camera unplugged, pictures of different sizes.
+            VideoError: the source fails: a camera is disconnected, images differ in size.
         """

@@ -1,4 +1,4 @@
-"""Two threads of a pipeline: one that fetches ahead, one that works behind."""
+"""Threads of a pipeline: `prefetched` iterates ahead of its consumer, `Worker` processes items in the background."""
 
 import queue
 import threading
@@ -9,18 +9,18 @@ Item = TypeVar("Item")
 
 
 class _End:
-    """What a thread puts last: the error that ended it, or None."""
+    """The last item of a queue: the error that ended the thread, or None."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
 
 
 def prefetched(items: Iterable[Item], depth: int = 4) -> Iterator[Item]:
-    """Iterate in a thread of its own, at most `depth` items ahead.
+    """Iterate in a separate thread, at most `depth` items ahead.
 
     Args:
-        items: iterated once; its errors are raised here.
-        depth: how many items may wait.
+        items: iterated once; its errors are raised to the consumer.
+        depth: maximum number of items in the queue.
 
     Yields:
         The items.
@@ -47,7 +47,7 @@ def prefetched(items: Iterable[Item], depth: int = 4) -> Iterator[Item]:
         except BaseException as error:
             put(_End(error))
         finally:
-            close = getattr(iterator, "close", None)  # a generator's files are closed by the thread that used them
+            close = getattr(iterator, "close", None)  # a generator closes its files in the thread that used them
             if close:
                 close()
 
@@ -64,11 +64,11 @@ def prefetched(items: Iterable[Item], depth: int = 4) -> Iterator[Item]:
 
 
 class Worker(Generic[Item]):
-    """Handles items one after the other in a thread of its own.
+    """Processes items in order in a separate thread.
 
     Args:
         handle: called with each item; its first error is raised by the next `put` or by `close`.
-        depth: how many items may wait before `put` blocks.
+        depth: maximum number of queued items; then `put` blocks.
     """
 
     def __init__(self, handle: Callable[[Item], None], depth: int = 4) -> None:
@@ -80,34 +80,34 @@ class Worker(Generic[Item]):
         self._thread.start()
 
     def put(self, item: Item) -> None:
-        """Hand over an item.
+        """Queue an item.
 
         Raises:
-            BaseException: what an earlier item raised.
+            BaseException: the error of an earlier item.
         """
-        self._complain()
+        self._raise_error()
         self._waiting.put(item)
 
     def close(self) -> None:
-        """Wait until all items are handled; nothing happens the second time.
+        """Wait until all items are processed; a second call does nothing.
 
         Raises:
-            BaseException: what an item raised and was not told yet.
+            BaseException: the error of an item.
         """
         if not self._closed:
             self._closed = True
             self._waiting.put(_End(None))
             self._thread.join()
-        self._complain()
+        self._raise_error()
 
     def _work(self) -> None:
         while not isinstance(item := self._waiting.get(), _End):
-            if self._error is None:  # after an error the rest is dropped, so that `put` never blocks for good
+            if self._error is None:  # after an error the rest is dropped, so that `put` cannot block forever
                 try:
                     self._handle(item)
                 except BaseException as error:
                     self._error = error
 
-    def _complain(self) -> None:
+    def _raise_error(self) -> None:
         if self._error is not None:
             raise self._error

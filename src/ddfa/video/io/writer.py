@@ -1,4 +1,4 @@
-"""Frames into a video file that is whole at any end: finished, interrupted or failed."""
+"""Writes video files that are always complete: when finished, interrupted or after an error."""
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
@@ -28,7 +28,7 @@ class _Format(NamedTuple):
     options: dict[str, str]
 
 
-# Visually lossless, and fast enough to go beside the network on two cores.
+# Visually lossless, and fast enough to encode while the network runs, on two cores.
 _H264: Final = ("libx264", {"crf": "18", "preset": "veryfast"})
 _FORMATS: Final = {
     ".mp4": _Format("mp4", *_H264),
@@ -42,27 +42,27 @@ _BT709: Final = 1
 
 
 class VideoWriter:
-    """Writes a video; encoding happens in a thread of its own.
+    """Writes a video; frames are encoded in a separate thread.
 
-        with VideoWriter("out.mp4", source.size, source.rate, sound=source.sound) as writer:
+        with VideoWriter("out.mp4", source.size, source.fps, audio=source.audio) as writer:
             writer.write(image, time)
 
-    The file appears under a temporary name and gets its own when it is finished. Left by an error or Ctrl-C, the part
-    written so far is finished and kept; a video without frames leaves nothing, and an older file where it is. H.264 and
-    AAC in .mp4, .m4v, .mov, .mkv; VP9 and Opus in .webm. Odd sides get one more pixel, which these codecs need.
+    The file has a temporary name until it is finished. After an error or Ctrl-C the frames written so far are kept; a
+    video without frames is not written, and an existing file stays. H.264 and AAC in .mp4, .m4v, .mov, .mkv; VP9 and
+    Opus in .webm. Odd widths and heights are padded by one pixel, since these codecs need even ones.
 
     Args:
         path: the file; its suffix names the format.
         size: (width, height) of the frames, px.
-        rate: frames per second on average, a hint for players; the times given to `write` count.
-        sound: a file whose sound is kept: copied, or encoded anew where the format does not allow it.
+        fps: average frames per second, a hint for players; frames have the times given to `write`.
+        audio: a file whose audio is kept: copied, or re-encoded if the format does not support its codec.
         metadata: tags of the file.
-        seal: changes the finished file, given by its temporary path, before it gets its name; what it raises leaves an
-            older file of that name as it is.
+        seal: called with the temporary path of the finished file, to change it before it is renamed; if it raises, an
+            existing file stays.
 
     Attributes:
-        written: frames taken so far.
-        keep: whether the finished file gets its name; otherwise nothing is left, and an older file stays.
+        written: number of frames so far.
+        keep: whether the finished file is kept; otherwise it is removed, and an existing file stays.
 
     Raises:
         OutputError: an unknown format, or the file cannot be created.
@@ -72,9 +72,9 @@ class VideoWriter:
         self,
         path: str | Path,
         size: tuple[int, int],
-        rate: Fraction | float = 25,
+        fps: Fraction | float = 25,
         *,
-        sound: Path | None = None,
+        audio: Path | None = None,
         metadata: Mapping[str, str] | None = None,
         seal: Callable[[Path], None] | None = None,
     ) -> None:
@@ -85,11 +85,11 @@ class VideoWriter:
         form = _FORMATS[self.path.suffix.lower()]
         self._file = PendingFile(self.path)
         self._closed = False
-        self._last, self._period = -1, max(1, round(1 / (Fraction(rate) * _CLOCK)))
+        self._last, self._period = -1, max(1, round(1 / (Fraction(fps) * _CLOCK)))
         try:
             self._container = _create(self._file.temporary, form, dict(metadata or {}))
-            self._stream = _add_video(self._container, form, size, Fraction(rate))
-            self._sound = None if sound is None else AudioCopy(sound, self._container, form.container)
+            self._stream = _add_video(self._container, form, size, Fraction(fps))
+            self._audio = None if audio is None else AudioCopy(audio, self._container, form.container)
             self._container.start_encoding()
         except (av.FFmpegError, OSError, ValueError) as error:
             self._discard()
@@ -114,13 +114,13 @@ class VideoWriter:
         self._worker.put((image, self._last))
 
     def close(self, *, whole: bool = True) -> None:
-        """Finish the file; nothing happens the second time.
+        """Finish the file; a second call does nothing.
 
         Args:
-            whole: keep the sound to its end; else only as long as the frames last.
+            whole: keep all of the audio; otherwise only up to the last frame.
 
         Raises:
-            OutputError: it cannot be written; nothing is left behind then.
+            OutputError: it cannot be written; no file is left then.
         """
         try:
             self._worker.close()
@@ -138,7 +138,7 @@ class VideoWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, OutputError):  # the file itself failed: there is nothing to finish
+        if isinstance(error, OutputError):  # writing has failed: there is nothing to finish
             self._discard()
         else:
             self.close(whole=error is None)
@@ -153,17 +153,17 @@ class VideoWriter:
                 dst_color_range=ColorRange.MPEG,
             )
             frame.pts, frame.time_base, frame.duration = ticks, _CLOCK, self._period
-            if self._sound is not None:
-                self._sound.advance(float(ticks * _CLOCK))
+            if self._audio is not None:
+                self._audio.advance(float(ticks * _CLOCK))
             self._container.mux(self._stream.encode(frame))
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._file.failure(error) from None
 
     def _finish(self, whole: bool) -> None:
         self._container.mux(self._stream.encode(None))
-        if self._sound is not None:
-            self._sound.advance(float("inf") if whole else float((self._last + self._period) * _CLOCK))
-            self._sound.finish()
+        if self._audio is not None:
+            self._audio.advance(float("inf") if whole else float((self._last + self._period) * _CLOCK))
+            self._audio.finish()
         self._container.close()
         if self._seal is not None:
             self._seal(self._file.temporary)
@@ -176,12 +176,12 @@ class VideoWriter:
             if container is not None:
                 container.close()
         except (av.FFmpegError, OSError, ValueError):
-            pass  # only tidying up: the reason was told already
+            pass  # the error has already been raised
         self._file.discard()
 
 
 def _create(path: Path, form: _Format, metadata: dict[str, str]) -> OutputContainer:
-    # The index goes to the front, for players on the web; tags of any name need a flag of their own.
+    # The index goes first, for web players; custom tags need a flag.
     flags = "+faststart" + "+use_metadata_tags" * bool(metadata)
     options = {"movflags": flags} if form.container in ("mp4", "mov") else {}
     container = av.open(str(path), "w", format=form.container, options=options)
@@ -189,10 +189,10 @@ def _create(path: Path, form: _Format, metadata: dict[str, str]) -> OutputContai
     return container
 
 
-def _add_video(container: OutputContainer, form: _Format, size: tuple[int, int], rate: Fraction) -> VideoStream:
-    stream = container.add_stream(form.codec, rate=rate.limit_denominator(1001), options=form.options)
+def _add_video(container: OutputContainer, form: _Format, size: tuple[int, int], fps: Fraction) -> VideoStream:
+    stream = container.add_stream(form.codec, rate=fps.limit_denominator(1001), options=form.options)
     if not isinstance(stream, VideoStream):
-        raise ValueError(f"{form.codec} makes no pictures")
+        raise ValueError(f"{form.codec} is no video codec")
     stream.width, stream.height = (side + side % 2 for side in size)
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
@@ -203,7 +203,7 @@ def _add_video(container: OutputContainer, form: _Format, size: tuple[int, int],
 
 
 def _even(image: UInt8) -> UInt8:
-    """Repeat the last row or column of pictures with an odd side."""
+    """Pad odd widths and heights by repeating the last column or row."""
     down, right = image.shape[0] % 2, image.shape[1] % 2
     if not (down or right):
         return np.ascontiguousarray(image)

@@ -1,9 +1,9 @@
-"""Filters for values and rotations over time: One-Euro for the moment, a window for recordings.
+"""Temporal filters for values and rotations: One-Euro filters for live input, window filters for recordings.
 
-The One-Euro filter (Casiez, Roussel, Vogel, "1€ Filter", CHI 2012) is a low pass whose cutoff grows with speed: what
-rests is held still, what moves is let through. A rotation is filtered in SO(3): the step from the last to the new one
-is shortened along the shortest arc. The window fits a line to the values around a moment, weighted by a Gaussian: no
-lag, neither at rest nor at steady speed.
+The One-Euro filter (Casiez, Roussel, Vogel, "1€ Filter", CHI 2012) is a low-pass filter whose cutoff grows with speed:
+it smooths strongly at rest and lags little in motion. Rotations are filtered in SO(3): the step from the last filtered
+to the new rotation is shortened along the geodesic. The window filter is a local linear regression with Gaussian
+weights: it has no lag, neither at rest nor at constant speed.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from ddfa.arrays import Float64, Floats
 
 @dataclass(frozen=True)
 class OneEuro:
-    """How strongly a One-Euro filter smooths.
+    """Settings of a One-Euro filter.
 
     Attributes:
-        cutoff: Hz at rest; lower is calmer.
-        beta: Hz more per unit per second; higher lags less.
-        speed_cutoff: Hz of the low pass on the speed itself.
+        cutoff: Hz, at rest; lower smooths more.
+        beta: Hz per unit per second by which the cutoff grows with speed; higher lags less.
+        speed_cutoff: Hz, of the low-pass filter of the speed.
     """
 
     cutoff: float
@@ -30,10 +30,10 @@ class OneEuro:
 
 
 class ValueFilter:
-    """A One-Euro filter for arrays, each number for itself.
+    """A One-Euro filter for arrays, element by element.
 
     Args:
-        settings: how strongly.
+        settings: cutoffs.
     """
 
     def __init__(self, settings: OneEuro) -> None:
@@ -46,9 +46,9 @@ class ValueFilter:
         """Filter the next value.
 
         Args:
-            value: of any shape, always the same.
-            time: seconds, growing.
-            unit: what counts as one unit of the value; the speed is measured in it.
+            value: an array of any shape, the same in each call.
+            time: seconds, increasing.
+            unit: unit of the value in which the speed is measured.
 
         Returns:
             The filtered value, float64.
@@ -67,10 +67,10 @@ class ValueFilter:
 
 
 class RotationFilter:
-    """A One-Euro filter for rotations; its unit is the degree.
+    """A One-Euro filter for rotations; speeds are in degrees per second.
 
     Args:
-        settings: how strongly.
+        settings: cutoffs.
     """
 
     def __init__(self, settings: OneEuro) -> None:
@@ -84,7 +84,7 @@ class RotationFilter:
 
         Args:
             rotation: (3, 3).
-            time: seconds, growing.
+            time: seconds, increasing.
 
         Returns:
             (3, 3) float64.
@@ -95,7 +95,7 @@ class RotationFilter:
             return new
         step = max(time - self._time, 1e-6)
         arc = rotation_vectors(self._rotation.T @ new)
-        # A vector, so that noise to and fro cancels; taken in degrees per second.
+        # The speed is filtered as a vector, degrees/s, so that noise in opposite directions cancels.
         speed = np.rad2deg(arc) / step
         self._speed = self._speed + smoothing(self._settings.speed_cutoff, step) * (speed - self._speed)
         cutoff = self._settings.cutoff + self._settings.beta * float(np.linalg.norm(self._speed))
@@ -105,33 +105,33 @@ class RotationFilter:
 
 
 def smoothing(cutoff: float | Float64, step: float) -> Float64:
-    """The share of a new value in a first-order low pass of a cutoff (Hz), `step` seconds after the last."""
+    """The weight of a new value in a first-order low-pass filter with a cutoff in Hz, `step` seconds after the last."""
     ratio = np.asarray(2 * np.pi * cutoff * step)
     return np.asarray(ratio / (1 + ratio))
 
 
 def line_weights(times: Floats, at: float, width: float) -> Float64:
-    """Weights that fit a line to values at some times, by Gaussian-weighted least squares, and read it at one time.
+    """Weights of a local linear regression: the value at one time of a line fitted with Gaussian weights.
 
     Args:
         times: (n,) seconds.
-        at: the time to read at, s.
-        width: standard deviation of the Gaussian around it, s.
+        at: the time at which the line is evaluated, s.
+        width: standard deviation of the Gaussian around that time, s.
 
     Returns:
-        (n,) float64 that sum to 1; of values linear in time they make exactly the value at `at`.
+        (n,) float64 that sum to 1; for values linear in time the weighted sum is exactly the value at `at`.
     """
     distance = np.asarray(times, np.float64) - at
     weight = np.exp(-0.5 * (distance / width) ** 2)
     total, first, second = (float((weight * distance**k).sum()) for k in (0, 1, 2))
     spread = total * second - first**2
-    if spread <= 1e-9 * total**2 * width**2:  # all at one time: nothing to draw a line through
+    if spread <= 1e-9 * total**2 * width**2:  # all at one time: a line is not defined
         return np.asarray(weight / total)
     return np.asarray(weight * (second - first * distance) / spread)
 
 
 def weighted_rotation(all_rotations: Floats, weights: Floats, centre: Floats) -> Float64:
-    """Average rotations near a centre, in the tangent space there.
+    """Average rotations in the tangent space at one of them.
 
     Args:
         all_rotations: (n, 3, 3).
@@ -147,10 +147,10 @@ def weighted_rotation(all_rotations: Floats, weights: Floats, centre: Floats) ->
 
 
 def rotation_vectors(matrices: Float64) -> Float64:
-    """Rotations (..., 3, 3) to axis times angle in radians (..., 3)."""
+    """Convert rotation matrices (..., 3, 3) to rotation vectors (..., 3), radians."""
     return np.asarray(Rotation.from_matrix(matrices).as_rotvec(), np.float64)
 
 
 def rotations(vectors: Float64) -> Float64:
-    """Axis times angle in radians (..., 3) to rotations (..., 3, 3)."""
+    """Convert rotation vectors (..., 3), radians, to rotation matrices (..., 3, 3)."""
     return np.asarray(Rotation.from_rotvec(vectors).as_matrix(), np.float64)

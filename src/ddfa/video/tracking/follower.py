@@ -1,8 +1,8 @@
-"""Faces followed from frame to frame by their landmarks, before anything is smoothed.
+"""Tracking by landmarks, from frame to frame and without smoothing.
 
-The regressor gives no score: shown a wall, it still draws a face. So a track must explain itself in other ways: its
-landmarks must lie where its RoI was, and now and then a detector must see a face there, which on a small window around
-the track costs a fraction of a look at the whole frame.
+The regressor has no confidence output: it returns a face for any crop. Tracking failures are therefore detected in two
+ways: the RoI of the new landmarks must overlap the RoI they were regressed from, and a detector must confirm the face
+at intervals, in a small window around the track, which is much cheaper than a search of the whole frame.
 """
 
 from dataclasses import dataclass, field, replace
@@ -22,16 +22,16 @@ from ddfa.video.io.source import Frame
 from ddfa.video.tracking.motion import boxes_around
 from ddfa.video.tracking.shot_boundary import ShotBoundaryDetector
 
-_IDLE: Final = 5  # frames between looks at the whole frame while there is no face
+_IDLE: Final = 5  # frames between searches of the whole frame while there is no face
 _CHECK: Final = 10  # frames between checks of a track
 _PATIENCE: Final = 3  # failed checks in a row until a face is lost
-_SAME: Final = 0.3  # overlap (IoU) from which a box and a track are one face
-_TWINS: Final = 0.6  # overlap from which two tracks are one face
-_ASTRAY: Final = 0.35  # overlap of a RoI and the next below which the landmarks have run away
+_SAME: Final = 0.3  # IoU from which a box and a track are the same face
+_DUPLICATE: Final = 0.6  # IoU from which two tracks are the same face
+_FAILURE: Final = 0.35  # IoU of consecutive RoIs below which tracking has failed
 _SMALLEST: Final = 16.0  # px, side of the RoI
-_MEMORY: Final = 1.0  # s for which a lost face keeps its id
-_WINDOW: Final = 192  # px, side of what a check looks at
-_CHECK_SCORE: Final = 0.3  # of the detector; profiles that are followed score less than faces that are found
+_MEMORY: Final = 1.0  # s after which a lost face gets a new id
+_WINDOW: Final = 192  # px, largest side of the window in which a track is checked
+_CHECK_SCORE: Final = 0.3  # threshold of the checking detector; tracked profiles have lower scores than detected faces
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class TrackedDetection:
     """A face in one frame, as regressed.
 
     Attributes:
-        id: of its track, from 0, never given twice.
+        id: of its track, from 0; never reused for another track.
         face: a result with one face; its score is that of the last check.
     """
 
@@ -63,16 +63,16 @@ class _Track:
 
 
 class Follower:
-    """Follows all faces of a video.
+    """Tracks all faces of a video.
 
     Args:
         aligner: regresses the faces; its detector finds new ones.
-        detect_every: frames between looks at the whole frame for new faces.
-        check: a detector that confirms a face in a small picture; a lenient YuNet by default.
+        detect_every: frames between searches of the whole frame for new faces.
+        check: detector that confirms a face in a small window; YuNet with a low threshold by default.
 
     Attributes:
-        cuts: how many cuts there were so far.
-        detections: how often the whole frame was searched.
+        cuts: number of shot boundaries so far.
+        detections: number of searches of the whole frame so far.
     """
 
     def __init__(self, aligner: FaceAligner, detect_every: int = 30, check: Detector | None = None) -> None:
@@ -86,7 +86,7 @@ class Follower:
         self.cuts = self.detections = 0
 
     def __call__(self, frame: Frame) -> list[TrackedDetection]:
-        """Take the next frame.
+        """Process the next frame.
 
         Returns:
             The faces in it, the oldest track first.
@@ -96,7 +96,7 @@ class Follower:
             self.cuts += 1
             self._tracks, self._lost = [], []
         before = len(self._tracks)
-        sights = self._go_on(frame)
+        sights = self._track_known(frame)
         self._since += 1
         searched_recently = self._since < (self._every if self._tracks else min(_IDLE, self._every))
         if cut or len(self._tracks) < before or not searched_recently:
@@ -104,8 +104,8 @@ class Follower:
         self._lost = [track for track in self._lost if frame.time - track.time <= _MEMORY]
         return sights
 
-    def _go_on(self, frame: Frame) -> list[TrackedDetection]:
-        """Regress every track where it should be by now; tracks that fail move to the lost ones."""
+    def _track_known(self, frame: Frame) -> list[TrackedDetection]:
+        """Regress every track at its predicted position; tracks that fail are moved to the lost ones."""
         size = (frame.image.shape[1], frame.image.shape[0])
         expected = [track.landmarks[:, :2] + track.velocity for track in self._tracks]
         rois = [roi_from_landmarks(points[None])[0] for points in expected]
@@ -122,7 +122,7 @@ class Follower:
         for track, roi, face in zip(list(self._tracks), rois, faces, strict=True):
             confirmed = self._confirmed(frame, track, roi, face)
             older = _boxes([other for other in self._tracks if other.id < track.id])
-            if confirmed is None or (box_overlap(older, track.box) > _TWINS).any():
+            if confirmed is None or (box_overlap(older, track.box) > _DUPLICATE).any():
                 failed.append(track)
             else:
                 sights.append(TrackedDetection(track.id, confirmed))
@@ -130,26 +130,26 @@ class Follower:
         return sights
 
     def _confirmed(self, frame: Frame, track: _Track, roi: Float32, face: Faces) -> Faces | None:
-        """The face of a track if there is one: checked from time to time, and at once when it looks wrong."""
+        """The face of a track, or None; checked by the detector at intervals, and at once if tracking seems to fail."""
         landmarks = face.landmarks68[0]
-        astray = box_overlap(roi_from_landmarks(landmarks[None]), roi)[0] < _ASTRAY
+        suspect = box_overlap(roi_from_landmarks(landmarks[None]), roi)[0] < _FAILURE
         track.unchecked += 1
-        if astray or track.misses or track.unchecked >= _CHECK:
+        if suspect or track.misses or track.unchecked >= _CHECK:
             track.unchecked = 0
-            seen = self._look_around(frame.image, track.box if astray else boxes_around(landmarks[None])[0])
+            seen = self._detect_near(frame.image, track.box if suspect else boxes_around(landmarks[None])[0])
             track.misses = 0 if seen is not None else track.misses + 1
-            if (seen is None and astray) or track.misses >= _PATIENCE:
+            if (seen is None and suspect) or track.misses >= _PATIENCE:
                 return None
             if seen is not None:
                 track.score = float(seen.scores[0])
-                if astray:  # start anew from what the detector sees
+                if suspect:  # restart from the detected box
                     face = self._aligner(frame.image, boxes=seen.boxes, refine=True)
                     landmarks = face.landmarks68[0]
         _advance(track, landmarks, frame.time)
         return _scored(face, track.score)
 
-    def _look_around(self, image: UInt8, box: Float32) -> Detections | None:
-        """Ask the checking detector about the surroundings of a box; returns the detection there, if any."""
+    def _detect_near(self, image: UInt8, box: Float32) -> Detections | None:
+        """Run the checking detector in a window around a box; returns the detection that overlaps the box, if any."""
         side = 2.0 * float(max(box[2:] - box[:2]))
         centre = (box[:2] + box[2:]) / 2
         x0, y0 = (max(0, int(v - side / 2)) for v in centre)
@@ -167,7 +167,7 @@ class Follower:
         return Detections(boxes[best : best + 1], found.scores[best : best + 1])
 
     def _search(self, frame: Frame) -> list[TrackedDetection]:
-        """Look for faces in the whole frame; those that are not followed yet get a track, or their old one back."""
+        """Detect faces in the whole frame; those without a track get a new one, or the one they lost."""
         self._since = 0
         self.detections += 1
         found = self._aligner.detector(frame.image)
@@ -190,7 +190,7 @@ class Follower:
         return sights
 
     def _remembered(self, landmarks: Float32) -> _Track | None:
-        """The lost track that was near and about as large, taken off the list."""
+        """The lost track of similar position and size, removed from the list."""
         box = boxes_around(landmarks[None])[0]
         for track in self._lost:
             reach = max(float(max(box[2:] - box[:2])), float(max(track.box[2:] - track.box[:2])))
@@ -212,7 +212,7 @@ def _boxes(tracks: list[_Track]) -> Float32:
 
 
 def _is_inside(roi: Float32, size: tuple[int, int]) -> bool:
-    """Whether at least a third of a RoI lies in the picture, and the RoI is of sensible size."""
+    """Whether at least a third of a RoI is inside the image, and its size is plausible."""
     side = float(roi[2] - roi[0])
     if not (np.isfinite(roi).all() and _SMALLEST <= side <= 4 * max(size)):
         return False
@@ -221,7 +221,7 @@ def _is_inside(roi: Float32, size: tuple[int, int]) -> bool:
 
 
 def _advance(track: _Track, landmarks: Float32, time: float) -> None:
-    """Note where a track is now; half of its step is expected to repeat, which follows fast heads and calms noise."""
+    """Update a track; half of its last step is used as velocity: enough for fast heads, and robust to noise."""
     step = landmarks[:, :2].mean(axis=0) - track.landmarks[:, :2].mean(axis=0)
     track.velocity = np.asarray(0.5 * step, np.float32)
     track.landmarks, track.time = landmarks, time

@@ -1,7 +1,7 @@
-"""The identity of a person does not change from frame to frame: it settles on what most frames say.
+"""One identity per track: identity coefficients are averaged over frames, since a person's shape is constant.
 
-When the identity of a frame is replaced by the settled one, pose and expression take over what they can of the
-difference (`IdentityCompensation`), so that the face stays where the frame shows it.
+When the identity of a frame is replaced by the average, pose and expression compensate for the difference as far as
+they can (`IdentityCompensation`), so that the face stays where the frame shows it.
 """
 
 from dataclasses import replace
@@ -16,14 +16,14 @@ from ddfa.regress.layout import ParamLayout
 from ddfa.video.tracking.filters import rotations
 from ddfa.video.tracking.motion import Motion
 
-_MOST: Final = 400.0  # frames that count at most; then the oldest fade, at 25 frames/s over a quarter of a minute
-_OUTLIER: Final = 1.5  # times the usual distance from which a frame counts less (Huber)
-_RIDGE: Final = 0.05  # what an expression costs, over the mean square of what one unit moves
-_POSE: Final = 7  # turns, shifts and growth, as of `small_motions`
+_MOST: Final = 400.0  # frames in the mean, 16 s at 25 frames/s; then old frames lose weight exponentially
+_OUTLIER: Final = 1.5  # times the usual distance, beyond which a frame has less weight (Huber)
+_RIDGE: Final = 0.05  # regularisation of expressions, relative to the mean squared motion of one unit
+_POSE: Final = 7  # rotation, translation and scale, see `small_motions`
 
 
 class IdentityMean:
-    """A running mean of identity coefficients that outliers hardly move.
+    """A running mean of identity coefficients, robust to outliers.
 
     Attributes:
         identity: (I,) float64, the mean so far.
@@ -35,11 +35,11 @@ class IdentityMean:
         self._usual = 0.0
 
     def add(self, identity: Floats, weight: float = 1.0) -> Float64:
-        """Take in the identity of one more frame.
+        """Add the identity of another frame.
 
         Args:
             identity: (I,) coefficients.
-            weight: how much the frame tells, at most 1: a frontal face more than a profile.
+            weight: at most 1: higher for a frontal face than for a profile.
 
         Returns:
             (I,) float64, the mean.
@@ -58,11 +58,11 @@ class IdentityMean:
 
 
 class IdentityCompensation:
-    """Turns a difference in identity into the expression and pose that come closest on the 68 landmarks.
+    """Maps a change of identity to the changes of pose and expression that best fit it on the 68 landmarks.
 
     Args:
         head: the head model.
-        layout: which of its coefficients are in use.
+        layout: how many of its coefficients are used.
     """
 
     def __init__(self, head: HeadModel, layout: ParamLayout) -> None:
@@ -75,20 +75,20 @@ class IdentityCompensation:
         gram = system @ system.T
         cost = np.zeros(len(system))
         cost[_POSE:] = _RIDGE * np.square(expressions).sum(axis=1).mean()
-        # The pose moves are of very different units; scaling each to 1 keeps the solution exact.
+        # Pose parameters have very different units: scaling each to 1 conditions the system.
         unit = np.sqrt(np.diag(gram) + cost) + 1e-12
         solved = np.linalg.lstsq((gram + np.diag(cost)) / np.outer(unit, unit), (system / unit[:, None]), rcond=1e-10)
         self._map = (solved[0] / unit[:, None]) @ identities.T
 
     def __call__(self, motion: Motion, difference: Floats) -> Motion:
-        """Change pose and expression to make up for an identity that is taken away.
+        """Change pose and expression to compensate for a change of identity.
 
         Args:
-            motion: with the identity of its frame.
-            difference: (I,) that identity minus the new one.
+            motion: of a frame, with the identity of that frame.
+            difference: (I,) identity of the frame minus the new identity.
 
         Returns:
-            The motion to go with the new identity.
+            The motion for the new identity.
         """
         change = self._map @ np.asarray(difference, np.float64)
         return replace(

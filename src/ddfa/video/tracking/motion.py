@@ -1,4 +1,4 @@
-"""What moves about a face, in the image and apart from the crop it was seen in."""
+"""Pose and expression of a face in image space, independent of its RoI."""
 
 from dataclasses import dataclass, replace
 
@@ -15,13 +15,13 @@ class Motion:
     """Pose and expression of one face.
 
     Convention:
-        A head-space point X lies at ``scale * diag(1, -1, 1) @ rotation @ stretch @ X + translation`` in the image.
+        A head-space point X is at ``scale * diag(1, -1, 1) @ rotation @ stretch @ X + translation`` in the image.
 
     Attributes:
         rotation: (3, 3) head to camera, y up.
         scale: image px per head unit.
         translation: (3,) image px.
-        stretch: (3, 3) what the regressed matrix differs from a scaled rotation; nearly the identity.
+        stretch: (3, 3) by how much the regressed matrix differs from a scaled rotation; close to the identity matrix.
         expression: (E,) coefficients.
     """
 
@@ -38,7 +38,7 @@ class Motion:
 
 
 def motion_of(face: Faces) -> Motion:
-    """Read the motion of a result with one face."""
+    """The motion of a result with one face."""
     pose = face.layout.split(face.params).pose
     camera = decompose(pose)
     rotation = camera.rotation[0]
@@ -52,7 +52,7 @@ def motion_of(face: Faces) -> Motion:
 
 
 def moved(face: Faces, motion: Motion, identity: Floats) -> Faces:
-    """Give a face another motion and identity; its RoI stays: the inverse of `motion_of`.
+    """Replace motion and identity of a face and keep its RoI: the inverse of `motion_of`.
 
     Args:
         face: a result with one face.

@@ -1,4 +1,4 @@
-"""Where one shot ends and the next begins."""
+"""Shot boundary detection (hard cuts)."""
 
 from typing import Final
 
@@ -7,17 +7,17 @@ import numpy as np
 
 from ddfa.arrays import Float64, UInt8
 
-_THUMBNAIL: Final = (32, 18)  # px; small enough that what moves within a shot hardly counts
-_STRIDE: Final = 4  # px skipped before the picture is averaged down: eight times faster, and nobody sees it
+_THUMBNAIL: Final = (32, 18)  # px; so small that motion within a shot has little effect
+_STRIDE: Final = 4  # only every fourth row and column is averaged: eight times faster, and accurate enough
 _LEAST_CHANGE: Final = 0.25  # 1 - correlation; pans and gestures stay below 0.1, most cuts are above 0.4
-_LEAST_RATIO: Final = 4.0  # over the usual change, so that a shaken camera does not cut
+_LEAST_RATIO: Final = 4.0  # over the usual change, so that a shaking camera is no shot boundary
 _MEMORY: Final = 0.9  # share of the past in the usual change
 
 
 class ShotBoundaryDetector:
-    """Tells from the pictures alone when the shot changes.
+    """Detects shot boundaries from the images alone.
 
-    Two neighbouring frames are compared as thumbnails by their correlation, which a flash or a fade leaves high.
+    Thumbnails of consecutive frames are compared by their correlation, which stays high through flashes and fades.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class ShotBoundaryDetector:
         self._usual = 0.0
 
     def __call__(self, image: UInt8) -> bool:
-        """Take the next frame.
+        """Process the next frame.
 
         Args:
             image: (H, W, 3) uint8 RGB.
@@ -43,9 +43,9 @@ class ShotBoundaryDetector:
 
 
 def _thumbnail(image: UInt8) -> Float64:
-    """Shrink a picture and take off its brightness and contrast."""
+    """Reduce an image to a thumbnail of zero mean and unit contrast."""
     sparse = image[::_STRIDE, ::_STRIDE] if min(image.shape[:2]) > 8 * _THUMBNAIL[0] else image
     small = cv2.resize(np.ascontiguousarray(sparse), _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float64)
     small -= small.mean()
-    # A flat picture, as in a fade to black, resembles only another one: some noise keeps it from dividing by nothing.
+    # The floor prevents a division by zero for uniform images, as in a fade to black.
     return np.asarray(small / max(float(small.std()), 4.0))

@@ -1,4 +1,4 @@
-"""One track made steady: identity settled, pose and expression smoothed, at once or with a look ahead."""
+"""Temporal smoothing of one track: averaged identity, filtered pose and expression, with or without look-ahead."""
 
 from collections import deque
 from typing import Final, NamedTuple
@@ -11,7 +11,7 @@ from ddfa.video.tracking.filters import OneEuro, RotationFilter, ValueFilter, li
 from ddfa.video.tracking.identity import IdentityCompensation, IdentityMean
 from ddfa.video.tracking.motion import Motion, motion_of, moved
 
-# Chosen on a news clip and with `ddfa bench jitter --moved` (docs/video.md).
+# Tuned on a news clip and with `ddfa bench jitter --moved` (docs/video.md).
 ROTATION: Final = OneEuro(cutoff=0.5, beta=0.08)  # beta: Hz per degree/s
 TRANSLATION: Final = OneEuro(cutoff=0.4, beta=16.0)  # Hz per width of the RoI/s
 SCALE: Final = OneEuro(cutoff=0.3, beta=3.0)  # Hz per e-fold/s
@@ -29,52 +29,52 @@ class TrackSmoother:
     """Smooths one track.
 
     Args:
-        exchange: makes up for changes of identity.
-        look_ahead: frames to wait for before a frame is given out; 0 smooths with One-Euro filters, else a window of
-            so many frames to both sides is used.
+        compensation: compensates for changes of identity.
+        look_ahead: frames by which the output is delayed; 0 for One-Euro filters, otherwise a window with so many
+            frames on both sides is used.
     """
 
-    def __init__(self, exchange: IdentityCompensation, look_ahead: int = 0) -> None:
-        self._exchange, self._ahead = exchange, look_ahead
-        self._settled = IdentityMean()
+    def __init__(self, compensation: IdentityCompensation, look_ahead: int = 0) -> None:
+        self._compensate, self._ahead = compensation, look_ahead
+        self._identity = IdentityMean()
         self._window: deque[_Seen] = deque(maxlen=2 * look_ahead + 1)
-        self._next = 0  # frames given out so far
+        self._next = 0  # frames output so far
         self._count = 0
         self._rotation = RotationFilter(ROTATION)
         self._translation, self._scale = ValueFilter(TRANSLATION), ValueFilter(SCALE)
         self._expression, self._stretch = ValueFilter(EXPRESSION), ValueFilter(STRETCH)
 
     def add(self, time: float, face: Faces) -> Faces | None:
-        """Take the next frame of the track.
+        """Add the next frame of the track.
 
         Args:
-            time: seconds, growing.
+            time: seconds, increasing.
             face: one face as regressed.
 
         Returns:
-            The smoothed face: of this frame, or with a look ahead of the frame that long ago, None if there was none.
+            The smoothed face of this frame; with look-ahead that of the frame that many frames ago, or None.
         """
-        # A profile tells little about the shape of the other half.
+        # A profile shows little of the shape of the other half.
         weight = max(0.1, float(np.cos(np.deg2rad(face.euler_deg[0, 0]))) ** 2)
-        self._settled.add(face.identity[0], weight)
+        self._identity.add(face.identity[0], weight)
         self._window.append(_Seen(time, face, motion_of(face)))
         self._count += 1
-        return self._give() if self._count - self._next > self._ahead else None
+        return self._output() if self._count - self._next > self._ahead else None
 
     def finish(self) -> list[Faces]:
-        """Give out the frames still waited for, when the track ends."""
-        return [self._give() for _ in range(self._count - self._next)]
+        """End the track: return the faces that are still delayed."""
+        return [self._output() for _ in range(self._count - self._next)]
 
-    def _give(self) -> Faces:
+    def _output(self) -> Faces:
         place = len(self._window) - (self._count - self._next)
         self._next += 1
         here = self._window[place]
         motion = self._filtered(here) if not self._ahead else self._averaged(place)
-        return moved(here.face, motion, self._settled.identity)
+        return moved(here.face, motion, self._identity.identity)
 
     def _same_person(self, seen: _Seen) -> Motion:
-        """The motion of a frame to go with the settled identity."""
-        return self._exchange(seen.motion, seen.face.identity[0] - self._settled.identity)
+        """The motion of a frame for the averaged identity."""
+        return self._compensate(seen.motion, seen.face.identity[0] - self._identity.identity)
 
     def _filtered(self, seen: _Seen) -> Motion:
         motion, time = self._same_person(seen), seen.time
