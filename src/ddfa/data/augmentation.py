@@ -1,17 +1,46 @@
 """Data augmentation of training crops: a random similarity warp of the photo, then photometric degradations.
 
-All of it is OpenCV and NumPy on single images, because it runs in worker processes on the CPU.
+All of it is OpenCV and NumPy on single images, because it runs in worker processes on the CPU. `ddfa.train.augment`
+draws crops of the same distribution in batches on the training device: from `Augmentation` and the ranges below.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ddfa.data import degradations
+
 FloatArray = NDArray[np.floating]
 ImageArray = NDArray[np.uint8]
+
+# Ranges of uniform distributions. Lengths are shares of the crop side, blurs px at a crop side of 120 px.
+GAIN: Final = (0.6, 1.4)
+WHITE_BALANCE: Final = (0.85, 1.15)
+GAMMA: Final = (0.65, 1.6)
+OFFSET: Final = (-0.12, 0.12)
+SHADE_REACH: Final = (0.05, 1.0)
+SHADE_ORIGIN: Final = (0.2, 0.8)
+SHADE_DEPTH: Final = (0.2, 0.7)
+SHARPEN_SIGMA: Final = (0.6, 1.4)
+SHARPEN_AMOUNT: Final = (0.3, 1.5)
+BLUR_SIGMA: Final = (0.4, 1.8)
+SHRINK_SIDE: Final = (0.2, 0.7)
+NOISE_SIGMA: Final = (2.0, 14.0)  # grey levels
+JPEG_QUALITY: Final = (15, 70)
+OCCLUDER_AXES: Final = (0.06, 0.3)
+DEFOCUS: Final = 0.6  # share of the blurred crops; the others are blurred by motion
+ELLIPSE: Final = 0.5  # share of the occluders; the others are rectangles
+ONE_COLOUR: Final = 0.4  # share of the occluders
+COARSE_TEXTURE: Final = 0.2  # share of the occluders; the others show another part of the crop
+COARSE: Final = 8  # px, side of the coarse texture
+REFLECTED: Final = 0.35  # share of the crops with a reflected border
+COLOURED: Final = 0.1  # share of the crops with a border of one colour; that of the others is black
+WIDE_ROLL: Final = 3.0  # factor of the standard deviation for `Augmentation.wide_roll`
+WIDE_BOX: Final = 2.5  # the same for `Augmentation.wide_box`
+LOG_SCALE: Final = (-0.35, 0.45)  # bounds
 
 
 @dataclass(frozen=True)
@@ -68,35 +97,72 @@ def random_crop_affine(
         (2, 3) affine, image px to crop px (pixel centres at integers, RoI edges at -0.5 and size - 0.5), and whether
         it mirrors x.
     """
-    spread = options.roll_deg * (3.0 if rng.random() < options.wide_roll else 1.0)
+    spread = options.roll_deg * (WIDE_ROLL if rng.random() < options.wide_roll else 1.0)
     roll = np.deg2rad(rng.normal() * spread)
     mirrored = bool(rng.random() < options.mirror)
+    loose = WIDE_BOX if rng.random() < options.wide_box else 1.0
+    shift = rng.normal(size=2) * loose * options.shift
+    log_scale = np.clip(rng.normal() * loose * options.scale, *LOG_SCALE)
+    return crop_affine(landmarks, size, roll, mirrored, shift, log_scale), mirrored
+
+
+def crop_affine(
+    landmarks: FloatArray, size: int, roll: float, mirrored: bool, shift: FloatArray, log_scale: float
+) -> NDArray[np.float64]:
+    """The similarity (2, 3) from image px to crop px for given random parameters.
+
+    Args:
+        landmarks: (68, >=2) image px.
+        size: side of the crop in px.
+        roll: radians.
+        mirrored: whether it reflects x, after the rotation.
+        shift: (2,) of the RoI centre, as a share of its side.
+        log_scale: logarithm of the factor of the RoI side.
+    """
     linear = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
     if mirrored:
         linear = np.diag([-1.0, 1.0]) @ linear
     turned = landmarks[:, :2] @ linear.T
     low, high = turned.min(axis=0), turned.max(axis=0)
     side = np.sqrt(2.0) * (high - low).max()
-    loose = 2.5 if rng.random() < options.wide_box else 1.0
-    centre = (low + high) / 2 + rng.normal(size=2) * loose * options.shift * side
-    side *= np.exp(np.clip(rng.normal() * loose * options.scale, -0.35, 0.45))
+    centre = (low + high) / 2 + shift * side
+    side *= np.exp(log_scale)
     zoom = size / side
-    return np.c_[zoom * linear, (size - 1) / 2 - zoom * centre], mirrored
+    return np.asarray(np.c_[zoom * linear, (size - 1) / 2 - zoom * centre], np.float64)
 
 
 def warp(photo: ImageArray, affine: FloatArray, size: int, rng: np.random.Generator) -> ImageArray:
     """Sample the crop of `affine` (2, 3, image px to crop px); black, reflected or one colour outside the photo."""
     choice = rng.random()
-    border, value = cv2.BORDER_CONSTANT, (0.0, 0.0, 0.0)
-    if choice < 0.35:
-        border = cv2.BORDER_REFLECT_101
-    elif choice < 0.45:
-        value = tuple(float(v) for v in rng.integers(0, 256, 3))  # type: ignore[assignment]
-    factor = int(1 / np.hypot(affine[0, 0], affine[1, 0]))
+    if choice < REFLECTED:
+        return warp_with_border(photo, affine, size, None)
+    value = rng.integers(0, 256, 3) if choice < REFLECTED + COLOURED else np.zeros(3, np.int64)
+    return warp_with_border(photo, affine, size, value)
+
+
+def warp_with_border(
+    photo: ImageArray, affine: FloatArray, size: int, border: NDArray[np.integer] | None
+) -> ImageArray:
+    """Sample a crop bilinearly, after averaging blocks of pixels where the photo is much larger.
+
+    Args:
+        photo: (H, W, 3) uint8.
+        affine: (2, 3) image px to crop px.
+        size: side of the crop in px.
+        border: (3,) colour outside the photo; None for its reflection.
+    """
+    factor = reduction(affine)
     if factor > 1:  # bilinear sampling would alias
         photo, affine = _reduced(photo, affine, factor)
-    crop = cv2.warpAffine(photo, affine, (size, size), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=value)
+    mode = cv2.BORDER_REFLECT_101 if border is None else cv2.BORDER_CONSTANT
+    value = (0.0, 0.0, 0.0) if border is None else tuple(float(v) for v in border)
+    crop = cv2.warpAffine(photo, affine, (size, size), flags=cv2.INTER_LINEAR, borderMode=mode, borderValue=value)
     return np.asarray(crop, np.uint8)
+
+
+def reduction(affine: FloatArray) -> int:
+    """Side in px of the blocks of the photo that are averaged before the map `affine` (2, 3) is sampled."""
+    return max(1, int(1 / np.hypot(affine[0, 0], affine[1, 0])))
 
 
 def _reduced(photo: ImageArray, affine: FloatArray, factor: int) -> tuple[ImageArray, FloatArray]:
@@ -113,95 +179,58 @@ def degrade(crop: ImageArray, options: Augmentation, rng: np.random.Generator) -
     """Change colours, sharpness and noise of a crop and add an occluder; (S, S, 3) uint8 in and out."""
     # Drawn together and in the order in which they were introduced, so that crops of earlier versions are reproducible.
     draws = rng.random(9)
+    size = crop.shape[0]
     if draws[0] < options.occlude:
         crop = _occlude(crop, rng)
     if draws[1] < options.colour:
-        crop = _recolour(crop, rng)
+        gain = rng.uniform(*GAIN) * rng.uniform(*WHITE_BALANCE, 3)
+        crop = degradations.recolour(crop, gain, rng.uniform(*GAMMA), rng.uniform(*OFFSET))
     if draws[2] < options.grey:
-        crop = cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)  # type: ignore[assignment]
+        crop = degradations.to_grey(crop)
     if draws[7] < options.shade:
-        crop = _shade(crop, rng)
+        angle, reach, origin = rng.uniform(0, 2 * np.pi), rng.uniform(*SHADE_REACH), rng.uniform(*SHADE_ORIGIN)
+        crop = degradations.shade(crop, angle, reach * size, origin * size, rng.uniform(*SHADE_DEPTH))
     if draws[3] < options.blur:
         crop = _blur(crop, rng)
-    elif draws[8] < options.sharpen:
-        crop = _sharpen(crop, rng)
+    elif (
+        draws[8] < options.sharpen
+    ):  # as downsampled photos of large faces are sharper than upsampled ones of small faces
+        crop = degradations.sharpen(crop, rng.uniform(*SHARPEN_SIGMA) * size / 120, rng.uniform(*SHARPEN_AMOUNT))
     if draws[4] < options.shrink:
-        crop = _shrink(crop, rng)
+        crop = degradations.shrink(crop, int(size * rng.uniform(*SHRINK_SIDE)))
     if draws[5] < options.noise:
-        noise = rng.normal(0.0, rng.uniform(2, 14), crop.shape)
-        crop = np.clip(crop + noise, 0, 255).astype(np.uint8)
+        crop = degradations.add_noise(crop, rng.normal(0.0, rng.uniform(*NOISE_SIGMA), crop.shape))
     if draws[6] < options.jpeg:
-        quality = int(rng.integers(15, 70))
-        encoded = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        crop = cv2.imdecode(encoded, cv2.IMREAD_COLOR)  # type: ignore[assignment]
-    return np.asarray(crop, np.uint8)
-
-
-def _recolour(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
-    ramp = np.linspace(0.0, 1.0, 256)[:, None]
-    gain = rng.uniform(0.6, 1.4) * rng.uniform(0.85, 1.15, 3)
-    table = np.clip(gain * ramp ** rng.uniform(0.65, 1.6) + rng.uniform(-0.12, 0.12), 0, 1)
-    return np.asarray(cv2.LUT(crop, (255 * table).astype(np.uint8)[None]), np.uint8)
-
-
-def _shade(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
-    """Darken one side of the crop, with a soft or a sharp transition."""
-    size = crop.shape[0]
-    angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.05, 1.0) * size
-    along = np.arange(size) - rng.uniform(0.2, 0.8) * size
-    distance = np.cos(angle) * along[None] + np.sin(angle) * along[:, None]
-    light = 1 - rng.uniform(0.2, 0.7) / (1 + np.exp(-4 * distance / reach))
-    return np.asarray(np.clip(crop * light[..., None], 0, 255), np.uint8)
-
-
-def _sharpen(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
-    """Unsharp masking, as downsampled photos of large faces are sharper than upsampled ones of small faces."""
-    blurred = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.6, 1.4) * crop.shape[0] / 120)
-    amount = rng.uniform(0.3, 1.5)
-    return np.asarray(cv2.addWeighted(crop, 1 + amount, blurred, -amount, 0), np.uint8)
+        crop = degradations.jpeg(crop, int(rng.integers(*JPEG_QUALITY)))
+    return crop
 
 
 def _blur(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
     size = crop.shape[0]
-    if rng.random() < 0.6:
-        sigma = rng.uniform(0.4, 1.8) * size / 120
-        return np.asarray(cv2.GaussianBlur(crop, (0, 0), sigma), np.uint8)
-    length = int(rng.integers(3, max(4, size // 14)))
-    kernel = np.zeros((length, length), np.float32)
-    angle = rng.uniform(0, np.pi)
-    reach = (length - 1) / 2 * np.array([np.cos(angle), np.sin(angle)])
-    start, end = (length - 1) / 2 - reach, (length - 1) / 2 + reach
-    first, last = np.rint(start).astype(int), np.rint(end).astype(int)
-    cv2.line(kernel, (int(first[0]), int(first[1])), (int(last[0]), int(last[1])), 1.0)
-    return np.asarray(cv2.filter2D(crop, -1, kernel / kernel.sum()), np.uint8)
+    if rng.random() < DEFOCUS:
+        return degradations.gaussian_blur(crop, rng.uniform(*BLUR_SIGMA) * size / 120)
+    length = int(rng.integers(*motion_lengths(size)))
+    return degradations.motion_blur(crop, degradations.motion_kernel(length, rng.uniform(0, np.pi)))
 
 
-def _shrink(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
-    size = crop.shape[0]
-    small = int(size * rng.uniform(0.2, 0.7))
-    reduced = cv2.resize(crop, (small, small), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(reduced, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
+def motion_lengths(size: int) -> tuple[int, int]:
+    """Lengths in px of motion blur for crops of side `size`: the smallest, and one more than the largest."""
+    return 3, max(4, size // 14)
 
 
 def _occlude(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
     """Occlude part of the crop with a shape of one colour, of noise or of another part of the crop."""
     size = crop.shape[0]
-    mask = np.zeros((size, size), np.uint8)
     centre = rng.uniform(0, size, 2)
-    axes = rng.uniform(0.06, 0.3, 2) * size
+    axes = rng.uniform(*OCCLUDER_AXES, 2) * size
     angle = float(rng.uniform(0, 180))
-    box = ((float(centre[0]), float(centre[1])), (float(2 * axes[0]), float(2 * axes[1])), angle)
-    if rng.random() < 0.5:
-        cv2.ellipse(mask, box, 255, -1)
-    else:
-        cv2.fillPoly(mask, [cv2.boxPoints(box).astype(np.int32)], 255)
+    mask = degradations.occluder_mask(size, centre, axes, angle, bool(rng.random() < ELLIPSE))
     kind = rng.random()
-    if kind < 0.4:
+    if kind < ONE_COLOUR:
         cover: NDArray[Any] = np.broadcast_to(rng.integers(0, 256, 3, dtype=np.uint8), crop.shape)
-    elif kind < 0.6:
-        coarse = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        cover = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+    elif kind < ONE_COLOUR + COARSE_TEXTURE:
+        cover = degradations.coarse_texture(rng.integers(0, 256, (COARSE, COARSE, 3), dtype=np.uint8), size)
     else:
         shift = rng.integers(size // 4, size // 2, 2)
         cover = np.roll(crop, (int(shift[0]), int(shift[1])), axis=(0, 1))
-    return np.where(mask[..., None] > 0, cover, crop).astype(np.uint8)
+    return degradations.occlude(crop, mask, cover)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddfa.arrays import Float32, Float64, Floats, UInt8
+from ddfa.arrays import Float32, Float64, Floats, Int64, UInt8
 from ddfa.data.augmentation import Augmentation, degrade, random_crop_affine, warp
 from ddfa.data.sets.labels import Labels, image_euler, label_in_crop
 from ddfa.data.sets.photos import Photos
@@ -202,6 +202,20 @@ class CropStream:
         number = min(int(np.searchsorted(self._odds, rng.random())), len(self.sets) - 1)
         odds = self._draw[number]
         return number, min(int(np.searchsorted(odds, rng.random())), len(odds) - 1)
+
+    def draw_photos(self, count: int, rng: np.random.Generator) -> tuple[Int64, Int64]:
+        """Many random photos at once, distributed as those of `draw`: their sets (count,) and indices (count,)."""
+        number = np.minimum(np.searchsorted(self._odds, rng.random(count)), len(self.sets) - 1)
+        uniform = rng.random(count)
+        index = np.empty(count, np.int64)
+        for k, odds in enumerate(self._draw):
+            own = number == k
+            index[own] = np.minimum(np.searchsorted(odds, uniform[own]), len(odds) - 1)
+        if self.turned_share > 0:
+            turned = rng.random(count) < self.turned_share
+            chosen = np.array(self._far)[rng.integers(len(self._far), size=int(turned.sum()))]
+            number[turned], index[turned] = chosen[:, 0], chosen[:, 1]
+        return number.astype(np.int64), index
 
     def sample_labels(self, count: int, seed: int) -> Float32:
         """Parameters (count, P) distributed as in training, to measure their whitening; no image is read."""

@@ -1,0 +1,1 @@
+"""Augmented training crops in batches on the training device, with the distribution of `ddfa.data.augmentation`."""
