@@ -94,9 +94,9 @@ def same(one, two):
     return torch.equal(one, two) if isinstance(one, torch.Tensor) else one == two
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_resumed_run_goes_on_identically(settings, tmp_path, workers):
-    through = replace(settings, samples=24, workers=workers, output=tmp_path / "through", validate_every=4)
+@pytest.mark.parametrize("source", [{"workers": 0}, {"workers": 1}, {"augment_on": "device"}])
+def test_a_resumed_run_goes_on_identically(settings, tmp_path, source):
+    through = replace(settings, samples=24, output=tmp_path / "through", validate_every=4, **source)
     train(through)
     halted = replace(through, output=tmp_path / "halted")
     assert train(halted, until=3).step == 3

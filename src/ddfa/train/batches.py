@@ -14,6 +14,7 @@ from ddfa.data.augmentation import Augmentation
 from ddfa.data.sets.dataset import CropStream, LabelledPhotos
 from ddfa.errors import DataError
 from ddfa.head.model import HeadModel
+from ddfa.train.augment.stream import DeviceCropStream
 from ddfa.train.config import TrainConfig
 from ddfa.train.distributed import Ranks
 
@@ -38,7 +39,7 @@ class HeldOut:
 
 
 def open_data(config: TrainConfig, head: HeadModel) -> tuple[CropStream, HeldOut | None]:
-    """Open the data sets of a run, decode the training photos into memory, and cut the validation crops.
+    """Open the data sets of a run, decode the photos for the workers, and cut the validation crops.
 
     Raises:
         DataError: a data set cannot be used.
@@ -56,7 +57,8 @@ def open_data(config: TrainConfig, head: HeadModel) -> tuple[CropStream, HeldOut
         turned_share=config.turned_share,
         turned_from=config.turned_from,
     )
-    stream.preload()
+    if config.augment_on == "workers":
+        stream.preload()
     held_out = [(data, share) for (_, data), share in zip(parts, shares, strict=True) if len(data.labels)]
     if not held_out:
         return stream, None
@@ -75,8 +77,13 @@ def device_batches(
         DataError: the batch size is not divisible by the number of processes.
     """
     times = max(1, config.reuse)
-    fresh = batches(stream, config, ranks, range(first // times, -(-last // times)))
-    moved = ((crops.to(ranks.device, non_blocking=True), labels.to(ranks.device)) for crops, labels in fresh)
+    steps = range(first // times, -(-last // times))
+    if config.augment_on == "device":
+        source = DeviceCropStream(stream, ranks.device, config.photo_cache)
+        moved = source.batches(_crops_per_process(config, ranks), config.seed, ranks.rank, steps)
+    else:
+        fresh = batches(stream, config, ranks, steps)
+        moved = ((crops.to(ranks.device, non_blocking=True), labels.to(ranks.device)) for crops, labels in fresh)
     if times == 1:
         return moved
     return islice(mixed(moved, times, step_seed(config.seed, first, ranks.rank)), last - first)
@@ -117,10 +124,9 @@ def batches(stream: CropStream, config: TrainConfig, ranks: Ranks, steps: range)
     Raises:
         DataError: the batch size is not divisible by the number of processes.
     """
-    if config.batch_size % ranks.size:
-        raise DataError(f"{ranks.size} processes cannot share a batch of {config.batch_size}: choose a multiple")
+    count = _crops_per_process(config, ranks)
     loader = DataLoader(
-        _Steps(stream, config.batch_size // ranks.size, config.seed, ranks.rank),
+        _Steps(stream, count, config.seed, ranks.rank),
         batch_size=None,
         sampler=steps,
         num_workers=config.workers,
@@ -129,6 +135,12 @@ def batches(stream: CropStream, config: TrainConfig, ranks: Ranks, steps: range)
         pin_memory=ranks.device.type == "cuda",
     )
     return iter(loader)
+
+
+def _crops_per_process(config: TrainConfig, ranks: Ranks) -> int:
+    if config.batch_size % ranks.size:
+        raise DataError(f"{ranks.size} processes cannot share a batch of {config.batch_size}: choose a multiple")
+    return config.batch_size // ranks.size
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:
