@@ -143,8 +143,8 @@ class Report:
         content = {"title": self.sheet.title, **self.settings, "results": list(self.record)}
         write_atomically(folder / JSON_FILE, (json.dumps(_plain(content), indent=2) + "\n").encode())
         write_atomically(folder / MARKDOWN_FILE, "\n".join(sheet.markdown() for sheet in self.sheets).encode())
-        picture = cv2.cvtColor(draw_chart(self.chart), cv2.COLOR_RGB2BGR)
-        write_atomically(folder / CHART_FILE, cv2.imencode(".png", picture)[1].tobytes())
+        encoded = cv2.cvtColor(draw_chart(self.chart), cv2.COLOR_RGB2BGR)
+        write_atomically(folder / CHART_FILE, cv2.imencode(".png", encoded)[1].tobytes())
 
 
 def number(value: float) -> str:

@@ -31,7 +31,7 @@ def list_models() -> int:
         except ModelError as error:
             table.add_row(escape(name), f"[red]{escape(str(error))}", "", "", "")
             continue
-        head = bundle.head if bundle.head_path is None else "published basis"
+        head = bundle.head if bundle.head_path is None else "original basis"
         cells = (name, bundle.architecture, str(bundle.layout.size), head, bundle.licence)
         table.add_row(*(escape(cell) for cell in cells))
     Console().print(table)

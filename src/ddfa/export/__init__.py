@@ -1,4 +1,4 @@
-"""Writing results to files: meshes, points, parameters. Every file appears whole or not at all."""
+"""Writes results to files: meshes, landmarks, parameters, images. Files are written atomically."""
 
 from ddfa.export.face_files import FaceFiles
 from ddfa.export.kinds import FACE_KINDS, IMAGE_KINDS, KINDS, FileKind, parse_kinds

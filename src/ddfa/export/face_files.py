@@ -24,16 +24,16 @@ if TYPE_CHECKING:  # imported when a map is drawn: Numba is slow to load
 
 @dataclass(frozen=True)
 class FaceFiles:
-    """Writes what was found in one photo.
+    """Writes the files of one photo.
 
     Attributes:
         faces: the faces.
         bundle: the model that aligned them.
         image: (H, W, 3) uint8 RGB, the photo.
-        image_path: where it lies, as the user named it.
-        shown: the faces as meshes (PLY, OBJ, MAT, GLB, USD) show them, if not as in the photo.
+        image_path: path of the photo, as the user named it.
+        shown: the faces in the pose and expression of the meshes (PLY, OBJ, MAT, GLB, USD), if not those of the photo.
         texture_size: side of the texture in px.
-        delight: take the shading out of the texture.
+        delight: remove shading from the texture.
         with_material: an OBJ file comes with a material that shows the file of kind "texture".
         style: what the overlay shows.
     """
@@ -109,7 +109,7 @@ class FaceFiles:
 
     @cached_property
     def scene(self) -> "FaceMaps":
-        """The maps of all faces in one picture."""
+        """The maps of all faces in one image."""
         from ddfa.raster.maps import FaceMaps
 
         return self.maps(0) if len(self.faces) == 1 else FaceMaps(self.faces)
@@ -126,7 +126,7 @@ class FaceFiles:
         return self._textures[index]
 
     def validity8(self, index: int) -> UInt8:
-        """Return the validity of the texture, (S, S, 3) uint8: 255 seen, 127 mirrored, 0 in-painted."""
+        """Return the validity of the texture, (S, S, 3) uint8: 255 visible, 127 mirrored, 0 inpainted."""
         grey = (255 * self.texture(index).validity).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
 
@@ -157,7 +157,7 @@ class FaceFiles:
         return mesh_points(self.meshes.vertices[index], self.faces.image_size[1])
 
     def crop(self, index: int) -> UInt8:
-        """Cut what the network saw of one face.
+        """Crop one face as for the network.
 
         Args:
             index: which face, from 0.

@@ -1,8 +1,8 @@
 """Faces as GLB: an animated, textured head with the 52 ARKit blendshapes.
 
 Convention:
-    Metres, x right, y up, z out of the face, as the open head has it: the subject's left is at +x. The identity is in
-    the mesh, the expression in the weights of the morph targets, the pose in the node.
+    Metres, x right, y up, z out of the face, as in the open head: the subject's left is at +x. The identity is in the
+    mesh, the expression in the weights of the morph targets, the pose in the node.
 """
 
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ from ddfa.raster.rasterize import vertex_normals
 from ddfa.texture.unwrap import Texture
 
 METRES: Final = 1e-3
-STILL: Final = 1e-5  # metres: a vertex that moves less does not move
+STILL: Final = 1e-5  # metres; vertices that move less are left out of a morph target
 _VERTICES, _TRIANGLES = 34962, 34963
-# Name of a part: its regions of the head (none: all that is left), roughness, colour without a texture.
+# Part -> its regions of the head (none: all remaining triangles), roughness, colour without a texture.
 _PARTS: Final[dict[str, tuple[tuple[str, ...], float, tuple[float, float, float]]]] = {
     "eyes": (("eye_left", "eye_right"), 0.15, (0.8, 0.8, 0.78)),
     "teeth": (("teeth",), 0.35, (0.75, 0.7, 0.6)),
@@ -36,7 +36,7 @@ _PARTS: Final[dict[str, tuple[tuple[str, ...], float, tuple[float, float, float]
 
 @dataclass(frozen=True, eq=False)
 class GlbAnimation:
-    """How a head moves.
+    """The motion of a head.
 
     Attributes:
         times: (T,) seconds, increasing.
@@ -64,9 +64,9 @@ def write_glb(
     Args:
         path: the file.
         faces: one face of the open head.
-        texture: of the face; without it the parts have plain colours.
-        animation: how it moves; it starts as fitted.
-        neutral_pose: look straight ahead instead of as in the photo.
+        texture: of the face; without it the parts have uniform colours.
+        animation: motion of the head; without it the head has the fitted pose and expression.
+        neutral_pose: face the camera instead of the pose in the photo.
 
     Raises:
         ModelError: the head model has no blendshapes or no texture map.
@@ -74,7 +74,7 @@ def write_glb(
         ValueError: `faces` is not one face, or the animation's arrays do not fit together.
     """
     if len(faces) != 1:
-        raise ValueError(f"a GLB holds one face, not {len(faces)}: write them one by one")
+        raise ValueError(f"a GLB has one face, not {len(faces)}: write one file per face")
     faces.head.require_arkit("GLB")
     faces.head.require_texture("GLB")
     buffer = GltfBuffer()
@@ -97,8 +97,8 @@ def write_glb(
         ],
     }
     if texture is not None:
-        picture = cv2.imencode(".png", texture.image[..., ::-1])[1].tobytes()
-        scene["images"] = [{"bufferView": buffer.view(picture), "mimeType": "image/png"}]
+        encoded = cv2.imencode(".png", texture.image[..., ::-1])[1].tobytes()
+        scene["images"] = [{"bufferView": buffer.view(encoded), "mimeType": "image/png"}]
         scene["samplers"] = [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}]
         scene["textures"] = [{"source": 0, "sampler": 0}]
     if animation is not None:
@@ -125,13 +125,13 @@ def _primitives(faces: Faces, buffer: GltfBuffer) -> list[dict[str, Any]]:
 
 
 class _Surface(NamedTuple):
-    """A part of a head, the same for all faces.
+    """A part of a head; it does not depend on the face.
 
     Attributes:
-        vertices: (K,) of the head; one for every pair of head vertex and atlas vertex.
-        uv: (K, 2) float32, v counted from the top, as glTF does.
-        corners: (3 T,) of the triangles, places in `vertices`.
-        offsets: for every blendshape the offsets (m, 3) metres that are not zero, and their places (m,) in `vertices`.
+        vertices: (K,) of the head; one for every pair of head vertex and UV vertex.
+        uv: (K, 2) float32, v from the top, as in glTF.
+        corners: (3 T,) of the triangles, indices into `vertices`.
+        offsets: for every blendshape the non-zero offsets (m, 3) in metres, and their indices (m,) into `vertices`.
     """
 
     vertices: NDArray[np.int64]
@@ -198,7 +198,7 @@ def _animation(animation: GlbAnimation, buffer: GltfBuffer) -> dict[str, Any]:
 
 
 def _quaternions(rotations: Floats) -> Any:
-    """Unit quaternions (T, 4) x, y, z, w, each on the side of the one before it, so that they blend the short way."""
+    """Unit quaternions (T, 4) x, y, z, w, with signs that make players interpolate along the shorter arc."""
     from scipy.spatial.transform import Rotation
 
     quaternions = Rotation.from_matrix(rotations).as_quat()

@@ -1,4 +1,4 @@
-"""Binary glTF 2.0 (GLB): arrays to one buffer with its accessors, and the file around them."""
+"""Binary glTF 2.0 (GLB): packs arrays into one buffer with accessors, and writes the container."""
 
 import json
 import struct
@@ -24,7 +24,7 @@ class GltfBuffer:
         self._data = bytearray()
 
     def view(self, content: bytes, target: int | None = None) -> int:
-        """Add bytes; returns the number of their view."""
+        """Add bytes; returns the index of their buffer view."""
         self._data += bytes(-len(self._data) % 4)
         view: dict[str, Any] = {"buffer": 0, "byteOffset": len(self._data), "byteLength": len(content)}
         self.views.append(view | ({} if target is None else {"target": target}))
@@ -32,13 +32,13 @@ class GltfBuffer:
         return len(self.views) - 1
 
     def add(self, values: Any, dtype: str, target: int | None = None, *, bounds: bool = False) -> int:
-        """Add an array (N,) or (N, C) as `dtype`; returns the number of its accessor.
+        """Add an array (N,) or (N, C) as `dtype`; returns the index of its accessor.
 
         Args:
             values: the array.
             dtype: "<f4", "<u4" or "<u2".
             target: 34962 for vertices, 34963 for triangles, None for others.
-            bounds: tell the least and largest value, as glTF asks for positions and times.
+            bounds: store the minimum and maximum, which glTF requires for positions and times.
         """
         array = np.ascontiguousarray(values, dtype)
         described = _described(array, dtype, bounds) | {"bufferView": self.view(array.tobytes(), target)}
@@ -46,14 +46,14 @@ class GltfBuffer:
         return len(self.accessors) - 1
 
     def add_sparse(self, values: Any, places: Any, count: int) -> int:
-        """Add `count` offsets that are zero but for some; returns the number of the accessor.
+        """Add `count` offsets of which most are zero, as a sparse accessor; returns its index.
 
         Args:
-            values: (K, 3) the offsets that are not.
-            places: (K,) where they stand, increasing.
-            count: of all offsets, at most 65536.
+            values: (K, 3) the non-zero offsets.
+            places: (K,) their indices, increasing.
+            count: number of all offsets, at most 65536.
         """
-        if not len(places):  # glTF wants at least one
+        if not len(places):  # glTF requires at least one
             values, places = np.zeros((1, 3)), np.zeros(1)
         array = np.ascontiguousarray(values, "<f4")
         sparse = {
@@ -72,7 +72,7 @@ class GltfBuffer:
         return len(self.accessors) - 1
 
     def file(self, scene: dict[str, Any]) -> bytes:
-        """The GLB file of a glTF document that refers to these arrays."""
+        """The GLB file of a glTF document that uses these arrays."""
         binary = bytes(self._data) + bytes(-len(self._data) % 4)
         document = scene | {
             "accessors": self.accessors,

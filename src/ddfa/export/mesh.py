@@ -2,8 +2,8 @@
 
 Convention:
     Meshes for viewers (PLY, OBJ) are right-handed with x to the right, y up and z towards the viewer, in pixels of
-    the photo, the origin at the centre of its lower left pixel: (x, H - 1 - y, z) of image space. They open upright
-    and not mirrored. MATLAB files hold image space itself, as the published code has it.
+    the photo, the origin at the centre of its lower left pixel: (x, H - 1 - y, z) of image space. Viewers show them
+    upright and not mirrored. MATLAB files are in image space, as in original 3DDFA.
 """
 
 import io
@@ -20,7 +20,7 @@ _MATERIAL: Final = "face"
 
 
 def mesh_points(vertices: Float32, image_height: int) -> Float32:
-    """Turn image space into the viewers' space of the module's head.
+    """Convert image space to the viewers' space described at the top of this module.
 
     Args:
         vertices: (V, 3), image space px.
@@ -34,11 +34,11 @@ def mesh_points(vertices: Float32, image_height: int) -> Float32:
 
 
 def sample_colours(image: UInt8, vertices: Float32) -> Float32:
-    """Look up the colour of the photo under every vertex, also of those that are hidden in it.
+    """Sample the colour of the photo at every vertex, whether or not the vertex is visible.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        vertices: (V, 3), image space px; outside the photo its border is taken.
+        vertices: (V, 3), image space px; vertices outside the photo get the colour of its border.
 
     Returns:
         (V, 3) float32 RGB in [0, 1], of the nearest pixel.
@@ -94,10 +94,10 @@ def write_obj(
         path: the file.
         points: (V, 3), see `mesh_points`.
         triangles: (T, 3), counter-clockwise seen from outside.
-        uv: (U, 2) texture coordinates, u right, v up, if there are any.
-        uv_triangles: (T, 3) into `uv`, given together with it.
-        colours: (V, 3) RGB in [0, 1], written behind the coordinates as MeshLab and Blender read them.
-        material: name of the MTL file beside it, see `write_mtl`; needs `uv`.
+        uv: (U, 2) texture coordinates, u right, v up; optional.
+        uv_triangles: (T, 3) indices into `uv`; required with it.
+        colours: (V, 3) RGB in [0, 1], written after the coordinates, where MeshLab and Blender read them.
+        material: name of the MTL file in the same folder, see `write_mtl`; needs `uv`.
 
     Raises:
         OutputError: if it cannot be written.
@@ -118,11 +118,11 @@ def write_obj(
 
 
 def write_mtl(path: Path, texture: str) -> None:
-    """Write the material of a Wavefront OBJ mesh: a picture, without gloss.
+    """Write the material of a Wavefront OBJ mesh: a diffuse texture.
 
     Args:
         path: the file.
-        texture: name of the picture beside it.
+        texture: name of the image file in the same folder.
 
     Raises:
         OutputError: if it cannot be written.
@@ -143,11 +143,11 @@ def write_mat(path: Path, vertices: Float32) -> None:
     """
     from scipy.io import savemat
 
-    file: Any = io.BytesIO()  # which SciPy's type hints do not know it takes
+    file: Any = io.BytesIO()  # not covered by SciPy's type hints
     savemat(file, {"vertex": np.asarray(vertices, np.float32).T})
     write_atomically(path, file.getvalue())
 
 
 def _rows(template: str, array: Float32 | Int32) -> str:
-    """Format an array with one template per row: a single % is ten times faster than a loop."""
+    """Format an array with one template per row: one % operation is ten times faster than a loop."""
     return (template * len(array)) % tuple(np.asarray(array).ravel().tolist())

@@ -1,4 +1,4 @@
-"""Maps as files: 16-bit PNG and NumPy arrays."""
+"""Writes maps: 16-bit PNG files and NumPy arrays."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Small text files in the published layout."""
+"""Text files in the format of original 3DDFA."""
 
 from pathlib import Path
 

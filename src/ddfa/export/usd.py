@@ -1,4 +1,4 @@
-"""Faces as USDZ: a textured head with the 52 ARKit blendshapes as UsdSkel targets (extra `usd`).
+"""Writes faces as USDZ: a textured head with the 52 ARKit blendshapes as UsdSkel targets (extra `usd`).
 
 Convention:
     As in GLB: metres, y up, x right, z out of the face. The identity is in the mesh, the expression in the weights
@@ -37,7 +37,7 @@ def write_usdz(path: Path, faces: Faces, texture: Texture) -> None:
     from pxr import Sdf, Tf, UsdUtils
 
     if len(faces) != 1:
-        raise ValueError(f"a USDZ holds one face, not {len(faces)}: write them one by one")
+        raise ValueError(f"a USDZ has one face, not {len(faces)}: write one file per face")
     faces.head.require_arkit("USD")
     faces.head.require_texture("USD")
     try:
@@ -59,7 +59,7 @@ def write_usdz(path: Path, faces: Faces, texture: Texture) -> None:
 
 
 def _stage(scene: Path, faces: Faces) -> Any:
-    """The scene: /head (with the pose) holds the mesh, its blendshapes, their weights and the material."""
+    """The scene: /head, which has the pose, with the mesh, its blendshapes, their weights and the material."""
     from pxr import Gf, Usd, UsdGeom, UsdSkel
 
     stage = Usd.Stage.CreateNew(str(scene))
@@ -100,7 +100,7 @@ def _mesh(stage: Any, faces: Faces) -> Any:
 
 
 def _blendshapes(stage: Any, mesh: Any, faces: Faces) -> None:
-    """Add the targets and what UsdSkel asks for to move them: a skeleton of one joint and an animation."""
+    """Add the targets and what UsdSkel requires to animate them: a skeleton with one joint, and an animation."""
     from pxr import Gf, Sdf, UsdSkel, Vt
 
     names = list(faces.head.expression_names)
@@ -127,7 +127,7 @@ def _blendshapes(stage: Any, mesh: Any, faces: Faces) -> None:
 
 
 def _moves(head: HeadModel) -> tuple[list[Any], list[Any]]:
-    """Of each expression the vertices (K,) int32 that move, and how far (K, 3) float32 in metres."""
+    """For each expression the vertices (K,) int32 that move, and their offsets (K, 3) float32 in metres."""
     offsets = head.expression_basis * np.float32(METRES)
     places = [np.flatnonzero(np.abs(offset).max(axis=1) > STILL).astype(np.int32) for offset in offsets]
     return places, [
@@ -140,19 +140,19 @@ def _material(stage: Any, mesh: Any) -> None:
 
     types = Sdf.ValueTypeNames
     material = UsdShade.Material.Define(stage, "/head/skin")
-    surface, picture, place = (
+    surface, texture, place = (
         UsdShade.Shader.Define(stage, f"/head/skin/{name}") for name in ("surface", "texture", "place")
     )
     place.CreateIdAttr("UsdPrimvarReader_float2")
     place.CreateInput("varname", types.String).Set("st")
-    picture.CreateIdAttr("UsdUVTexture")
-    picture.CreateInput("file", types.Asset).Set("texture.png")
-    picture.CreateInput("sourceColorSpace", types.Token).Set("sRGB")
-    picture.CreateInput("wrapS", types.Token).Set("clamp")
-    picture.CreateInput("wrapT", types.Token).Set("clamp")
-    picture.CreateInput("st", types.Float2).ConnectToSource(place.CreateOutput("result", types.Float2))
+    texture.CreateIdAttr("UsdUVTexture")
+    texture.CreateInput("file", types.Asset).Set("texture.png")
+    texture.CreateInput("sourceColorSpace", types.Token).Set("sRGB")
+    texture.CreateInput("wrapS", types.Token).Set("clamp")
+    texture.CreateInput("wrapT", types.Token).Set("clamp")
+    texture.CreateInput("st", types.Float2).ConnectToSource(place.CreateOutput("result", types.Float2))
     surface.CreateIdAttr("UsdPreviewSurface")
     surface.CreateInput("roughness", types.Float).Set(0.65)
-    surface.CreateInput("diffuseColor", types.Color3f).ConnectToSource(picture.CreateOutput("rgb", types.Float3))
+    surface.CreateInput("diffuseColor", types.Color3f).ConnectToSource(texture.CreateOutput("rgb", types.Float3))
     material.CreateSurfaceOutput().ConnectToSource(surface.CreateOutput("surface", types.Token))
     UsdShade.MaterialBindingAPI.Apply(mesh.GetPrim()).Bind(material)

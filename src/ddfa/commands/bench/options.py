@@ -18,7 +18,7 @@ from ddfa.detect.yunet import YuNet
 from ddfa.exit_codes import OK
 from ddfa.regress.registry import DEFAULT, find_bundle
 
-# The threshold of the published figures: in a photo cropped to one face, a box with a low score is still that face.
+# As for the figures in docs/benchmarks.md: in a photo cropped to one face, even a box with a low score is that face.
 _DETECTION_THRESHOLD: Final = 0.5
 _LOG_COLUMNS: Final = 120
 
