@@ -55,8 +55,8 @@ def test_photos_are_regressed_together(batch, one_by_one, monkeypatch, photos: i
         return together(self, images, refine)
 
     monkeypatch.setattr(FaceAligner, "align_located", counted)
-    monkeypatch.setattr(stages, "_PHOTOS_TOGETHER", photos)
-    monkeypatch.setattr(stages, "_PIXELS_TOGETHER", pixels)
+    monkeypatch.setattr(stages, "PHOTOS_TOGETHER", photos)
+    monkeypatch.setattr(stages, "PIXELS_TOGETHER", pixels)
     assert_same(AlignStage(StageSettings())(batch).to_pylist(), one_by_one)
     assert sum(sizes) == 3 and max(sizes) <= photos and (pixels > 1 or max(sizes) == 1)
     assert photos < 5 or pixels == 1 or sizes == [3]

@@ -25,8 +25,8 @@ from ddfa.regress.registry import find_bundle
 from ddfa.sessions import Device
 
 INPUT_SCHEMA: Final = pa.schema([("source", pa.string()), ("content", pa.binary()), ("error", pa.string())])
-_PHOTOS_TOGETHER: Final = 64
-_PIXELS_TOGETHER: Final = 32_000_000  # about 100 MB decoded; bounds the memory of a worker
+PHOTOS_TOGETHER: Final = 64
+PIXELS_TOGETHER: Final = 32_000_000  # about 100 MB decoded; bounds the memory of a worker
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _groups(photos: Iterable[_Photo]) -> Iterator[list[_Photo]]:
     for photo in photos:
         group.append(photo)
         pixels += math.prod(photo.located.size) if photo.located else 0
-        if len(group) == _PHOTOS_TOGETHER or pixels >= _PIXELS_TOGETHER:
+        if len(group) == PHOTOS_TOGETHER or pixels >= PIXELS_TOGETHER:
             yield group
             group, pixels = [], 0
     if group:
