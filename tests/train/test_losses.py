@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 from ddfa.geometry.pose import matrix_from_euler  # noqa: E402
 from ddfa.regress.whitening import Whitening  # noqa: E402
 from ddfa.train import losses  # noqa: E402
-from ddfa.train.criterion import camera_scale  # noqa: E402
+from ddfa.train.criterion import camera_scale, split_weights  # noqa: E402
 
 
 @pytest.fixture
@@ -88,6 +88,25 @@ def test_wpdc_weights_depend_on_the_target_shape_only(setting):
     one = losses.wpdc_weights(predicted, target, points, torch.tensor(1.0))
     assert float(one.max()) == 1.0 and float(one.min()) == 0.0
     assert torch.count_nonzero(one[:, 11]) == 0
+
+
+def test_hidden_coefficients_have_no_gradient(setting):
+    points, mean, std, predicted, target = setting
+    shown = torch.ones_like(predicted)
+    shown[:, -2:] = 0
+    free = predicted.clone().requires_grad_()
+    total = losses.pdc(free, target, shown) + losses.wpdc(free, target, mean, std, points, torch.tensor(0.6), shown)
+    total.backward()
+    assert torch.count_nonzero(free.grad[:, -2:]) == 0 and torch.count_nonzero(free.grad[:, 12:-2]) > 0
+    assert float(losses.pdc(predicted, target, torch.ones_like(shown))) == float(losses.pdc(predicted, target))
+
+
+def test_labels_are_split_from_weights():
+    target = torch.arange(12.0).view(2, 6)
+    label, shown = split_weights(target, 4)
+    assert label.tolist() == target[:, :4].tolist() and shown is not None
+    assert shown.tolist() == [[1, 1, 4, 5], [1, 1, 10, 11]]
+    assert split_weights(target, 6)[1] is None
 
 
 def test_landmark_is_nme(setting):

@@ -34,7 +34,7 @@ class Eye:
         head = atlas.head
         ball = head.mean[head.regions[f"eye_{side}"]].astype(np.float64)
         iris = head.mean[head.regions[f"iris_{side}"]].astype(np.float64)
-        centre = _sphere_centre(ball)
+        centre = sphere_centre(ball)
         axis = iris.mean(axis=0) - centre
         axis /= np.linalg.norm(axis)
         self.mask: Bools = atlas.region(f"eye_{side}") > 0.5
@@ -123,7 +123,7 @@ def _estimated(colours: Float32, visible: Float32, default: Float32, least: floa
     return np.asarray(np.median(chosen, axis=0), np.float32)
 
 
-def _sphere_centre(points: Float64) -> Float64:
+def sphere_centre(points: Float64) -> Float64:
     """Centre (3,) of the sphere through points (K, 3), least squares."""
     system = np.column_stack([2 * points, np.ones(len(points))])
     return np.asarray(np.linalg.lstsq(system, (points**2).sum(axis=1), rcond=None)[0][:3])

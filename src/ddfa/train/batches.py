@@ -65,7 +65,8 @@ def open_data(config: TrainConfig, head: HeadModel) -> tuple[CropStream, HeldOut
     kept, odds = zip(*held_out, strict=True)
     plain = CropStream(list(kept), odds, head, resolution=config.resolution, options=_PLAIN)
     crops, target = plain.batch(_HELD_OUT_CROPS, [_HELD_OUT_SEED])
-    return stream, HeldOut(torch.from_numpy(crops), torch.from_numpy(target))
+    # Validation does not weigh units.
+    return stream, HeldOut(torch.from_numpy(crops), torch.from_numpy(target[:, : plain.label_size]))
 
 
 def device_batches(

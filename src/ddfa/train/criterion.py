@@ -46,16 +46,18 @@ class Criterion(nn.Module):
         Args:
             params: (n, P) whitened, from the network.
             points: (n, 68, 3) from the auxiliary head, see `normalised`.
-            target: (n, P) de-whitened labels.
+            target: (n, P) de-whitened labels, or (n, P + E) with the weights of the E expression units: units that an
+                image does not show do not count in the terms of coefficients.
         """
         weights, terms = self.weights, dict[str, Tensor]()
+        target, shown = split_weights(target, params.shape[1])
         whitened, raw = (target - self.mean) / self.std, self.dewhiten(params)
         if weights.wpdc or weights.vdc or weights.dense:
             chosen = self._choose()  # once, so that all terms use the same vertices
         if weights.pdc:
-            terms["pdc"] = losses.pdc(params, whitened)
+            terms["pdc"] = losses.pdc(params, whitened, shown)
         if weights.wpdc:
-            terms["wpdc"] = losses.wpdc(params, whitened, self.mean, self.std, chosen, self.scale)
+            terms["wpdc"] = losses.wpdc(params, whitened, self.mean, self.std, chosen, self.scale, shown)
         if weights.vdc:
             terms["vdc"] = losses.vdc(raw, target, chosen)
         if weights.landmark:
@@ -91,6 +93,20 @@ class Criterion(nn.Module):
         index = torch.randperm(count, device=self.mean.device)[: self.random_points]
         few, marks = self.surface.at(index), self.landmarks
         return losses.HeadPoints(torch.cat([marks.mean, few.mean]), torch.cat([marks.bases, few.bases], dim=1))
+
+
+def split_weights(target: Tensor, count: int) -> tuple[Tensor, Tensor | None]:
+    """Labels (n, P) and weights (n, P) of their parameters, of labels (n, P) or (n, P + E); None where all are 1.
+
+    Args:
+        target: labels, see `CropStream.batch`.
+        count: P.
+    """
+    extra = target.shape[1] - count
+    if not extra:
+        return target, None
+    label, units = target[:, :count], target[:, count:]
+    return label, torch.cat([torch.ones_like(label[:, :-extra]), units], dim=1)
 
 
 def camera_scale(head: HeadModel, whitening: Whitening) -> float:

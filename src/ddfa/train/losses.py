@@ -48,9 +48,10 @@ class HeadPoints(nn.Module):
         return HeadPoints(self.mean[index], self.bases[:, index])
 
 
-def pdc(predicted: Tensor, target: Tensor) -> Tensor:
-    """Parameter distance cost (PDC): mean squared error of whitened parameters (n, P)."""
-    return (predicted - target).square().mean()
+def pdc(predicted: Tensor, target: Tensor, shown: Tensor | None = None) -> Tensor:
+    """Parameter distance cost (PDC): mean squared error of whitened parameters (n, P), with weights `shown` (n, P)."""
+    error = (predicted - target).square()
+    return (error if shown is None else shown * error).mean()
 
 
 def vdc(predicted: Tensor, target: Tensor, points: HeadPoints) -> Tensor:
@@ -129,8 +130,9 @@ def with_depth_of(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 def wpdc(
-    predicted: Tensor, target: Tensor, mean: Tensor, std: Tensor, points: HeadPoints, pixels_per_unit: Tensor
-) -> Tensor:
+    predicted: Tensor, target: Tensor, mean: Tensor, std: Tensor, points: HeadPoints, pixels_per_unit: Tensor,
+    shown: Tensor | None = None,
+) -> Tensor:  # fmt: skip
     """Weighted parameter distance cost (WPDC): squared whitened errors, weighted by the displacement they cause.
 
     Args:
@@ -140,9 +142,12 @@ def wpdc(
         std: (P,) whitening.
         points: points over which displacements are summed.
         pixels_per_unit: scalar, mean camera scale of the training set; `ORIGINAL_SCALE` in the original code.
+        shown: (n, P) further weights in [0, 1], 0 for what an image does not show; ones by default.
     """
     # Detached: the weights depend on the prediction, but minimising them is not the goal.
     weights = wpdc_weights(predicted.detach() * std + mean, target * std + mean, points, pixels_per_unit)
+    if shown is not None:
+        weights = weights * shown
     return (weights * (predicted - target).square()).mean()
 
 

@@ -47,11 +47,11 @@ def preview(network: Network, criterion: Criterion, crops: Tensor, target: Tenso
         network: on the device of the criterion; left in evaluation mode.
         criterion: supplies the landmarks and the whitening.
         crops: (n, R, R, 3) uint8.
-        target: (n, P) de-whitened.
+        target: (n, P) de-whitened, further columns are ignored.
     """
     shown = crops[: _COLUMNS * _ROWS]
     params = predict(network, criterion, shown)
-    labels = target[: len(shown)].to(params.device)
+    labels = target[: len(shown), : params.shape[1]].to(params.device)
     truth, found = (criterion.landmarks(p)[..., :2].cpu().numpy() for p in (labels, params))
     tiles = [_draw(*each, criterion.size) for each in zip(shown.cpu().numpy(), truth, found, strict=True)]
     blank = np.zeros_like(tiles[0])

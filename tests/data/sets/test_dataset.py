@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ddfa.data.sets.dataset import CropStream, LabelledPhotos, expressiveness, held_out_indices, photo_path, rescaled
+from ddfa.data.sets.labels import Labels
 from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError
 from ddfa.regress.convention import PixelConvention
@@ -27,6 +28,26 @@ def test_the_same_seed_gives_the_same_batch(stream):
     np.testing.assert_array_equal(one[1], two[1])
     other = stream.batch(3, [7, 2])
     assert not np.array_equal(one[1], other[1])
+
+
+def test_visibilities_follow_the_parameters_and_are_mirrored(labelled, head, tmp_path):
+    data = LabelledPhotos.open(labelled, head)
+    weights = np.random.default_rng(0).uniform(0, 1, data.labels.expression.shape).astype(np.float32)
+    weighted = replace(data.labels, visibility=weights)
+    weighted.save(tmp_path / "labels.npz")
+    loaded = Labels.load(tmp_path / "labels.npz")
+    np.testing.assert_array_equal(loaded.visibility, weights)
+    np.testing.assert_array_equal(loaded.select(np.array([1])).visibility, weights[1:2])
+    assert data.labels.visibility is None, "older files have none"
+    stream = CropStream([replace(data, labels=weighted)], (1.0,), head, size=120, resolution=64)
+    assert stream.label_size == 144 and stream.sample_labels(2, 0).shape == (2, 144)
+    labels = stream.batch(3, [0])[1]
+    assert labels.shape == (3, 144 + 52)
+    own, mirrored = stream.weights(0, 1, False), stream.weights(0, 1, True)
+    np.testing.assert_array_equal(own, weights[1])
+    np.testing.assert_array_equal(mirrored[head.expression_mirror], own)
+    with pytest.raises(DataError, match="visibility"):
+        replace(data.labels, visibility=weights[:, :3])
 
 
 def test_labels_lie_around_the_middle_of_the_crop(stream, head):

@@ -7,15 +7,18 @@ from ddfa.data.synthetic.accessories import Shoulders, glasses
 from ddfa.data.synthetic.backdrops import random_backdrop, random_colour
 from ddfa.data.synthetic.faces import Wardrobe
 from ddfa.data.synthetic.hair import Scalp, Style, random_style
-from ddfa.data.synthetic.interior import Inner
+from ddfa.data.synthetic.interior import Inner, random_look
 from ddfa.data.synthetic.lighting import random_light
 from ddfa.data.synthetic.noise import smooth_noise
 from ddfa.data.synthetic.scene import Painter, Scene
 from ddfa.data.synthetic.skin import paint_skin, plain_skin
 from ddfa.data.synthetic.strips import joined, sheet, tube
+from ddfa.data.synthetic.tongue import bend_tongue
+from ddfa.data.synthetic.visibility import UnitVisibility, visible_vertices
+from ddfa.geometry.pose import matrix_from_euler
 from ddfa.head.model import HeadModel
 from ddfa.raster.lighting import light_from, shading
-from ddfa.raster.rasterize import vertex_normals
+from ddfa.raster.rasterize import rasterize, vertex_normals
 from ddfa.texture.atlas import Atlas
 
 RNG = np.random.default_rng
@@ -126,7 +129,78 @@ def test_a_scene_is_lit_from_its_light_and_keeps_its_background(head, atlas):
     texture = np.full((128, 128, 3), 0.5, np.float32)
     direction = np.array([0.8, 0.0, 0.6])
     light = light_from(direction, np.ones(3))
-    scene = Scene(head.mean, texture, [], pose, light, direction, 0.0, ground)
-    image = Painter(atlas, np.ones(head.vertices, np.float32)).draw(scene)
+    scene = Scene(head.mean, texture, [], pose, light, direction, 0.0, ground, random_look(RNG(0)))
+    image = Painter(atlas, np.ones(head.vertices, np.float32)).draw(scene).image
     np.testing.assert_allclose(image[0, 0], 0.25)
     assert image[48, 58:64].mean() > image[48, 32:38].mean() + 0.1, "the light comes from the right"
+
+
+def units(head, **amounts):
+    expression = np.zeros(52, np.float32)
+    for name, value in amounts.items():
+        expression[head.expression_names.index(name)] = value
+    return expression
+
+
+def rendered_eye(head, atlas, **amounts):
+    """The left eye of a frontal head, 4 px per mm, and where its pupil is."""
+    shape = head.decode(np.zeros((1, 0)), units(head, **amounts)[None])[0]
+    centre = head.mean[head.regions["eye_left"]].mean(axis=0)
+    pose = np.array([[4.0, 0, 0, 60 - 4 * centre[0]], [0, -4.0, 0, 40 + 4 * centre[1]], [0, 0, 4.0, 0]])
+    texture = np.full((atlas.size, atlas.size, 3), 0.6, np.float32)
+    light = light_from(np.array([0.0, 0, 1]), np.full(3, 0.8))
+    light[0] += 0.3
+    ground = np.zeros((120, 120, 3), np.float32)
+    look = random_look(RNG(1))._replace(shine=0.0, iris=np.float32([0.3, 0.18, 0.1]), white=np.float32([0.9, 0.9, 0.9]))
+    scene = Scene(shape, texture, [], pose, light, np.array([0.0, 0, 1]), 0.0, ground, look)
+    image = Painter(atlas, np.ones(head.vertices, np.float32)).draw(scene).image
+    pupil = shape[head.regions["eye_left"]][head.mean[head.regions["eye_left"], 2].argmax()]
+    return image, (pose[:, :3] @ pupil + pose[:, 3])[:2]
+
+
+@pytest.mark.parametrize("gaze", [{}, {"eyeLookOutLeft": 1.0}, {"eyeLookInLeft": 1.0}])
+def test_eyes_have_a_pupil_an_iris_and_whites_where_they_look(head, atlas, gaze):
+    image, (x, y) = rendered_eye(head, atlas, **gaze, eyeWideLeft=1.0)
+    column, row = round(x), round(y)
+    brightness = image.mean(axis=2)
+    assert brightness[row, column] < 0.1  # the pupil
+    dark = np.flatnonzero(brightness[row] < 0.45 * brightness[row].max())
+    near = dark[np.abs(dark - column) < 26]
+    assert 8.5 < np.ptp(near) / 4 + 0.25 < 12.5 or gaze  # the iris, mm; 11.7 mm where pupils are 63 mm apart
+    sides = brightness[row, [max(column - 28, 0), min(column + 28, 119)]]
+    assert sides.max() > 0.6  # the white
+
+
+def test_tongues_bend_and_nothing_else_does(head):
+    expression = units(head, jawOpen=0.4, tongueOut=1.0)
+    shape = head.decode(np.zeros((1, 0)), expression[None])[0]
+    tongue = head.regions["tongue"]
+    tips = []
+    for seed in range(30):
+        bent = bend_tongue(head, shape, expression, RNG(seed))
+        np.testing.assert_array_equal(bent[~tongue], shape[~tongue])
+        tips.append(bent[tongue][shape[tongue, 2].argmax(), 0])
+    assert min(tips) < -4 and max(tips) > 4
+    assert bend_tongue(head, head.mean, units(head), RNG(0)) is head.mean
+
+
+def test_hidden_units_have_no_weight(head):
+    def weights(yaw, hidden=None, **amounts):
+        shape = head.decode(np.zeros((1, 0)), units(head, **amounts)[None])[0]
+        points = (shape @ matrix_from_euler(np.array([yaw, 0.0, 0.0])).T * [1, -1, 1] + [160, 160, 0]).astype(
+            np.float32
+        )
+        depth = rasterize(points, head.triangles, 320, 320).depth
+        found = UnitVisibility(head).weights(visible_vertices(points, depth, 1.0, hidden))
+        return dict(zip(head.expression_names, found, strict=True))
+
+    frontal = weights(0.0)
+    assert min(frontal.values()) == 1
+    wink = weights(0.0, eyeBlinkLeft=1.0)
+    assert wink["eyeLookOutLeft"] < 0.2 and wink["eyeLookOutRight"] == 1 and wink["eyeBlinkLeft"] == 1
+    turned = weights(85.0)
+    assert {turned["eyeLookOutLeft"], turned["eyeLookOutRight"]} == {0.0, 1.0}
+    lower = np.zeros((320, 320), np.float32)
+    lower[185:] = 1  # a hand in front of the mouth
+    covered = weights(0.0, lower)
+    assert covered["mouthPucker"] < 0.2 and covered["tongueOut"] == 0 and covered["browInnerUp"] == 1

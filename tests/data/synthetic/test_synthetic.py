@@ -41,6 +41,21 @@ def test_expressions_stay_in_their_range(head, labelled, fitted):
     assert closed.all(axis=1).any() and (closed.sum(axis=1) == 1).any()
     left, right = (drawn[:, names.index(f"eyeLookOut{side}")] for side in ("Left", "Right"))
     assert not (np.minimum(left, right) > 0.3).any() or fitted  # eyes do not look apart
+    for one, other in (("eyeLookInLeft", "eyeLookOutLeft"), ("eyeLookUpRight", "eyeLookDownRight")):
+        assert np.minimum(drawn[:, names.index(one)], drawn[:, names.index(other)]).max() < 1e-6
+        assert drawn[:, names.index(one)].max() > 0.9
+
+
+def test_both_sides_are_independent_and_every_unit_occurs(head):
+    people, rng = People(head, None), np.random.default_rng(0)
+    drawn = np.stack([people.expression(rng) for _ in range(1500)])
+    assert (drawn.max(axis=0) > 0.5).all()
+    names = list(head.expression_names)
+    for name in ("browDown", "browOuterUp", "cheekSquint", "mouthSmile", "mouthFrown", "noseSneer", "eyeBlink"):
+        left, right = (drawn[:, names.index(f"{name}{side}")] for side in ("Left", "Right"))
+        assert np.corrcoef(left, right)[0, 1] < 0.8, name
+        assert ((left > 0.5) & (right < 0.2)).any() and ((right > 0.5) & (left < 0.2)).any(), name
+    assert 0.02 < (drawn[:, names.index("tongueOut")] > 0.5).mean() < 0.1
 
 
 @pytest.mark.parametrize("photos", [False, True])
@@ -48,6 +63,8 @@ def test_faces_are_drawn_in_the_middle_and_resumed(head, labelled, tmp_path, pho
     config = RenderConfig(tmp_path, labelled if photos else None, count=5, picture=64, worst=0.0, workers=1)
     labels = render_faces(config)
     data = LabelledPhotos.open(tmp_path, head)
+    assert labels.visibility is not None and labels.visibility.shape == labels.expression.shape
+    np.testing.assert_array_equal(data.labels.visibility, labels.visibility)
     assert (labels.fit_error == 0).all() and data.photos.read(labels.names[0]).shape == (64, 64, 3)
     roi = roi_from_landmarks(data.landmarks)
     np.testing.assert_allclose(roi[:, 2] - roi[:, 0], 64 / 1.35, rtol=1e-4)

@@ -153,6 +153,7 @@ class CropStream:
                     f"no photo of {data.photos.path} is left to train on, all are held out for validation: label "
                     "more photos, or lower --held-out"
                 )
+        self._weighted = any(data.labels.visibility is not None for data in self.sets)
         self._odds = np.cumsum(self.shares) / np.sum(self.shares)
         weights = [self._weights(data) for data in self.sets]
         self._draw = [np.cumsum(w) / np.sum(w) for w in weights]
@@ -181,11 +182,26 @@ class CropStream:
         data = self.sets[key[0]]
         return data.photos.read(data.labels.names[key[1]])
 
+    @property
+    def label_size(self) -> int:
+        """P, the number of parameters of a label."""
+        labels = self.sets[0].labels
+        return int(12 + labels.identity.shape[1] + labels.expression.shape[1])
+
     def label(self, number: int, index: int, affine: Floats, mirrored: bool) -> Float32:
         """The (P,) ground-truth parameters of crop `affine` of a photo."""
         labels = self.sets[number].labels
         parts = (labels.pose[index], labels.identity[index], labels.expression[index])
         return label_in_crop(*parts, affine, mirrored, self.size, self.head)
+
+    def weights(self, number: int, index: int, mirrored: bool) -> Float32:
+        """The (E,) weights of the expression units in a crop of a photo, see `Labels.visibility`."""
+        visibility = self.sets[number].labels.visibility
+        if visibility is None:
+            return np.ones(self.sets[number].labels.expression.shape[1], np.float32)
+        mirror = self.head.expression_mirror
+        own = visibility[index]
+        return np.asarray(own if not mirrored or mirror is None else own[mirror], np.float32)
 
     def draw(self, rng: np.random.Generator) -> tuple[int, int, Float64, bool]:
         """A random photo and a random crop of it: set, index, (2, 3) affine, mirrored."""
@@ -225,6 +241,9 @@ class CropStream:
     def batch(self, count: int, seed: Sequence[int]) -> tuple[UInt8, Float32]:
         """Crops (count, R, R, 3) uint8 RGB and their parameters (count, P) float32.
 
+        If a data set has visibilities, the weights (count, E) of the expression units follow the parameters as further
+        columns: (count, P + E).
+
         Args:
             count: number of crops.
             seed: the same seed always results in the same batch.
@@ -241,7 +260,10 @@ class CropStream:
             photo = self._read((number, index))
         side = self.resolution or self.size
         crop = warp(photo, rescaled(affine, side / self.size), side, rng)
-        return degrade(crop, self.options, rng), self.label(number, index, affine, mirrored)
+        label = self.label(number, index, affine, mirrored)
+        if self._weighted:
+            label = np.concatenate([label, self.weights(number, index, mirrored)])
+        return degrade(crop, self.options, rng), label
 
 
 def rescaled(affine: Floats, factor: float) -> Float64:

@@ -20,6 +20,7 @@ from ddfa.jobs import run_missing
 
 _CHUNK = 200
 _JPEG_QUALITY = 92
+_ARRAYS = ("pose", "identity", "expression", "quality", "sources", "visibility")
 
 
 class Sample(NamedTuple):
@@ -32,6 +33,7 @@ class Sample(NamedTuple):
         expression: (E,) coefficients.
         fit_error: of the label, 0 where the head is known exactly; see `Labels.fit_error`.
         source: name of the photo that shows this face; "" if there is none.
+        visibility: (E,) weights in [0, 1], see `Labels.visibility`; None for ones.
     """
 
     image: UInt8
@@ -40,6 +42,7 @@ class Sample(NamedTuple):
     expression: Floats
     fit_error: float
     source: str
+    visibility: Floats | None = None
 
 
 # Generates a number of samples one by one; all randomness comes from the generator.
@@ -109,6 +112,9 @@ def _make_part(draw: Draw, chunk: _Chunk) -> None:
     # The seed depends on the chunk only, so that the images do not depend on the number of workers.
     samples = list(draw(np.random.default_rng([seed, start]), count))
     encoded = [encode(sample.image) for sample in samples]
+    expression = np.asarray([sample.expression for sample in samples], np.float32)
+    everything = np.ones(expression.shape[1])
+    weights = [everything if sample.visibility is None else sample.visibility for sample in samples]
     with atomic_path(path) as temporary:
         np.savez(
             temporary,
@@ -116,9 +122,10 @@ def _make_part(draw: Draw, chunk: _Chunk) -> None:
             lengths=np.array([len(image) for image in encoded]),
             pose=np.asarray([sample.pose for sample in samples], np.float32),
             identity=np.asarray([sample.identity for sample in samples], np.float32),
-            expression=np.asarray([sample.expression for sample in samples], np.float32),
+            expression=expression,
             quality=np.asarray([sample.fit_error for sample in samples], np.float32),
             sources=np.asarray([sample.source for sample in samples], np.str_),
+            visibility=np.asarray(weights, np.float32),
         )
 
 
@@ -131,7 +138,7 @@ def encode(image: UInt8) -> UInt8:
 def _join(made: ImageSet, parts: list[Path]) -> Labels:
     """Write the images of all parts to one tar and return their labels."""
     names = list[str]()
-    arrays: dict[str, list[Any]] = {name: [] for name in ("pose", "identity", "expression", "quality", "sources")}
+    arrays: dict[str, list[Any]] = {name: [] for name in _ARRAYS}
     with atomic_path(made.output / PHOTO_FILE) as temporary, tarfile.open(temporary, "w") as archive:
         for part in parts:
             with np.load(part) as file:
@@ -144,5 +151,6 @@ def _join(made: ImageSet, parts: list[Path]) -> Labels:
                     archive.addfile(entry, io.BytesIO(image.tobytes()))
     joined = {name: np.concatenate(collected) for name, collected in arrays.items()}
     sources = tuple(source or name for source, name in zip(joined.pop("sources").tolist(), names, strict=True))
-    fit_error = joined.pop("quality")
-    return Labels(names=tuple(names), head=made.head, sources=sources, fit_error=fit_error, **joined)
+    fit_error, weights = joined.pop("quality"), joined.pop("visibility")
+    visibility = None if (weights == 1).all() else weights
+    return Labels(tuple(names), fit_error=fit_error, head=made.head, sources=sources, visibility=visibility, **joined)

@@ -31,6 +31,8 @@ class Labels:
             face size; lower is better.
         head: name of the head model.
         sources: the photos that pose-augmented images were made from; empty where the photos are originals.
+        visibility: (n, E) float32 in [0, 1], how far each image shows each expression unit: weights of the loss. None
+            means that every unit counts fully.
 
     Raises:
         DataError: the lengths of the arrays differ.
@@ -43,6 +45,7 @@ class Labels:
     fit_error: Float32
     head: str
     sources: tuple[str, ...] = ()
+    visibility: Float32 | None = None
 
     def __post_init__(self) -> None:
         n = len(self.names)
@@ -51,6 +54,8 @@ class Labels:
         shapes = (self.pose.shape, self.fit_error.shape, self.identity.shape[:1], self.expression.shape[:1])
         if shapes != ((n, 3, 4), (n,), (n,), (n,)):
             raise DataError(f"labels of {n} photos have arrays of other lengths: {shapes}")
+        if self.visibility is not None and self.visibility.shape != self.expression.shape:
+            raise DataError(f"visibility {self.visibility.shape} does not fit expressions {self.expression.shape}")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -62,7 +67,8 @@ class Labels:
             for values in (self.names, self.sources)
         )
         pose, identity, expression = self.pose[index], self.identity[index], self.expression[index]
-        return Labels(names, pose, identity, expression, self.fit_error[index], self.head, sources)
+        visibility = None if self.visibility is None else self.visibility[index]
+        return Labels(names, pose, identity, expression, self.fit_error[index], self.head, sources, visibility)
 
     def landmarks(self, head: HeadModel) -> Float32:
         """The 68 landmarks in image space, (n, 68, 3) float32."""
@@ -77,6 +83,7 @@ class Labels:
         """
         make_folder(path.parent)
         buffer = io.BytesIO()
+        optional: dict[str, Any] = {} if self.visibility is None else {"visibility": self.visibility}
         np.savez_compressed(
             buffer,
             format=FORMAT,
@@ -87,6 +94,7 @@ class Labels:
             quality=self.fit_error,
             head=self.head,
             sources=np.asarray(self.sources, np.str_),
+            **optional,
         )
         write_atomically(path, buffer.getvalue())
 
@@ -104,7 +112,9 @@ class Labels:
                 names = tuple(file["names"].tolist())
                 pose, identity, expression = file["pose"], file["identity"], file["expression"]
                 sources = tuple(file["sources"].tolist()) if "sources" in file else ()
-                return Labels(names, pose, identity, expression, file["quality"], str(file["head"]), sources)
+                visibility = file.get("visibility")
+                fit_error, head = file["quality"], str(file["head"])
+                return Labels(names, pose, identity, expression, fit_error, head, sources, visibility)
         except (OSError, EOFError, ValueError, KeyError) as error:
             raise DataError(f"{path} is not a label file ({error}): make it with `ddfa data label`") from error
 

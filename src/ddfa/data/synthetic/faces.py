@@ -6,7 +6,7 @@ import numpy as np
 
 from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.data.synthetic.hair import Scalp, Style, random_style
-from ddfa.data.synthetic.interior import Inner
+from ddfa.data.synthetic.interior import Inner, InnerLook, random_look
 from ddfa.data.synthetic.photo_skin import photo_skin
 from ddfa.data.synthetic.skin import paint_lashes, paint_skin, plain_skin, random_hair_colour
 from ddfa.raster.blending import blend
@@ -24,11 +24,13 @@ class Face(NamedTuple):
         texture: (S, S, 3) float32 reflectance on the atlas, RGB in [0, 1].
         skin: (3,) float32, its mean colour.
         style: hair and headwear.
+        inner: eyes and teeth.
     """
 
     texture: Float32
     skin: Float32
     style: Style
+    inner: InnerLook
 
 
 class Wardrobe:
@@ -76,4 +78,4 @@ class Wardrobe:
         skin = np.median(texture.reshape(-1, 3)[self._face], axis=0).astype(np.float32)
         style = random_style(hair, rng)
         texture = self._inner.paint(self._scalp.paint(texture, style, rng), skin, rng)
-        return Face(self._atlas.closed(texture), skin, style)
+        return Face(self._atlas.closed(texture), skin, style, random_look(rng))

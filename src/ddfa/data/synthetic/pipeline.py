@@ -23,6 +23,8 @@ from ddfa.data.synthetic.occluders import Occluder, composite, object_occluder
 from ddfa.data.synthetic.people import People, random_angles
 from ddfa.data.synthetic.photo_skin import content
 from ddfa.data.synthetic.scene import Painter, Scene
+from ddfa.data.synthetic.tongue import bend_tongue
+from ddfa.data.synthetic.visibility import UnitVisibility, visible_vertices
 from ddfa.geometry.camera import FLIP_Y_MATRIX, project
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.geometry.roi import roi_from_landmarks
@@ -33,6 +35,7 @@ from ddfa.texture.atlas import Atlas
 _PER_FACE: Final = 4  # images per skin and background; each has another shape, expression, pose and light
 _FACE_SHARE: Final = 0.85  # height of a face relative to the side of its RoI
 _GREY: Final = 0.02  # a smaller range of the channels of a skin means a greyscale photo
+_ATLAS, _LARGEST_ATLAS = 320, 640  # px; larger images need more detail
 _SHOULDER: Final = 0.7  # brightness above which the tone curve flattens
 
 
@@ -106,12 +109,13 @@ class FaceRenderer:
 
     def __init__(self, head: HeadModel, data: LabelledPhotos | None, config: RenderConfig) -> None:
         self._head, self._data, self._config = head, data, config
-        atlas = Atlas(head)
+        atlas = Atlas(head, min(_LARGEST_ATLAS, max(_ATLAS, config.picture)))
         self._wardrobe = Wardrobe(atlas)
         self._people = People(head, None if data is None else data.labels)
         occlusion = ambient_occlusion(head)
         self._painter = Painter(atlas, occlusion)
         self._shoulders = Shoulders(head, occlusion)
+        self._visibility = UnitVisibility(head)
 
     def draw(self, rng: np.random.Generator, count: int) -> Iterator[Sample]:
         """Render images with their labels."""
@@ -134,6 +138,7 @@ class FaceRenderer:
         expression = self._people.expression(rng)
         angles = random_angles(rng)
         shape = self._head.decode(identity[None], expression[None])[0]
+        shape = bend_tongue(self._head, shape, expression, rng)
         landmarks = self._head.decode_landmarks(identity[None], expression[None])[0]
         pose = self._pose(landmarks, angles)
 
@@ -143,15 +148,20 @@ class FaceRenderer:
         if rng.random() < self._config.glasses:
             extras += glasses(landmarks, shape, rng)
         light, main = random_light(rng)
-        image = self._painter.draw(
-            Scene(raised, face.texture, extras, pose, light, main, float(rng.uniform(0, 1)), ground)
+        image, points, depth = self._painter.draw(
+            Scene(raised, face.texture, extras, pose, light, main, float(rng.uniform(0, 1)), ground, face.inner)
         )
+        opacity: Float32 | None = None
         if rng.random() < self._config.hands:
-            image = composite(image, self._occluder(project(landmarks, pose), face.skin, rng), rng)
+            occluder = self._occluder(project(landmarks, pose), face.skin, rng)
+            image = composite(image, occluder, rng)
+            opacity = np.asarray(cv2.resize(occluder.opacity, depth.shape[::-1]), np.float32)
+        scale = depth.shape[0] / image.shape[0] * float(np.linalg.norm(pose[0, :3]))
+        visibility = self._visibility.weights(visible_vertices(points, depth, scale, opacity))
         if np.ptp(face.skin) < _GREY:  # the skin was taken from a greyscale photo
             image = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2)
         source = "" if own is None or self._data is None else self._source(own)
-        return Sample(_photographed(image, rng), pose, identity, expression, 0.0, source)
+        return Sample(_photographed(image, rng), pose, identity, expression, 0.0, source, visibility)
 
     def _occluder(self, landmarks: Floats, skin: Float32, rng: np.random.Generator) -> Occluder:
         """A hand or an object in front of landmarks (68, 3) of the image."""

@@ -54,7 +54,7 @@ def paint_skin(atlas: Atlas, hair_colour: Float32, rng: np.random.Generator) -> 
     """
     size, tone = atlas.size, random_tone(rng)
     texture = plain_skin(atlas, tone, rng)
-    texture = blend(texture, 0.72 * tone, rng.uniform(0.0, 0.5) * smoothstep(atlas.lid_mm, 9, 2))
+    texture = blend(texture, 0.72 * tone, rng.uniform(0.0, 0.3) * smoothstep(atlas.lid_mm, 9, 2))
     if rng.random() < 0.5:
         texture = _spots(texture, rng)
     texture = _lips(atlas, texture, tone, rng)
@@ -78,9 +78,11 @@ def plain_skin(atlas: Atlas, tone: Float32, rng: np.random.Generator) -> Float32
 
 
 def paint_lashes(atlas: Atlas, texture: Float32, rng: np.random.Generator) -> Float32:
-    """Darken the edges of the lids of a texture (S, S, 3) like lashes."""
-    reach = rng.uniform(0.9, 1.9)
-    cover = rng.uniform(0.35, 0.9) * smoothstep(atlas.lid_mm, reach, 0.3 * reach)
+    """Darken the edges of the lids of a texture (S, S, 3) like lashes, which are sparse on the lower lids."""
+    reach = rng.uniform(0.7, 1.5)
+    cover = rng.uniform(0.3, 0.85) * smoothstep(atlas.lid_mm, reach, 0.3 * reach)
+    middle = atlas.head.landmark_points.mean[36:48, 1].mean()
+    cover = cover * (1 - rng.uniform(0.5, 0.9) * (atlas.position[..., 1] < middle - 1))
     return blend(texture, texture * 0.22, cover)
 
 
