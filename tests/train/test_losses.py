@@ -6,9 +6,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 from ddfa.geometry.pose import matrix_from_euler  # noqa: E402
+from ddfa.head.model import HeadModel  # noqa: E402
 from ddfa.regress.whitening import Whitening  # noqa: E402
 from ddfa.train import losses  # noqa: E402
-from ddfa.train.criterion import camera_scale, split_weights  # noqa: E402
+from ddfa.train.criterion import camera_scale, expression_pairs, split_weights  # noqa: E402
+from ddfa.train.state import measure_asymmetry  # noqa: E402
 
 
 @pytest.fixture
@@ -173,6 +175,73 @@ def test_published_scale_is_used_for_published_heads(toy_head):
     pose = np.array(rows)
     mean, std = (np.r_[values, np.ones(8)].astype(np.float32) for values in (pose.mean(0), pose.std(0) + 1e-9))
     assert camera_scale(toy_head, Whitening(mean, std)) == pytest.approx(np.sqrt(np.mean(scales**2)), rel=1e-3)
+
+
+@pytest.fixture
+def units():
+    """Expression coefficients of four faces, in three pairs, and spreads."""
+    rng = np.random.default_rng(2)
+    predicted, target = (torch.from_numpy(rng.uniform(0, 1, (4, 7))) for _ in range(2))
+    left, right = torch.tensor([0, 2, 5]), torch.tensor([1, 4, 3])
+    return predicted, target, torch.from_numpy(rng.uniform(0.05, 0.3, 7)), left, right
+
+
+def test_units_match_the_reference(units):
+    predicted, target, spread, _, _ = units
+    total = 0.0
+    for p, g in zip(predicted.numpy(), target.numpy(), strict=True):
+        for e in range(7):
+            total += ((p[e] - g[e]) / float(spread[e])) ** 2
+    assert float(losses.units(predicted, target, spread)) == pytest.approx(total / 28)
+
+
+def test_asymmetry_matches_the_reference_and_ignores_common_errors(units):
+    predicted, target, spread, left, right = units
+    total = 0.0
+    for p, g in zip(predicted.numpy(), target.numpy(), strict=True):
+        for k in range(3):
+            difference = (p[left[k]] - p[right[k]]) - (g[left[k]] - g[right[k]])
+            total += (difference / float(spread[k])) ** 2
+    assert float(losses.asymmetry(predicted, target, left, right, spread[:3])) == pytest.approx(total / 12)
+    assert float(losses.asymmetry(target + 0.2, target, left, right, spread[:3])) == pytest.approx(0, abs=1e-20)
+
+
+def test_units_that_an_image_does_not_show_do_not_count(units):
+    predicted, target, spread, left, right = units
+    shown = torch.ones_like(predicted)
+    assert losses.units(predicted, target, spread, shown) == losses.units(predicted, target, spread)
+    shown[:, left[1]] = 0
+    free = predicted.clone().requires_grad_()
+    losses.units(free, target, spread, shown).backward()
+    assert torch.count_nonzero(free.grad[:, left[1]]) == 0 and torch.count_nonzero(free.grad) == 4 * 6
+    free = predicted.clone().requires_grad_()
+    losses.asymmetry(free, target, left, right, spread[:3], shown).backward()
+    assert torch.count_nonzero(free.grad[:, [left[1], right[1]]]) == 0 and torch.count_nonzero(free.grad) == 4 * 4
+
+
+def test_gradients_of_units(units):
+    predicted, target, spread, left, right = units
+    x = predicted.clone().requires_grad_()
+    assert torch.autograd.gradcheck(lambda v: losses.units(v, target, spread), (x,))
+    assert torch.autograd.gradcheck(lambda v: losses.asymmetry(v, target, left, right, spread[:3]), (x,))
+
+
+def test_pairs_are_left_and_right():
+    head = HeadModel.load()
+    left, right = expression_pairs(head)
+    names = head.expression_names
+    both = {name for name in names if name.replace("Left", "Right") in names and "Left" in name}
+    paired = [{names[one], names[other]} for one, other in zip(left, right, strict=True)]
+    assert all({name, name.replace("Left", "Right")} in paired for name in both) and len(paired) == len(both)
+    assert not len(expression_pairs(replace(head, expression_mirror=None))[0])
+
+
+def test_spread_of_asymmetry(toy_head):
+    head = replace(toy_head, expression_mirror=np.array([2, 1, 0], np.int32))
+    params = np.zeros((1000, 20), np.float32)
+    params[:, -3] = np.random.default_rng(0).normal(0, 0.4, 1000)
+    assert measure_asymmetry(params, head) == pytest.approx([0.4], rel=0.1)
+    assert measure_asymmetry(np.zeros((5, 20), np.float32), head) == pytest.approx([0.01])
 
 
 @pytest.mark.parametrize("name", ["pdc", "vdc", "landmark", "aperture", "dense"])

@@ -8,13 +8,13 @@ from rich.console import Console
 from ddfa.exit_codes import OK
 from ddfa.train.config import TrainConfig
 from ddfa.train.convert.bundle import package
-from ddfa.train.loop import train as run_training
+from ddfa.train.loop import train_together
 
 _Train = Annotated[TrainConfig, tyro.conf.arg(name="")]
 
 
 def train(config: _Train) -> int:
-    """Train a network on labelled photos and write it as a model bundle.
+    """Train one or several networks on labelled photos and write each as a model bundle.
 
     `--config FILE.yaml` reads options from a file, for instance the `config.yaml` of an earlier run; options on the
     command line override it. In several processes: `torchrun --nproc-per-node N -m ddfa.cli train ...`.
@@ -25,9 +25,8 @@ def train(config: _Train) -> int:
     Returns:
         Exit code 0.
     """
-    run = run_training(config)
-    if run.rank != 0:
-        return OK
-    bundle = package(run, config.output / "bundle")
-    Console().print(f"{bundle.name}: bundle in {bundle.folder}; measure it with `ddfa bench landmarks`")
+    for run in train_together(config):
+        if run.rank == 0:
+            bundle = package(run, run.config.output / "bundle")
+            Console().print(f"{bundle.name}: bundle in {bundle.folder}; measure it with `ddfa bench landmarks`")
     return OK

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ddfa.data.augmentation import Augmentation
+from ddfa.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class LossWeights:
         aperture: error of the eye and mouth apertures as a share of the face size.
         dense: mean vertex distance as a share of the face size.
         points: mean error of the auxiliary landmark head, half crop sides; trains the features only.
+        units: squared error of expression coefficients, each relative to its own spread among the labels.
+        asymmetry: the same for the differences of left and right expression coefficients.
     """
 
     pdc: float = 0.0
@@ -29,6 +32,8 @@ class LossWeights:
     aperture: float = 0.0
     dense: float = 0.0
     points: float = 1.0
+    units: float = 0.0
+    asymmetry: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,11 @@ class TrainConfig:
             `ddfa data label`; the others are drawn from all images.
         turned_from: degrees of yaw.
         held_out: share of the photos held out for validation, always the same ones.
+        also: further networks trained on the same crops, each as ARCH:NAME or ARCH:NAME:CHECKPOINT to start from; with
+            the same settings, and a run folder of its own, NAME inside the run folder.
+        distill_from: name of the network whose predictions are mixed into the targets of the others; none by default.
+        distill_start: share of the run after which they are.
+        distill_weight: their weight in the mixture.
         random_points: vertices besides the 68 landmarks in WPDC, VDC and the dense term.
         init: checkpoint to start from; tensors that do not fit are ignored, and a narrower MobileNet-V1 is widened.
         resume: continue from the last checkpoint in the run folder.
@@ -115,6 +125,10 @@ class TrainConfig:
     turned_share: float = 0.0
     turned_from: float = 25.0
     held_out: float = 0.02
+    also: tuple[str, ...] = ()
+    distill_from: str = ""
+    distill_start: float = 0.35
+    distill_weight: float = 0.5
     random_points: int = 132
     init: Path | None = None
     resume: bool = False
@@ -133,6 +147,28 @@ class TrainConfig:
     def steps(self) -> int:
         """Optimiser steps of the run."""
         return max(1, self.samples // self.batch_size)
+
+    @property
+    def networks(self) -> tuple["TrainConfig", ...]:
+        """The settings of each network: this one and those of `also`.
+
+        Raises:
+            DataError: an entry of `also` is not ARCH:NAME, names repeat, or `distill_from` is none of them.
+        """
+        networks = [self]
+        for entry in self.also:
+            arch, _, rest = entry.partition(":")
+            name, _, init = rest.partition(":")
+            if not arch or not name or "/" in name:
+                raise DataError(f"--also {entry} is not ARCH:NAME or ARCH:NAME:CHECKPOINT")
+            single = dataclasses.replace(self, also=(), distill_from="", init=Path(init) if init else None)
+            networks.append(dataclasses.replace(single, arch=arch, name=name, output=self.output / name))
+        names = [network.name for network in networks]
+        if len(set(names)) < len(names):
+            raise DataError(f"networks trained together need different names, not {', '.join(names)}")
+        if self.distill_from and self.distill_from not in names:
+            raise DataError(f"--distill-from {self.distill_from} is none of the networks {', '.join(names)}")
+        return tuple(networks)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for `config.yaml`."""

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ddfa.arrays import Float32
+from ddfa.arrays import Float32, Int64
+from ddfa.errors import DataError
 from ddfa.head.model import HeadModel
 from ddfa.regress.whitening import Whitening
 from ddfa.train import losses
@@ -22,16 +23,38 @@ class Criterion(nn.Module):
         weights: of the terms.
         random_points: random vertices, others in each step, besides the landmarks.
         size: side S of the crop frame in px.
+        asymmetry_spread: (K,) of the differences of `expression_pairs`, see `state.measure_asymmetry`; needed by the
+            term `asymmetry`.
+
+    Raises:
+        DataError: the term `asymmetry` is in use, but the head model has no left and right expressions.
     """
 
     mean: Tensor
     std: Tensor
     scale: Tensor
+    left: Tensor
+    right: Tensor
+    asymmetry_spread: Tensor
 
     def __init__(
-        self, head: HeadModel, whitening: Whitening, weights: LossWeights, random_points: int, size: int
+        self,
+        head: HeadModel,
+        whitening: Whitening,
+        weights: LossWeights,
+        random_points: int,
+        size: int,
+        asymmetry_spread: Float32 | None = None,
     ) -> None:
         super().__init__()
+        self.expressions = len(head.expression_basis)
+        if weights.asymmetry:
+            if asymmetry_spread is None or not len(asymmetry_spread):
+                raise DataError(f"head '{head.name}' has no left and right expressions: set --loss.asymmetry 0")
+            left, right = expression_pairs(head)
+            self.register_buffer("left", torch.from_numpy(left))
+            self.register_buffer("right", torch.from_numpy(right))
+            self.register_buffer("asymmetry_spread", torch.from_numpy(asymmetry_spread))
         self.weights, self.size, self.random_points = weights, size, random_points
         self.register_buffer("mean", torch.from_numpy(whitening.mean))
         self.register_buffer("std", torch.from_numpy(whitening.std))
@@ -68,6 +91,12 @@ class Criterion(nn.Module):
             terms["dense"] = losses.dense(raw, target, chosen)
         if weights.points:
             terms["points"] = (points - self.normalised(target)).abs().mean()
+        own, true = raw[:, -self.expressions :], target[:, -self.expressions :]
+        visible = None if shown is None else shown[:, -self.expressions :]
+        if weights.units:
+            terms["units"] = losses.units(own, true, self.std[-self.expressions :], visible)
+        if weights.asymmetry:
+            terms["asymmetry"] = losses.asymmetry(own, true, self.left, self.right, self.asymmetry_spread, visible)
         return terms
 
     def total(self, terms: dict[str, Tensor]) -> Tensor:
@@ -107,6 +136,15 @@ def split_weights(target: Tensor, count: int) -> tuple[Tensor, Tensor | None]:
         return target, None
     label, units = target[:, :count], target[:, count:]
     return label, torch.cat([torch.ones_like(label[:, :-extra]), units], dim=1)
+
+
+def expression_pairs(head: HeadModel) -> tuple[Int64, Int64]:
+    """Left and right expressions (K,), those that mirroring exchanges; none for a head model without mirror maps."""
+    mirror = head.expression_mirror
+    if mirror is None:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    left = np.flatnonzero(mirror > np.arange(len(mirror)))
+    return left, mirror[left].astype(np.int64)
 
 
 def camera_scale(head: HeadModel, whitening: Whitening) -> float:

@@ -1,6 +1,8 @@
 """The training loop: crops in, checkpoints out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -9,8 +11,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from ddfa.data.sets.dataset import CropStream
 from ddfa.files import make_folder, write_atomically
 from ddfa.head.model import HeadModel
+from ddfa.train import losses
 from ddfa.train.batches import HeldOut, device_batches, open_data, step_seed
 from ddfa.train.config import TrainConfig
 from ddfa.train.criterion import Criterion
@@ -18,7 +22,7 @@ from ddfa.train.distributed import Ranks, join_ranks
 from ddfa.train.log import RunLog
 from ddfa.train.networks import Network, normalise
 from ddfa.train.schedule import lr_at
-from ddfa.train.state import CHECKPOINT, Run, save_checkpoint, start
+from ddfa.train.state import CHECKPOINT, Run, sample_asymmetry, save_checkpoint, start
 from ddfa.train.validation import preview, validate
 
 SETTINGS: Final = "config.yaml"
@@ -28,41 +32,133 @@ Forward = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 def train(config: TrainConfig, until: int | None = None) -> Run:
-    """Train a regressor.
+    """Train a regressor: the first run of `train_together`."""
+    return train_together(config, until)[0]
 
-    Writes `config.yaml`, `log.csv`, `checkpoint.pt`, `preview.jpg` and TensorBoard files into the run folder. A resumed
-    run continues exactly as if it had not been interrupted.
+
+def train_together(config: TrainConfig, until: int | None = None) -> list[Run]:
+    """Train one or several regressors on one stream of crops.
+
+    Writes `config.yaml`, `log.csv`, `checkpoint.pt`, `preview.jpg` and TensorBoard files into each run folder. A
+    resumed run continues exactly as if it had not been interrupted. Without distillation, each network is trained
+    exactly as it would be alone.
 
     Args:
         config: the settings.
         until: step to stop after; None for the settings' last.
 
     Returns:
-        The run in its final state.
+        The runs in their final state, in the order of `config.networks`.
 
     Raises:
         DataError: the data cannot be used, there is nothing to resume, or the loss is not finite.
         ModelError: there is no such architecture.
-        OutputError: the run folder cannot be written.
+        OutputError: a run folder cannot be written.
     """
     torch.set_num_threads(config.threads)
     torch.backends.cudnn.benchmark = True  # all batches have the same size
     last = config.steps if until is None else min(until, config.steps)
-    with join_ranks(config.device) as ranks:
+    networks = config.networks
+    with join_ranks(config.device) as ranks, ExitStack() as stack:
         head = HeadModel.load(config.head)
         stream, held_out = open_data(config, head)
-        make_folder(config.output)
-        run = start(config, head, stream, ranks.device)
-        run.rank = ranks.rank
-        criterion = Criterion(head, run.whitening, config.loss, config.random_points, stream.size).to(ranks.device)
-        forward = _forward(run, ranks)
-        source = device_batches(stream, config, ranks, run.step, last)
-        with Reporter(run, criterion, held_out, last) as reporter:
-            for crops, target in source:
-                torch.manual_seed(step_seed(config.seed, run.step, ranks.rank))
-                terms = _step(run, forward, criterion, crops, target)
-                reporter.report(terms, crops, target)
-    return run
+        members = [_start(each, head, stream, held_out, ranks, last, each is config) for each in networks]
+        for member in members:
+            stack.enter_context(member.reporter)
+        # Runs interrupted while their checkpoints were written may differ by an interval; those ahead wait.
+        first = min(member.run.step for member in members)
+        for step, (crops, target) in enumerate(device_batches(stream, config, ranks, first, last), first):
+            for member, goal in targets(members, config, step, target):
+                torch.manual_seed(step_seed(config.seed, step, ranks.rank))
+                terms = member.step(crops, goal)
+                member.reporter.report(terms, crops, target)
+    return [member.run for member in members]
+
+
+def targets(
+    members: "list[Member]", config: TrainConfig, step: int, target: Tensor
+) -> Iterator[tuple["Member", Tensor]]:
+    """The networks to train in a step, the teacher first, and the target (n, P) of each.
+
+    Args:
+        members: the networks.
+        config: the settings of the first.
+        step: from 0.
+        target: (n, P) de-whitened labels.
+    """
+    distilled = step >= config.distill_start * config.steps
+    prediction = None
+    for member in sorted(members, key=lambda each: each.run.config.name != config.distill_from):
+        if member.run.step != step:
+            continue
+        yield member, target if prediction is None else mixed_target(target, prediction, config.distill_weight)
+        if distilled and member.run.config.name == config.distill_from:
+            prediction = member.prediction
+
+
+def mixed_target(target: Tensor, prediction: Tensor, weight: float) -> Tensor:
+    """Labels (n, P or more) mixed with a teacher's prediction (n, P), except for t_z, which no loss constrains.
+
+    Further columns, the weights of expression units, are kept.
+    """
+    label, rest = target[:, : prediction.shape[1]], target[:, prediction.shape[1] :]
+    return torch.cat([label.lerp(losses.with_depth_of(prediction, label), weight), rest], dim=1)
+
+
+@dataclass(eq=False)
+class Member:
+    """One of the networks that are trained together.
+
+    Attributes:
+        run: its run.
+        criterion: its loss.
+        forward: its forward pass.
+        reporter: its log, validation and checkpoints.
+        prediction: (n, P) de-whitened parameters of the last step, without gradient.
+    """
+
+    run: Run
+    criterion: Criterion
+    forward: Forward
+    reporter: "Reporter"
+    prediction: Tensor | None = None
+
+    def step(self, crops: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """One optimiser step; crops (n, R, R, 3) uint8, target (n, P). Returns the loss terms."""
+        run = self.run
+        for group in run.optimizer.param_groups:
+            group["lr"] = lr_at(run.step, run.config)
+        run.network.train()
+        params, points = self.forward(crops)
+        self.prediction = self.criterion.dewhiten(params.detach())
+        terms = self.criterion(params, points, target)
+        run.optimizer.zero_grad(set_to_none=True)
+        run.scaler.scale(self.criterion.total(terms)).backward()  # type: ignore[no-untyped-call]
+        run.scaler.unscale_(run.optimizer)  # gradients are clipped at their true norm
+        nn.utils.clip_grad_norm_(run.network.parameters(), run.config.grad_clip)
+        run.scaler.step(run.optimizer)
+        run.scaler.update()
+        run.average.update_parameters(run.network)
+        run.step += 1
+        return {name: term.detach() for name, term in terms.items()}
+
+
+def _start(
+    config: TrainConfig,
+    head: HeadModel,
+    stream: CropStream,
+    held_out: HeldOut | None,
+    ranks: Ranks,
+    last: int,
+    shown: bool,
+) -> Member:
+    """Start or resume one network, with a progress bar if `shown`."""
+    make_folder(config.output)
+    run = start(config, head, stream, ranks.device)
+    run.rank = ranks.rank
+    spread = sample_asymmetry(config, head, stream) if config.loss.asymmetry else None
+    criterion = Criterion(head, run.whitening, config.loss, config.random_points, stream.size, spread).to(ranks.device)
+    return Member(run, criterion, _forward(run, ranks), Reporter(run, criterion, held_out, last, shown))
 
 
 class Reporter:
@@ -73,12 +169,13 @@ class Reporter:
         criterion: its loss.
         held_out: the validation split, if any.
         last: the step at which the run ends.
+        shown: whether to show a progress bar.
     """
 
-    def __init__(self, run: Run, criterion: Criterion, held_out: HeldOut | None, last: int) -> None:
+    def __init__(self, run: Run, criterion: Criterion, held_out: HeldOut | None, last: int, shown: bool) -> None:
         self._run, self._criterion, self._held_out, self._last = run, criterion, held_out, last
         columns = TextColumn("train"), BarColumn(), TextColumn("{task.fields[line]}"), TimeRemainingColumn()
-        self._progress = Progress(*columns, disable=run.rank != 0)
+        self._progress = Progress(*columns, disable=run.rank != 0 or not shown)
         self._task = self._progress.add_task("train", total=last, completed=run.step, line="")
 
     def __enter__(self) -> "Reporter":
@@ -144,20 +241,3 @@ def _forward(run: Run, ranks: Ranks) -> Forward:
         return params.float(), points.float()
 
     return forward
-
-
-def _step(run: Run, forward: Forward, criterion: Criterion, crops: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """One optimiser step; crops (n, R, R, 3) uint8, target (n, P)."""
-    for group in run.optimizer.param_groups:
-        group["lr"] = lr_at(run.step, run.config)
-    run.network.train()
-    terms = criterion(*forward(crops), target)
-    run.optimizer.zero_grad(set_to_none=True)
-    run.scaler.scale(criterion.total(terms)).backward()  # type: ignore[no-untyped-call]
-    run.scaler.unscale_(run.optimizer)  # gradients are clipped at their true norm
-    nn.utils.clip_grad_norm_(run.network.parameters(), run.config.grad_clip)
-    run.scaler.step(run.optimizer)
-    run.scaler.update()
-    run.average.update_parameters(run.network)
-    run.step += 1
-    return {name: term.detach() for name, term in terms.items()}

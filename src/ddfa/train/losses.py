@@ -107,6 +107,44 @@ def dense(predicted: Tensor, target: Tensor, points: HeadPoints) -> Tensor:
     return _relative(points(with_depth_of(predicted, target)) - truth, face_size(truth))
 
 
+def units(predicted: Tensor, target: Tensor, spread: Tensor, shown: Tensor | None = None) -> Tensor:
+    """Mean squared error of expression coefficients, each relative to its own spread.
+
+    WPDC and vertex distances nearly ignore coefficients that hardly move vertices, such as those of gaze. The error is
+    squared because most coefficients are 0 on most faces: an absolute error is smallest at the median, where a network
+    that is uncertain whether an eye winks predicts that it does not.
+
+    Args:
+        predicted: (n, E) coefficients.
+        target: (n, E) coefficients.
+        spread: (E,) standard deviation of each among the labels.
+        shown: (n, E) weights in [0, 1], 0 for what an image does not show; ones by default.
+    """
+    error = ((predicted - target) / spread).square()
+    return (error if shown is None else shown * error).mean()
+
+
+def asymmetry(
+    predicted: Tensor, target: Tensor, left: Tensor, right: Tensor, spread: Tensor, shown: Tensor | None = None
+) -> Tensor:
+    """Mean squared error of the differences left minus right of paired coefficients, each relative to its spread.
+
+    Most faces are nearly symmetric, so that a term on single coefficients is small for a network that always predicts
+    the mean of both sides.
+
+    Args:
+        predicted: (n, E) coefficients.
+        target: (n, E) coefficients.
+        left: (K,) int64, coefficients of the left side.
+        right: (K,) int64, their counterparts.
+        spread: (K,) standard deviation of each difference among the labels.
+        shown: (n, E) weights in [0, 1] of the coefficients; a difference has the smaller one of its two sides.
+    """
+    error = predicted - target
+    difference = ((error[:, left] - error[:, right]) / spread).square()
+    return (difference if shown is None else torch.minimum(shown[:, left], shown[:, right]) * difference).mean()
+
+
 def face_size(points: Tensor) -> Tensor:
     """Geometric mean (n,) of width and height of the box around points (n, K, >=2), at least 1 px.
 

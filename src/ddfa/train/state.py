@@ -18,12 +18,14 @@ from ddfa.head.model import HeadModel
 from ddfa.regress.layout import ParamLayout
 from ddfa.regress.whitening import Whitening
 from ddfa.train.config import TrainConfig
+from ddfa.train.criterion import expression_pairs
 from ddfa.train.networks import MobileNetV1, Network, create
 from ddfa.train.widening import widened
 
 CHECKPOINT = "checkpoint.pt"
 LANDMARKS = 68
 WHITENING_SAMPLES = 20_000
+_LEAST_SPREAD = 1e-2  # of a coefficient
 _PARTS = ("network", "average", "optimizer")  # of a `Run`, in its checkpoint
 
 
@@ -119,8 +121,21 @@ def measure_whitening(params: Float32) -> Whitening:
     Without the bound, the noise of coefficients that hardly vary would be scaled up to unit variance.
     """
     mean, std = params.mean(axis=0), params.std(axis=0)
-    floor = np.r_[np.full(12, 1e-6), np.full(params.shape[1] - 12, 1e-2)]
+    floor = np.r_[np.full(12, 1e-6), np.full(params.shape[1] - 12, _LEAST_SPREAD)]
     return Whitening(mean.astype(np.float32), np.maximum(std, floor).astype(np.float32))
+
+
+def sample_asymmetry(config: TrainConfig, head: HeadModel, stream: CropStream) -> Float32:
+    """`measure_asymmetry` over labels as in training; not stored, because it is the same in a resumed run."""
+    return measure_asymmetry(stream.sample_labels(WHITENING_SAMPLES, config.seed), head)
+
+
+def measure_asymmetry(params: Float32, head: HeadModel) -> Float32:
+    """Standard deviation (K,) of left minus right in parameters (n, P), for each of the head's `expression_pairs`."""
+    left, right = expression_pairs(head)
+    expression = params[:, -len(head.expression_basis) :]
+    spread = (expression[:, left] - expression[:, right]).std(axis=0)
+    return np.asarray(np.maximum(spread, _LEAST_SPREAD), np.float32)
 
 
 def save_checkpoint(run: Run, path: Path) -> None:
