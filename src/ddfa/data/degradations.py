@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddfa.arrays import Float32, Floats, UInt8
+from ddfa.arrays import Float32, Floats, Int64, UInt8
 
 
 def recolour(crop: UInt8, gain: Floats, gamma: float, offset: float) -> UInt8:
@@ -53,11 +53,21 @@ def sharpen(crop: UInt8, sigma: float, amount: float) -> UInt8:
 
 def motion_kernel(length: int, angle: float) -> Float32:
     """Kernel (L, L) of a straight motion by `length` px in the direction `angle` (radians); its sum is 1."""
+    ends = motion_ends(np.array([length]), np.array([angle]))[0]
+    return line_kernel(length, *(int(end) for end in ends))
+
+
+def motion_ends(length: Int64, angle: Floats) -> Int64:
+    """Pixels (m, 4) x, y, x, y at both ends of motions by `length` (m,) px in the directions `angle` (m,) radians."""
+    middle = (length[:, None] - 1) / 2
+    reach = middle * np.column_stack([np.cos(angle), np.sin(angle)])
+    return np.asarray(np.rint(np.hstack([middle - reach, middle + reach])), np.int64)
+
+
+def line_kernel(length: int, x0: int, y0: int, x1: int, y1: int) -> Float32:
+    """Kernel (L, L) of a line between two pixels; its sum is 1."""
     kernel = np.zeros((length, length), np.float32)
-    reach = (length - 1) / 2 * np.array([np.cos(angle), np.sin(angle)])
-    start, end = (length - 1) / 2 - reach, (length - 1) / 2 + reach
-    first, last = np.rint(start).astype(int), np.rint(end).astype(int)
-    cv2.line(kernel, (int(first[0]), int(first[1])), (int(last[0]), int(last[1])), 1.0)
+    cv2.line(kernel, (x0, y0), (x1, y1), 1.0)
     return np.asarray(kernel / kernel.sum(), np.float32)
 
 

@@ -6,13 +6,15 @@ cuDNN would search for a convolution algorithm for each new number of crops. The
 `ddfa.data.degradations`.
 """
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from ddfa.arrays import Float64, Int64
 from ddfa.data.augmentation import SHRINK_SIDE
-from ddfa.data.degradations import motion_kernel
+from ddfa.data.degradations import line_kernel, motion_ends
 
 
 def separable(crops: Tensor, matrix: Tensor) -> Tensor:
@@ -83,12 +85,17 @@ def motion_taps(length: Int64, angle: Float64) -> tuple[Int64, Float64]:
     """
     most = int(length.max(initial=1))
     steps, weights = np.zeros((len(length), most, 2), np.int64), np.zeros((len(length), most))
-    for k, (own, direction) in enumerate(zip(length, angle, strict=True)):
-        kernel = motion_kernel(int(own), float(direction))
-        places = np.argwhere(kernel > 0)
-        steps[k, : len(places)] = places - own // 2
-        weights[k, : len(places)] = kernel[kernel > 0]
+    for k, (own, ends) in enumerate(zip(length.tolist(), motion_ends(length, angle).tolist(), strict=True)):
+        line = _line(own, *ends)
+        steps[k, : len(line)] = line
+        weights[k, : len(line)] = 1 / len(line)
     return steps, weights
+
+
+@cache  # few lines have different ends
+def _line(length: int, x0: int, y0: int, x1: int, y1: int) -> Int64:
+    """Steps (K, 2) in y and x from the middle of a kernel to the pixels of a line."""
+    return np.asarray(np.argwhere(line_kernel(length, x0, y0, x1, y1) > 0) - length // 2, np.int64)
 
 
 def motion_blur(crops: Tensor, steps: Tensor, weights: Tensor) -> Tensor:

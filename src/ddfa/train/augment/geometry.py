@@ -27,8 +27,10 @@ def crop_affines(
     cos, sin = np.cos(roll), np.sin(roll)
     sign = np.where(mirrored, -1.0, 1.0)
     linear = np.stack([np.stack([sign * cos, -sign * sin], -1), np.stack([sin, cos], -1)], axis=1)
-    turned = landmarks[..., :2] @ linear.transpose(0, 2, 1)
-    low, high = turned.min(axis=1), turned.max(axis=1)
+    x, y = landmarks[..., 0], landmarks[..., 1]
+    # Written out: NumPy multiplies stacks of small matrices one at a time.
+    turned = [row[:, :1] * x + row[:, 1:] * y for row in (linear[:, 0], linear[:, 1])]
+    low, high = (np.stack([extreme(v, axis=1) for v in turned], axis=1) for extreme in (np.min, np.max))
     side = np.sqrt(2.0) * (high - low).max(axis=1)
     centre = (low + high) / 2 + shift * side[:, None]
     zoom = (size / (side * np.exp(log_scale)))[:, None]

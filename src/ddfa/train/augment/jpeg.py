@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ddfa.train.augment.tensors import constant
+
 # T.81, tables K.1 and K.2, row by row.
 _LUMA: Final = (
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
@@ -111,5 +113,5 @@ def _table(quality: Tensor, base: tuple[int, ...]) -> Tensor:
     """Quantisation tables (m, 1, 64) of qualities (m,), by libjpeg's scale."""
     quality = quality.view(-1, 1)
     scale = torch.where(quality < 50, 5000 // quality, 200 - 2 * quality)
-    table = (torch.tensor(base, device=quality.device) * scale + 50) // 100
+    table = (constant(base, torch.int64, quality.device) * scale + 50) // 100
     return table.clamp_(1, 255).float().unsqueeze(1)

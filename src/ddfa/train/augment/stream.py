@@ -18,7 +18,7 @@ from ddfa.train.augment.occlusion import occlude
 from ddfa.train.augment.parameters import CropParameters, draw_parameters
 from ddfa.train.augment.photos import load_photos
 from ddfa.train.augment.reference import reference_crop
-from ddfa.train.augment.tensors import apply_where
+from ddfa.train.augment.tensors import apply_where, on_device
 from ddfa.train.augment.warp import warp
 
 _CPU_CHUNK: Final = 16  # crops at once: their intermediate results stay in the cache of a core
@@ -77,7 +77,7 @@ class DeviceCropStream:
             self._crops(number[k : k + chunk], affine[k : k + chunk], parameters.part(k, k + chunk), generator)
             for k in range(0, count, chunk)
         ]
-        return torch.cat(crops), torch.from_numpy(labels).to(self.device, non_blocking=True)
+        return torch.cat(crops), on_device(labels, self.device)
 
     def _geometry(self, p: CropParameters, rng: np.random.Generator) -> tuple[Int64, Float64, Float32]:
         """Photos (n,), maps (n, 2, 3) to the crops themselves and labels (n, P) in the frame of labels."""

@@ -1,6 +1,7 @@
 """Arrays on a device, and subsets of a batch."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,12 @@ def on_device(array: NDArray[Any], device: torch.device) -> Tensor:
         return tensor
     # From pinned memory: a copy from pageable memory may wait for all work queued on the device.
     return tensor.pin_memory().to(device, non_blocking=True)
+
+
+@cache
+def constant(values: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A vector of constants, made once per device: each `torch.tensor` there would wait for all queued work."""
+    return torch.tensor(values, dtype=dtype, device=device)
 
 
 def apply_where(crops: Tensor, chosen: Bools, work: Callable[..., Tensor], *parameters: NDArray[Any]) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor
 from ddfa.arrays import Bools, Float64, Int64
 from ddfa.train.augment.geometry import inverses, reductions
 from ddfa.train.augment.photos import DevicePhotos
-from ddfa.train.augment.tensors import on_device
+from ddfa.train.augment.tensors import constant, on_device
 
 
 def warp(photos: DevicePhotos, number: Int64, affine: Float64, size: int, reflected: Bools, border: Int64) -> Tensor:
@@ -102,5 +102,5 @@ def _block_mean(pixels: Tensor, corner: Tensor, width: Tensor, block: int) -> Te
 def _channels(pixels: Tensor, number: Tensor) -> Tensor:
     """Channels (m, 3, S, S) float32 of the pixels `number` (m, S, S)."""
     words = pixels.index_select(0, number.flatten()).view(number.shape).unsqueeze(1)
-    shifts = torch.tensor([0, 8, 16], dtype=torch.int32, device=pixels.device).view(3, 1, 1)
+    shifts = constant((0, 8, 16), torch.int32, pixels.device).view(3, 1, 1)
     return ((words >> shifts) & 255).float()
