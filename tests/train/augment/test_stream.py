@@ -52,6 +52,18 @@ def test_batched_crops_are_those_of_opencv(stream, batched):
     assert float(per_crop.median()) < 0.3 and float(per_crop.max()) < 4
 
 
+def test_weights_of_units_follow_the_parameters(labelled, head):
+    data = LabelledPhotos.open(labelled, head)
+    weights = np.random.default_rng(0).uniform(0, 1, data.labels.expression.shape).astype(np.float32)
+    weighted = replace(data, labels=replace(data.labels, visibility=weights))
+    source = CropStream([data, weighted], (1.0, 1.0), head, resolution=16, options=Augmentation(mirror=0.5))
+    labels = DeviceCropStream(source, CPU).batch(40, [0])[1].numpy()
+    assert labels.shape == (40, 144 + 52)
+    known = [source.weights(*key) for key in [(0, 0, False), *((1, k, m) for k in range(3) for m in (False, True))]]
+    which = {next(k for k, own in enumerate(known) if np.array_equal(own, row)) for row in labels[:, 144:]}
+    assert which == set(range(7))
+
+
 def test_labels_are_whitened_as_those_of_the_workers(stream, batched):
     """Means and standard deviations of the labels over many crops, in units of the standard deviation."""
     expected = stream.sample_labels(1500, 0)

@@ -130,6 +130,7 @@ class CropStream:
             `turned_from`; generated images are not among them.
         turned_from: degrees of yaw.
         memory: images already decoded, by set and index.
+        weighted: whether a data set has visibilities, so that batches have weights of the expression units.
     """
 
     sets: list[LabelledPhotos]
@@ -143,6 +144,7 @@ class CropStream:
     turned_share: float = 0.0
     turned_from: float = 25.0
     memory: dict[tuple[int, int], UInt8] = field(default_factory=dict)
+    weighted: bool = field(init=False)
 
     def __post_init__(self) -> None:
         if len(self.sets) != len(self.shares):
@@ -153,7 +155,7 @@ class CropStream:
                     f"no photo of {data.photos.path} is left to train on, all are held out for validation: label "
                     "more photos, or lower --held-out"
                 )
-        self._weighted = any(data.labels.visibility is not None for data in self.sets)
+        self.weighted = any(data.labels.visibility is not None for data in self.sets)
         self._odds = np.cumsum(self.shares) / np.sum(self.shares)
         weights = [self._weights(data) for data in self.sets]
         self._draw = [np.cumsum(w) / np.sum(w) for w in weights]
@@ -261,7 +263,7 @@ class CropStream:
         side = self.resolution or self.size
         crop = warp(photo, rescaled(affine, side / self.size), side, rng)
         label = self.label(number, index, affine, mirrored)
-        if self._weighted:
+        if self.weighted:
             label = np.concatenate([label, self.weights(number, index, mirrored)])
         return degrade(crop, self.options, rng), label
 

@@ -55,6 +55,12 @@ def reductions(affine: Float64) -> Int64:
     return np.maximum(1, (1 / np.hypot(affine[:, 0, 0], affine[:, 1, 0])).astype(np.int64))
 
 
+def mirrored_expressions(values: Float32, mirrored: Bools, head: HeadModel) -> Float32:
+    """Values (n, E) of the expressions, exchanged between left and right where `mirrored` (n,)."""
+    mirror = head.expression_mirror
+    return values if mirror is None else np.where(mirrored[:, None], values[:, mirror], values)
+
+
 def labels_in_crops(
     pose: Floats, identity: Float32, expression: Float32, affine: Float64, mirrored: Bools, size: int, head: HeadModel
 ) -> Float32:
@@ -85,5 +91,5 @@ def labels_in_crops(
         flip = mirrored[:, None]
         crop[mirrored, :, 0] *= -1.0  # the mirrored head has the opposite x
         identity = np.where(flip, identity * head.identity_mirror[: identity.shape[1]], identity)
-        expression = np.where(flip, expression[:, head.expression_mirror], expression)
+        expression = mirrored_expressions(expression, mirrored, head)
     return np.concatenate([crop.reshape(len(crop), 12), identity, expression], axis=1).astype(np.float32)

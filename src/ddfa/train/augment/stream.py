@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ddfa.arrays import Float32, Float64, Int64
 from ddfa.data.sets.dataset import CropStream
+from ddfa.data.sets.labels import Labels
 from ddfa.train.augment import filters, photometric
-from ddfa.train.augment.geometry import crop_affines, labels_in_crops, rescaled_affines
+from ddfa.train.augment.geometry import crop_affines, labels_in_crops, mirrored_expressions, rescaled_affines
 from ddfa.train.augment.jpeg import jpeg
 from ddfa.train.augment.occlusion import occlude
 from ddfa.train.augment.parameters import CropParameters, draw_parameters
@@ -55,6 +56,7 @@ class DeviceCropStream:
         self._pose = np.concatenate([data.labels.pose for data in sets])
         self._identity = np.concatenate([data.labels.identity for data in sets])
         self._expression = np.concatenate([data.labels.expression for data in sets])
+        self._visibility = np.concatenate([_visibility(data.labels) for data in sets]) if stream.weighted else None
 
     def batches(self, count: int, seed: int, rank: int, steps: range) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of `steps`, each a function of seed, step and rank only; see `batch`."""
@@ -63,6 +65,8 @@ class DeviceCropStream:
     @torch.no_grad()
     def batch(self, count: int, seed: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Crops (count, R, R, 3) uint8 RGB and their parameters (count, P) float32, on the device.
+
+        As in `CropStream.batch`, weights of the expression units follow the parameters if a data set has visibilities.
 
         Args:
             count: number of crops.
@@ -87,6 +91,9 @@ class DeviceCropStream:
         affine = crop_affines(self._landmarks[number], stream.size, p.roll, p.mirrored, p.shift, p.log_scale)
         shape = self._pose[number], self._identity[number], self._expression[number]
         labels = labels_in_crops(*shape, affine, p.mirrored, stream.size, stream.head)
+        if self._visibility is not None:
+            weights = mirrored_expressions(self._visibility[number], p.mirrored, stream.head)
+            labels = np.concatenate([labels, weights], axis=1)
         return number, rescaled_affines(affine, self.side / stream.size), labels
 
     def _crops(self, number: Int64, affine: Float64, p: CropParameters, generator: torch.Generator) -> Tensor:
@@ -105,6 +112,10 @@ class DeviceCropStream:
             noise = torch.randn(shape, generator=generator).numpy() if p.noise[k] else none
             crops[k] = reference_crop(self.photos.image(int(photo)), affine[k], self.side, p, k, noise)
         return torch.from_numpy(crops)
+
+
+def _visibility(labels: Labels) -> Float32:
+    return np.ones_like(labels.expression) if labels.visibility is None else labels.visibility
 
 
 def degrade(crops: Tensor, p: CropParameters, generator: torch.Generator) -> None:
