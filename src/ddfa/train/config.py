@@ -77,8 +77,8 @@ class TrainConfig:
         also: further networks trained on the same crops, each as ARCH:NAME or ARCH:NAME:CHECKPOINT to start from; with
             the same settings, and a run folder of its own, NAME inside the run folder.
         distill_from: name of the network whose predictions are mixed into the targets of the others; none by default.
-        distill_start: share of the run after which they are.
-        distill_weight: their weight in the mixture.
+        distill_start: share of the run that is trained on labels only.
+        distill_weight: weight of the predictions in the targets; that of the labels is the rest.
         random_points: vertices besides the 68 landmarks in WPDC, VDC and the dense term.
         init: checkpoint to start from; tensors that do not fit are ignored, and a narrower MobileNet-V1 is widened.
         resume: continue from the last checkpoint in the run folder.

@@ -33,7 +33,7 @@ class DeviceCropStream:
         device: receives all decoded photos.
         cache: folder of a memory-mapped cache of the decoded photos; None for none.
         opencv: compute the crops one by one with OpenCV, from the same parameters. None for whichever is faster: OpenCV
-            on a CPU, where the batched operations take three times as long.
+            on a CPU, where the batched operations take two to three times as long.
 
     Raises:
         DataError: a photo cannot be decoded.
