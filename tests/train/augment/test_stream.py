@@ -14,6 +14,8 @@ from ddfa.train.augment.parameters import draw_parameters  # noqa: E402
 from ddfa.train.augment.photos import load_photos  # noqa: E402
 from ddfa.train.augment.stream import DeviceCropStream  # noqa: E402
 
+from ...conftest import make_labelled_photos  # noqa: E402
+
 CPU = torch.device("cpu")
 SIDE = 64
 
@@ -50,6 +52,16 @@ def test_batched_crops_are_those_of_opencv(stream, batched):
     difference = (crops.int() - expected.int()).abs().float()
     per_crop = difference.mean(dim=(1, 2, 3))
     assert float(per_crop.median()) < 0.3 and float(per_crop.max()) < 4
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_crops_on_a_gpu_are_those_on_the_cpu(stream):
+    quiet = replace(stream, options=replace(stream.options, noise=0.0))
+    crops, labels = DeviceCropStream(quiet, torch.device("cuda")).batch(64, [0])
+    expected, expected_labels = DeviceCropStream(quiet, CPU, opencv=False).batch(64, [0])
+    assert crops.is_cuda and torch.equal(labels.cpu(), expected_labels)
+    per_crop = (crops.cpu().int() - expected.int()).abs().float().mean(dim=(1, 2, 3))
+    assert float(per_crop.median()) < 0.1 and float(per_crop.max()) < 4
 
 
 def test_weights_of_units_follow_the_parameters(labelled, head):
@@ -141,6 +153,20 @@ def test_each_option_has_its_share():
     assert np.rad2deg(p.roll).std() == pytest.approx(14 * np.sqrt(0.8 + 0.2 * 9), rel=0.03)
     assert p.shift.std() == pytest.approx(0.04 * np.sqrt(0.8 + 0.2 * 2.5**2), rel=0.03)
     assert p.side.min() >= 24 and p.side.max() < 84 and set(p.motion_length) == {3, 4, 5, 6, 7}
+
+
+def test_photos_that_change_are_decoded_again(head, tmp_path):
+    folder = make_labelled_photos(tmp_path / "data")
+
+    def first_photo():
+        stream = CropStream([LabelledPhotos.open(folder, head)], (1.0,), head, resolution=16)
+        return DeviceCropStream(stream, CPU, tmp_path / "cache").photos.image(0)
+
+    before = first_photo()
+    np.testing.assert_array_equal(first_photo(), before)
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+    cv2.imwrite(str(folder / "photos" / "0.png"), 255 - before[..., ::-1])
+    np.testing.assert_array_equal(first_photo(), 255 - before)
 
 
 def test_photos_are_cached_in_a_memory_mapped_file(tmp_path):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ddfa.arrays import Float32, Float64, Int64
-from ddfa.data.sets.dataset import CropStream
+from ddfa.data.sets.dataset import CropStream, LabelledPhotos
 from ddfa.data.sets.labels import Labels
 from ddfa.train.augment import filters, photometric
 from ddfa.train.augment.geometry import crop_affines, labels_in_crops, mirrored_expressions, rescaled_affines
@@ -48,7 +48,7 @@ class DeviceCropStream:
         self.side = stream.resolution or stream.size
         sets = stream.sets
         readers = [partial(data.photos.read, name) for data in sets for name in data.labels.names]
-        names = [f"{data.photos.path.resolve()}/{name}" for data in sets for name in data.labels.names]
+        names = [name for data in sets for name in _cache_names(data)] if cache else []
         self.photos = load_photos(readers, names, cache).to(device)
         counts = [len(data.labels) for data in sets]
         self._first = np.cumsum([0, *counts[:-1]])
@@ -112,6 +112,20 @@ class DeviceCropStream:
             noise = torch.randn(shape, generator=generator).numpy() if p.noise[k] else none
             crops[k] = reference_crop(self.photos.image(int(photo)), affine[k], self.side, p, k, noise)
         return torch.from_numpy(crops)
+
+
+def _cache_names(data: LabelledPhotos) -> list[str]:
+    """Names of photos that change when the files do, so that a cache of a data set made again is not reused."""
+    path = data.photos.path.resolve()
+
+    def version(file: Path) -> str:
+        status = file.stat()
+        return f"{file}:{status.st_size}:{status.st_mtime_ns}"
+
+    if path.is_dir():
+        return [version(path / name) for name in data.labels.names]
+    archive = version(path)
+    return [f"{archive}:{name}" for name in data.labels.names]
 
 
 def _visibility(labels: Labels) -> Float32:
