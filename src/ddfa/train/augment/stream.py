@@ -119,7 +119,10 @@ def _cache_names(data: LabelledPhotos) -> list[str]:
     path = data.photos.path.resolve()
 
     def version(file: Path) -> str:
-        status = file.stat()
+        try:
+            status = file.stat()
+        except OSError:  # reading it reports the error
+            return str(file)
         return f"{file}:{status.st_size}:{status.st_mtime_ns}"
 
     if path.is_dir():
