@@ -16,7 +16,8 @@ def installed(toy_bundle, tmp_path, monkeypatch):
     return shutil.copytree(toy_bundle.folder, tmp_path / "mine")
 
 
-def test_list_names_every_bundle_damaged_ones_too(installed, capsys):
+def test_list_names_every_bundle_damaged_ones_too(installed, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")  # a narrow table would break the message
     assert list_models() == 0
     assert "mine" in capsys.readouterr().out
     (installed / "model.onnx").write_bytes(b"")
