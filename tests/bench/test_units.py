@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+
+from ddfa.bench.units import (
+    gaze_angles_deg,
+    gaze_directions,
+    neutral_faces,
+    score_units,
+    summary_sheet,
+    units_sheet,
+    wink_score,
+)
+from ddfa.head.open import load_open_head
+
+NAMES = load_open_head().expression_names
+
+
+def _scores(n: int = 400) -> np.ndarray:
+    """Scores (n, 52) of units that move on their own, the first quarter of the faces neutral."""
+    scores = np.random.default_rng(0).beta(0.5, 2.0, (n, 52))
+    scores[: n // 4] *= 0.02
+    scores[:, NAMES.index("tongueOut")] = 0
+    return scores
+
+
+def test_the_teacher_agrees_with_itself():
+    result = score_units("teacher", NAMES, _scores(), _scores())
+    assert result.median_r == result.median_r_difference == pytest.approx(1)
+    assert result.gaze_deg == pytest.approx(0, abs=1e-6)
+    assert result.winks.told == result.winks.kept == 1
+    unscored = [unit.name for unit in result.units if not unit.scored]
+    assert unscored == ["tongueOut"]
+    assert result.largest_neutral < 0.02
+
+
+def test_slope_shrinkage_and_offset_are_seen():
+    teacher = _scores()
+    result = score_units("shrunk", NAMES, 0.1 + 0.3 * teacher, teacher)
+    jaw = result.units[NAMES.index("jawOpen")]
+    assert jaw.r == pytest.approx(1) and jaw.slope == pytest.approx(0.3)
+    assert jaw.neutral == pytest.approx(0.1, abs=0.01)
+    assert np.isnan(jaw.r_difference)
+    low, high = np.quantile(0.1 + 0.3 * teacher[:, NAMES.index("jawOpen")], [0.025, 0.975])
+    assert (jaw.low, jaw.high) == pytest.approx((low, high))
+
+
+def test_a_model_that_moves_both_sides_alike_tells_no_difference():
+    teacher = _scores()
+    said = teacher.copy()
+    for name in NAMES:
+        if name.endswith("Left"):
+            pair = [NAMES.index(name), NAMES.index(name.replace("Left", "Right"))]
+            said[:, pair] = teacher[:, pair].mean(axis=1, keepdims=True)
+    result = score_units("symmetric", NAMES, said, teacher)
+    assert result.median_r_difference == 0
+    assert result.winks.told == 0 and result.winks.kept == 1
+
+
+def test_winks_count_where_the_right_eye_is_closed_further():
+    teacher = np.array([[0.8, 0.1], [0.1, 0.8], [0.8, 0.1], [0.8, 0.8], [0.7, 0.7], [0.0, 0.0]])
+    said = np.array([[0.5, 0.2], [0.5, 0.2], [0.22, 0.2], [0.5, 0.5], [0.5, 0.3], [0.0, 0.3]])
+    score = wink_score(said, teacher)
+    assert (score.winks, score.told, score.blinks, score.kept) == (3, pytest.approx(1 / 3), 2, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("units", "eye", "direction"),
+    [
+        ({"eyeLookOutLeft": 1.0}, 0, [0.5, 0, 0.866]),
+        ({"eyeLookInRight": 1.0}, 1, [0.5, 0, 0.866]),
+        ({"eyeLookOutRight": 1.0}, 1, [-0.5, 0, 0.866]),
+        ({"eyeLookUpLeft": 1.0}, 0, [0, 0.342, 0.940]),
+        ({"eyeLookDownRight": 1.0}, 1, [0, -0.423, 0.906]),
+    ],
+)
+def test_gaze_turns_as_the_eyes_of_the_head_do(units, eye, direction):
+    values = np.zeros((1, 52))
+    for name, value in units.items():
+        values[0, NAMES.index(name)] = value
+    directions = gaze_directions(NAMES, values)
+    np.testing.assert_allclose(directions[0, eye], direction, atol=1e-3)
+    np.testing.assert_allclose(directions[0, 1 - eye], [0, 0, 1], atol=1e-6)
+
+
+def test_gaze_angle_is_that_between_the_directions():
+    values = np.zeros((2, 52))
+    values[1, NAMES.index("eyeLookOutLeft")] = 0.5
+    directions = gaze_directions(NAMES, values)
+    assert gaze_angles_deg(directions[0], directions[1]) == pytest.approx([15, 0])
+
+
+def test_gaze_constants_are_those_of_the_open_head():
+    head = load_open_head()
+    iris = head.regions["iris_left"]
+    for unit, degrees in (("eyeLookInLeft", 30), ("eyeLookUpLeft", 20), ("eyeLookDownLeft", 25)):
+        moved = head.expression_basis[NAMES.index(unit)][iris].mean(axis=0)
+        half = np.rad2deg(np.arctan2(-moved[2], np.hypot(moved[0], moved[1])))
+        assert 2 * half == pytest.approx(degrees, abs=0.1)
+
+
+def test_faces_that_smile_or_close_their_eyes_are_not_neutral():
+    teacher = np.zeros((3, 52))
+    teacher[1, NAMES.index("mouthSmileLeft")] = 0.4
+    teacher[2, NAMES.index("eyeBlinkRight")] = 0.6
+    np.testing.assert_array_equal(neutral_faces(NAMES, teacher), [True, False, False])
+
+
+def test_tables_have_a_row_each():
+    scores = [score_units(name, NAMES, _scores(), _scores()) for name in ("one", "two")]
+    units = units_sheet("units", scores)
+    assert len(units.rows) == 52 and all(len(row) == len(units.columns) for row in units.rows)
+    summary = summary_sheet("summary", scores)
+    assert [row[0] for row in summary.rows] == ["one", "two"]
+    assert all(len(row) == len(summary.columns) for row in summary.rows)
