@@ -15,6 +15,7 @@ from ddfa.errors import DetectorError, ImageError
 from ddfa.faces import FaceModel, Faces
 from ddfa.geometry.roi import FITTED_ENLARGEMENT, ORIGINAL_ENLARGEMENT, roi_from_boxes, roi_from_landmarks
 from ddfa.regress.bundle import Bundle
+from ddfa.regress.regions import RegionNetworks
 from ddfa.regress.registry import find_bundle
 from ddfa.regress.session import Regressor
 from ddfa.sessions import Device
@@ -56,6 +57,8 @@ class FaceAligner:
             `ddfa.detect.load_detector`. None for the default detector, loaded on first use.
         threads: CPU threads of the network and of a detector given by name; None leaves the choice to ONNX Runtime.
         device: "cpu" or "cuda"; "cuda" needs the package onnxruntime-gpu.
+        regions: refine the blendshapes with the bundle's region networks, which see the eyes and the mouth at the
+            resolution of the image; without effect where the bundle has none.
 
     Raises:
         ModelError: the bundle is missing, damaged or inconsistent, or the device is not available.
@@ -68,6 +71,7 @@ class FaceAligner:
         detector: Detector | str | None = None,
         threads: int | None = None,
         device: Device = "cpu",
+        regions: bool = True,
     ) -> None:
         self.bundle = model if isinstance(model, Bundle) else find_bundle(model)
         self._given_detector = load_detector(detector, threads, device) if isinstance(detector, str) else detector
@@ -75,6 +79,9 @@ class FaceAligner:
         self._regressor = Regressor(self.bundle, threads, device=device)
         self.model = FaceModel.of(self.bundle)
         self.head = self.model.head
+        folder = self.bundle.regions_path if regions and self.head.has_arkit else None
+        names = self.head.expression_names
+        self._regions = None if folder is None else RegionNetworks(names, folder, threads, device)
 
     @cached_property
     def detector(self) -> Detector:
@@ -133,7 +140,7 @@ class FaceAligner:
         results = self._regress(images)
         if refine:
             results = self._regress([_refined(image, faces) for image, faces in zip(images, results, strict=True)])
-        return results
+        return [self._with_regions(one.image, faces) for one, faces in zip(images, results, strict=True)]
 
     def align_rois(self, image: UInt8, roi: Float32, found: Detections) -> Faces:
         """Regress the faces in given RoIs, in one step.
@@ -149,7 +156,7 @@ class FaceAligner:
         Raises:
             DetectorError: an RoI does not touch the image or is far larger than it.
         """
-        return self._regress([Located(image, roi, found)])[0]
+        return self._with_regions(image, self._regress([Located(image, roi, found)])[0])
 
     def _regress(self, images: Sequence[Located]) -> list[Faces]:
         """Run one regression step for all faces of all images."""
@@ -177,6 +184,14 @@ class FaceAligner:
             model=self.model,
             image_size=one.size,
         )
+
+    def _with_regions(self, image: UInt8, faces: Faces) -> Faces:
+        """Replace the expression coefficients that the region networks are confident about."""
+        if self._regions is None or not len(faces):
+            return faces
+        found = self._regions(image, faces.landmarks68, faces.rotation, faces.expression)
+        parts = faces.layout.split(faces.params)
+        return replace(faces, params=faces.layout.join(parts.pose, parts.identity, found.merged(parts.expression)))
 
     def _detections(self, image: UInt8, boxes: Floats | None, landmarks: Floats | None) -> Detections:
         if boxes is not None and landmarks is not None:

@@ -40,6 +40,7 @@ class StageSettings:
         threads: CPU threads of the network and the detector.
         full: always decode large JPEGs at full resolution.
         device: where the networks run.
+        regions: refine the blendshapes with the region networks.
     """
 
     model: str | None = None
@@ -48,6 +49,7 @@ class StageSettings:
     threads: int = 1
     full: bool = False
     device: Device = "cpu"
+    regions: bool = True
 
 
 class AlignStage:
@@ -67,7 +69,7 @@ class AlignStage:
         # Compiled before the first photo, so that all workers cut all crops in the same way.
         import_module("ddfa.regress.sampling_kernel")
         settings = self._settings
-        return FaceAligner(settings.model, settings.detector, settings.threads, settings.device)
+        return FaceAligner(settings.model, settings.detector, settings.threads, settings.device, settings.regions)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Align a batch.

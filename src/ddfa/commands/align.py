@@ -42,6 +42,7 @@ def align(
     delight: bool = False,
     threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
     device: Device = "cpu",
+    regions: bool = True,
 ) -> int:
     """Find the faces of photos and write their 3D shape.
 
@@ -64,6 +65,7 @@ def align(
         delight: remove shading from the texture.
         threads: CPU threads of the network; all by default.
         device: cpu, or cuda, which needs onnxruntime-gpu instead of onnxruntime.
+        regions: region networks, which see eyes and mouth at the resolution of the photo, refine the blendshapes.
 
     Returns:
         The exit code.
@@ -75,7 +77,7 @@ def align(
         raise OutputError(f"--texture-size {texture_size}: choose 64 to 4096 px")
     require_modules(kinds)
     box_file = _read_box_file(boxes, photos)
-    aligner = FaceAligner(model, None if box_file else detector, threads, device)
+    aligner = FaceAligner(model, None if box_file else detector, threads, device, regions)
     job = _Job(
         aligner=aligner,
         refine=refine,

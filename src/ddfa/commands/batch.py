@@ -27,6 +27,7 @@ def batch(
     model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
     detector: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
     device: Device = "cpu",
+    regions: bool = True,
 ) -> int:
     """Align many photos; every face becomes a row of a Parquet table.
 
@@ -46,6 +47,7 @@ def batch(
         model: folder or name of a model bundle; the shipped one by default.
         detector: yunet or dlib.
         device: cpu, or cuda, which needs onnxruntime-gpu instead of onnxruntime. On a cluster four actors share a GPU.
+        regions: region networks, which see eyes and mouth at the resolution of the photo, refine the blendshapes.
 
     Returns:
         The exit code.
@@ -63,7 +65,9 @@ def batch(
 
         import_module("ray")  # a missing library is reported before any work
         run = run_ray
-    job = open_job(inputs, output, StageSettings(model, detector, refine, full=full, device=device), shard)
+    job = open_job(
+        inputs, output, StageSettings(model, detector, refine, full=full, device=device, regions=regions), shard
+    )
     missing = job.missing()
     before = job.shards - len(missing)
     faces = failed = photos = 0

@@ -32,6 +32,7 @@ def video(
     fps: Annotated[float | None, tyro.conf.arg(metavar="FPS")] = None,
     model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
     threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = 1,
+    regions: bool = True,
 ) -> int:
     """Track the faces of a video; draw them and export what was found in every frame.
 
@@ -53,6 +54,7 @@ def video(
         fps: frame rate of an image sequence; 25 by default.
         model: folder or name of a model bundle; the shipped one by default.
         threads: CPU threads of the network.
+        regions: region networks, which see eyes and mouth at the resolution of the frame, refine the blendshapes.
 
     Returns:
         The exit code.
@@ -66,7 +68,7 @@ def video(
     outputs = VideoOutputs(output, data, glb, track, window=show or (frames.live and not to_files))
     summary = process_video(
         frames,
-        FaceAligner(model, threads=threads),
+        FaceAligner(model, threads=threads, regions=regions),
         outputs,
         tracking,
         drawn,

@@ -27,6 +27,7 @@ FORMAT = 1
 MODEL_FILE = "model.onnx"
 CARD_FILE = "bundle.json"
 OPEN_HEAD = "open"
+REGIONS_FOLDER = "regions"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +73,12 @@ class Bundle:
     def head_path(self) -> Path | None:
         """The head model's file or folder for `HeadModel.load`; None for the open head."""
         return None if self.head == OPEN_HEAD else self._path_of(self.head)
+
+    @property
+    def regions_path(self) -> Path | None:
+        """The folder of the region networks; None where the bundle has none."""
+        has_regions = any(PurePosixPath(name).parts[0] == REGIONS_FOLDER for name in self.files)
+        return self._path_of(REGIONS_FOLDER) if has_regions else None
 
     @staticmethod
     def load(folder: str | Path) -> "Bundle":

@@ -31,11 +31,13 @@ class Models:
         models: names or folders of bundles.
         output: also write results.json, results.md and curve.png into this folder.
         threads: CPU threads of the network; all by default.
+        regions: refine the blendshapes with the bundles' region networks.
     """
 
     models: Annotated[tuple[str, ...], tyro.conf.Positional] = (DEFAULT,)
     output: Path | None = None
     threads: int | None = None
+    regions: bool = True
 
     def aligners(self) -> list[FaceAligner]:
         """Load the models; they share a detector with the benchmarks' threshold."""
@@ -44,7 +46,7 @@ class Models:
         names = [bundle.name for bundle in bundles]
         if len(set(names)) < len(set(self.models)):  # bundles of several training runs often have the same name
             bundles = [replace(bundle, name=model) for bundle, model in zip(bundles, self.models, strict=True)]
-        return [FaceAligner(bundle, detector, self.threads) for bundle in bundles]
+        return [FaceAligner(bundle, detector, self.threads, regions=self.regions) for bundle in bundles]
 
     def finish(self, report: Report) -> int:
         """Print a report and write its files; returns exit code 0."""
