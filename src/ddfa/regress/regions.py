@@ -76,7 +76,7 @@ class RegionNetworks:
 
     Args:
         expression_names: the 52 units, Apple's order.
-        folder: holds `eye.onnx` and `mouth.onnx`.
+        folder: holds `eye.onnx`, and `mouth.onnx` where there is a network of the mouth.
         threads: CPU threads, at least 1; None leaves the choice to ONNX Runtime.
         device: what runs them.
 
@@ -93,7 +93,9 @@ class RegionNetworks:
     ) -> None:
         names = list(expression_names)
         self._eye = _open(folder / EYE_FILE, len(EYE_UNITS) + EYE_PLACES + 1, threads, device)
-        self._mouth = _open(folder / MOUTH_FILE, len(MOUTH_UNITS) + MOUTH_PLACES + 1, threads, device)
+        self._mouth = None
+        if (folder / MOUTH_FILE).is_file():
+            self._mouth = _open(folder / MOUTH_FILE, len(MOUTH_UNITS) + MOUTH_PLACES + 1, threads, device)
         self._eye_columns = eye_columns(names)
         self._mouth_columns = [names.index(unit) for unit in MOUTH_UNITS]
         self._count = len(names)
@@ -119,8 +121,10 @@ class RegionNetworks:
         ]
         eye = _run(self._eye, image, eyes.reshape(-1, 2, 3), EYE_SIDE, np.stack(further, axis=1))
         eye = eye.reshape(n, 2, eye.shape[-1])
-        beside = further_inputs(units[:, self._mouth_columns], rotation, mouth_sides / MOUTH_SIDE)
-        mouth = _run(self._mouth, image, mouths, MOUTH_SIDE, beside)
+        mouth = np.zeros((n, len(MOUTH_UNITS) + MOUTH_PLACES + 1), np.float32)  # no confidence
+        if self._mouth is not None:
+            beside = further_inputs(units[:, self._mouth_columns], rotation, mouth_sides / MOUTH_SIDE)
+            mouth = _run(self._mouth, image, mouths, MOUTH_SIDE, beside)
         found, sure = np.zeros((n, self._count), np.float32), np.zeros((n, self._count), np.float32)
         _gather(found, sure, self._eye_columns, eye, _visible(eye_sides, rotation))
         found[:, self._mouth_columns] = np.clip(mouth[:, : len(MOUTH_UNITS)], 0, 1)

@@ -56,6 +56,20 @@ class RegionNetwork(nn.Module):
         out: Tensor = self.out(self.mix(torch.cat([pooled, further], dim=1)))
         return out
 
+    def calibrated(self, rest: Tensor, gain: Tensor) -> "RegionNetwork":
+        """A copy whose units are gain * (unit - rest), folded into the last layer.
+
+        Args:
+            rest: (U,) the teacher's scores of a neutral face, which become 0.
+            gain: (U,) from the teacher's amplitude to the head's.
+        """
+        network = copy.deepcopy(self)
+        with torch.no_grad():
+            weight, bias = network.out.weight[: self.units], network.out.bias[: self.units]
+            bias.sub_(rest).mul_(gain)
+            weight.mul_(gain[:, None])
+        return network
+
     def deployed(self) -> "RegionNetwork":
         """A copy that computes the same in evaluation mode, as cheap as it can be had."""
         network = copy.deepcopy(self).eval()
