@@ -57,8 +57,8 @@ class FaceAligner:
             `ddfa.detect.load_detector`. None for the default detector, loaded on first use.
         threads: CPU threads of the network and of a detector given by name; None leaves the choice to ONNX Runtime.
         device: "cpu" or "cuda"; "cuda" needs the package onnxruntime-gpu.
-        regions: refine the blendshapes with the bundle's region networks, which see the eyes and the mouth at the
-            resolution of the image; without effect where the bundle has none.
+        regions: refine the blendshapes with the bundle's region networks, which read the eyes and the mouth at the
+            resolution of the image; no effect if the bundle has none.
 
     Raises:
         ModelError: the bundle is missing, damaged or inconsistent, or the device is not available.
@@ -81,7 +81,7 @@ class FaceAligner:
         self.head = self.model.head
         folder = self.bundle.regions_path if regions and self.head.has_arkit else None
         names = self.head.expression_names
-        self._regions = None if folder is None else RegionNetworks(names, folder, threads, device)
+        self._regions = None if folder is None else RegionNetworks.load(names, folder, threads, device)
 
     @cached_property
     def detector(self) -> Detector:

@@ -63,6 +63,7 @@ COMMANDS: Final = (
     Command(("bench", "pose"), "ddfa.commands.bench.pose:pose", "head pose against labelled angles"),
     Command(("bench", "blink"), "ddfa.commands.bench.blink:blink", "an expression against reference scores"),
     Command(("bench", "apertures"), "ddfa.commands.bench.apertures:apertures", "eye and mouth aperture"),
+    Command(("bench", "units"), "ddfa.commands.bench.units:units", "the 52 blendshapes against the mesh teacher"),
     Command(("bench", "jitter"), "ddfa.commands.bench.jitter:jitter", "temporal stability of landmarks in a video"),
     Command(("bench", "speed"), "ddfa.commands.bench.speed:speed", "speed of networks and pipeline stages"),
     Command(("bench", "curves"), "ddfa.commands.bench.curves:curves", "training curves as an image"),
@@ -70,9 +71,11 @@ COMMANDS: Final = (
     Command(("data", "read"), "ddfa.commands.data_read:read", "convert the original 3DDFA training set or 300W-LP"),
     Command(("data", "profile"), "ddfa.commands.data:profile", "augment labelled photos with large poses"),
     Command(("data", "render"), "ddfa.commands.data:render", "render synthetic faces of the open head"),
+    Command(("data", "regions"), "ddfa.commands.data:regions", "label photos for the region networks"),
     Command(("data", "show"), "ddfa.commands.data:show", "a contact sheet of a data set"),
     Command(("train",), "ddfa.commands.train:train", "train a network on labelled photos"),
     Command(("train-occlusion",), "ddfa.commands.train_occlusion:train_occlusion", "train the occlusion network"),
+    Command(("train-regions",), "ddfa.commands.train_regions:train_regions", "train a region network"),
     Command(("average",), "ddfa.commands.average:average", "average the weights of several runs"),
 )
 

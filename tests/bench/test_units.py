@@ -1,15 +1,20 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from ddfa.align import FaceAligner
 from ddfa.bench.units import (
     gaze_angles_deg,
     gaze_directions,
-    neutral_faces,
+    predict_units,
     score_units,
     summary_sheet,
+    units_report,
     units_sheet,
     wink_score,
 )
+from ddfa.data.region_labels import Corpus, neutral_faces
 from ddfa.head.open import load_open_head
 
 NAMES = load_open_head().expression_names
@@ -27,13 +32,13 @@ def test_the_teacher_agrees_with_itself():
     result = score_units("teacher", NAMES, _scores(), _scores())
     assert result.median_r == result.median_r_difference == pytest.approx(1)
     assert result.gaze_deg == pytest.approx(0, abs=1e-6)
-    assert result.winks.told == result.winks.kept == 1
+    assert result.winks.recognised == result.winks.kept == 1
     unscored = [unit.name for unit in result.units if not unit.scored]
     assert unscored == ["tongueOut"]
     assert result.largest_neutral < 0.02
 
 
-def test_slope_shrinkage_and_offset_are_seen():
+def test_slope_and_offset_are_measured():
     teacher = _scores()
     result = score_units("shrunk", NAMES, 0.1 + 0.3 * teacher, teacher)
     jaw = result.units[NAMES.index("jawOpen")]
@@ -44,23 +49,23 @@ def test_slope_shrinkage_and_offset_are_seen():
     assert (jaw.low, jaw.high) == pytest.approx((low, high))
 
 
-def test_a_model_that_moves_both_sides_alike_tells_no_difference():
+def test_a_symmetric_model_has_no_correlation_of_differences():
     teacher = _scores()
-    said = teacher.copy()
+    predicted = teacher.copy()
     for name in NAMES:
         if name.endswith("Left"):
             pair = [NAMES.index(name), NAMES.index(name.replace("Left", "Right"))]
-            said[:, pair] = teacher[:, pair].mean(axis=1, keepdims=True)
-    result = score_units("symmetric", NAMES, said, teacher)
+            predicted[:, pair] = teacher[:, pair].mean(axis=1, keepdims=True)
+    result = score_units("symmetric", NAMES, predicted, teacher)
     assert result.median_r_difference == 0
-    assert result.winks.told == 0 and result.winks.kept == 1
+    assert result.winks.recognised == 0 and result.winks.kept == 1
 
 
-def test_winks_count_where_the_right_eye_is_closed_further():
+def test_winks_are_recognised_if_the_same_eye_is_closed_more():
     teacher = np.array([[0.8, 0.1], [0.1, 0.8], [0.8, 0.1], [0.8, 0.8], [0.7, 0.7], [0.0, 0.0]])
-    said = np.array([[0.5, 0.2], [0.5, 0.2], [0.22, 0.2], [0.5, 0.5], [0.5, 0.3], [0.0, 0.3]])
-    score = wink_score(said, teacher)
-    assert (score.winks, score.told, score.blinks, score.kept) == (3, pytest.approx(1 / 3), 2, 0.5)
+    predicted = np.array([[0.5, 0.2], [0.5, 0.2], [0.22, 0.2], [0.5, 0.5], [0.5, 0.3], [0.0, 0.3]])
+    score = wink_score(predicted, teacher)
+    assert (score.winks, score.recognised, score.blinks, score.kept) == (3, pytest.approx(1 / 3), 2, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +78,7 @@ def test_winks_count_where_the_right_eye_is_closed_further():
         ({"eyeLookDownRight": 1.0}, 1, [0, -0.423, 0.906]),
     ],
 )
-def test_gaze_turns_as_the_eyes_of_the_head_do(units, eye, direction):
+def test_gaze_directions_are_those_of_the_eyes_of_the_head(units, eye, direction):
     values = np.zeros((1, 52))
     for name, value in units.items():
         values[0, NAMES.index(name)] = value
@@ -107,8 +112,29 @@ def test_faces_that_smile_or_close_their_eyes_are_not_neutral():
 
 def test_tables_have_a_row_each():
     scores = [score_units(name, NAMES, _scores(), _scores()) for name in ("one", "two")]
-    units = units_sheet("units", scores)
+    units = units_sheet("units", scores[0])
     assert len(units.rows) == 52 and all(len(row) == len(units.columns) for row in units.rows)
+    report = units_report(scores, "drawn", 400)
+    assert [entry["model"] for entry in report.record] == ["one", "two"] and len(report.sheets) == 3
+    assert set(report.chart.lines) == {"one", "two"}
     summary = summary_sheet("summary", scores)
     assert [row[0] for row in summary.rows] == ["one", "two"]
     assert all(len(row) == len(summary.columns) for row in summary.rows)
+
+
+def test_blendshapes_are_predicted_for_the_chosen_photos():
+    aligner = FaceAligner(threads=1, regions=False)
+    photos = np.zeros((3, 96, 96, 3), np.uint8)
+    face = load_open_head().landmark_points.mean[:, :2] * [0.4, -0.4] + 48
+    labels = SimpleNamespace(landmarks=np.repeat(face[None], 3, axis=0))
+    watched = []
+
+    def watch(numbers):
+        watched.extend(numbers)
+        return numbers
+
+    result = predict_units(
+        aligner, [Corpus(photos, labels, np.array([0, 2])), Corpus(photos, labels, np.array([1]))], watch
+    )
+    assert result.shape == (3, 52) and watched == [0, 1, 2]
+    np.testing.assert_array_equal(result[0], aligner(photos[0], landmarks=face[None]).blendshapes[0])

@@ -1,44 +1,43 @@
-"""How well a model tells the 52 face units: against the mesh teacher's scores of the same photos, unit by unit."""
+"""Accuracy of the 52 blendshapes (`ddfa bench units`): agreement with the mesh teacher's scores, unit by unit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
 
-from ddfa.arrays import Bools, Float64, Floats
-from ddfa.bench.report import Sheet
+from ddfa.align import FaceAligner
+from ddfa.arrays import Bools, Float32, Float64, Floats
+from ddfa.bench.chart import cumulative_chart
+from ddfa.bench.predict import Watch
+from ddfa.bench.report import Report, Sheet
+from ddfa.data.region_labels import Corpus, neutral_faces
 
-# A unit that the teacher scores: the 99 % quantile of its scores reaches this.
+# A unit is scored by the teacher if the 99 % quantile of its scores reaches this.
 _SCORED_FROM: Final = 0.04
-# A difference of left and right that can be measured: its standard deviation reaches this.
+# r of left minus right is measured if the standard deviation of the difference reaches this.
 _DIFFERS_FROM: Final = 0.01
-# Faces count as neutral where the teacher's scores of these units, by the start of their names, stay below.
-_NEUTRAL: Final = {
-    "eyeBlink": 0.25, "eyeWide": 0.05, "eyeLook": 0.3, "browDown": 0.3, "browInnerUp": 0.2, "browOuterUp": 0.2,
-    "jaw": 0.03, "mouthSmile": 0.1, "mouthPucker": 0.3, "mouthFunnel": 0.05, "mouthUpperUp": 0.1,
-    "mouthLowerDown": 0.1, "mouthPress": 0.15, "mouthStretch": 0.1, "mouthShrugLower": 0.3, "mouthRoll": 0.15,
-}  # fmt: skip
-# Degrees that the eyes of the open head turn by at 1: to the side, up, down.
+# Rotation of the eyes of the open head by a gaze unit of 1, degrees: sideways, up, down.
 _SIDE_DEG, _UP_DEG, _DOWN_DEG = 30.0, 20.0, 25.0
-# A wink: one eye is closed this much more than the other; it is told where the difference is at least the second.
-_WINK, _TOLD = 0.2, 0.1
+# A wink is a difference of eyeBlink of at least the first value; it is recognised if the prediction has at least the
+# second.
+_WINK, _RECOGNISED = 0.2, 0.1
 
 
 @dataclass(frozen=True)
 class UnitScore:
-    """One unit.
+    """Agreement of one unit.
 
     Attributes:
         name: of the unit.
         r: correlation with the teacher.
         r_difference: correlation of left minus right with the teacher's; NaN for units without sides, or where the
             teacher's sides hardly differ.
-        slope: of the regression of what is said on what the teacher says.
-        neutral: median at neutral faces.
-        low: 2.5 % quantile of what is said.
+        slope: of the regression of the predictions on the scores.
+        neutral: median prediction for neutral faces.
+        low: 2.5 % quantile of the predictions.
         high: 97.5 % quantile.
-        scored: whether the teacher scores this unit at all.
+        scored: whether the teacher scores this unit.
     """
 
     name: str
@@ -53,100 +52,137 @@ class UnitScore:
 
 @dataclass(frozen=True, eq=False)
 class UnitScores:
-    """A model's units against the teacher's.
+    """Agreement of a model with the teacher.
 
     Attributes:
         model: its name.
-        units: one each.
-        gaze_deg: median angle between its directions of gaze and the teacher's.
-        winks: the teacher's winks; how many of them are told, and how many of its blinks of both eyes are not taken
-            for winks, as shares; NaN where there are none.
+        units: one score per unit.
+        gaze_errors_deg: (m,) angles between the gaze directions of model and teacher, for all open eyes.
+        winks: recognised winks and blinks.
     """
 
     model: str
     units: tuple[UnitScore, ...]
-    gaze_deg: float
+    gaze_errors_deg: Float64
     winks: "WinkScore"
 
     @property
+    def gaze_deg(self) -> float:
+        """Median of the gaze errors."""
+        return _median(self.gaze_errors_deg.tolist())
+
+    @property
     def median_r(self) -> float:
-        """Over the units the teacher scores."""
+        """Median of r over the units that the teacher scores."""
         return _median([unit.r for unit in self.units if unit.scored])
 
     @property
     def median_r_difference(self) -> float:
-        """Over the units with sides that the teacher scores; each pair counts once."""
+        """Median of r of left minus right over the scored units with two sides; each pair counts once."""
         return _median([unit.r_difference for unit in self.units if unit.scored and unit.name.endswith("Left")])
 
     @property
     def largest_neutral(self) -> float:
-        """Largest absolute value at neutral faces, over the units the teacher scores."""
+        """Largest absolute median for neutral faces, over the units that the teacher scores."""
         return float(max((abs(unit.neutral) for unit in self.units if unit.scored), default=float("nan")))
 
 
 @dataclass(frozen=True)
 class WinkScore:
-    """Winks told from blinks.
+    """Winks and blinks that are recognised.
 
     Attributes:
-        winks: how many there are.
-        told: share of them in which the right eye is said to be closed further.
-        blinks: photos with both eyes closed alike.
-        kept: share of them that are not taken for winks.
+        winks: number of photos in which the teacher finds one eye closed further.
+        recognised: share of them in which the prediction has the same eye closed further; NaN without winks.
+        blinks: number of photos with both eyes equally closed.
+        kept: share of them that are not predicted as winks; NaN without blinks.
     """
 
     winks: int
-    told: float
+    recognised: float
     blinks: int
     kept: float
 
 
-def score_units(model: str, names: Sequence[str], said: Floats, teacher: Floats) -> UnitScores:
-    """Compare units with the teacher's.
+def predict_units(aligner: FaceAligner, corpora: Sequence[Corpus], watch: Watch) -> Float32:
+    """Blendshapes (n, 52) of the chosen photos of corpora, from RoIs around the landmarks of their labels.
+
+    Args:
+        aligner: the model.
+        corpora: the photos, at least one.
+        watch: wraps the sequence of numbers of the photos to show progress.
+    """
+    photos = [(corpus, i) for corpus in corpora for i in corpus.chosen]
+    rows = []
+    for number in watch(range(len(photos))):
+        corpus, i = photos[number]
+        rows.append(aligner(corpus.images[i], landmarks=corpus.labels.landmarks[i : i + 1]).blendshapes)
+    return np.concatenate(rows)
+
+
+def units_report(scores: Sequence[UnitScores], data: str, faces: int) -> Report:
+    """A summary with one row per model, and a table of all units for each model.
+
+    Args:
+        scores: of all models.
+        data: name of the photos.
+        faces: number of photos.
+    """
+    title = f"blendshapes against the mesh teacher on {data} ({faces} held-out photos)"
+    record = [
+        {
+            "model": one.model,
+            "median_r": one.median_r,
+            "median_r_difference": one.median_r_difference,
+            "largest_neutral": one.largest_neutral,
+            "gaze_deg": one.gaze_deg,
+            "winks": asdict(one.winks),
+            "units": [asdict(unit) for unit in one.units],
+        }
+        for one in scores
+    ]
+    chart = cumulative_chart("gaze", "gaze error (degrees)", {one.model: (one.gaze_errors_deg, 0) for one in scores})
+    tables = tuple(units_sheet(f"units: {one.model}", one) for one in scores)
+    return Report(summary_sheet(title, scores), record, chart, {"data": data, "faces": faces}, tables)
+
+
+def score_units(model: str, names: Sequence[str], predicted: Floats, teacher: Floats) -> UnitScores:
+    """Compare blendshapes with the teacher's scores.
 
     Args:
         model: its name, for the table.
         names: of the 52 units.
-        said: (n, 52) what the model says.
-        teacher: (n, 52) the teacher's scores.
+        predicted: (n, 52) of the model.
+        teacher: (n, 52) scores.
     """
     names = list(names)
-    said, teacher = np.asarray(said, np.float64), np.asarray(teacher, np.float64)
-    neutral = neutral_faces(names, teacher)
-    units = tuple(_score(names, number, said, teacher, neutral) for number in range(len(names)))
-    gaze = gaze_angles_deg(gaze_directions(names, said), gaze_directions(names, teacher))
+    own, true = np.asarray(predicted, np.float64), np.asarray(teacher, np.float64)
+    neutral = neutral_faces(names, true)
+    units = tuple(_score(names, number, own, true, neutral) for number in range(len(names)))
+    gaze = gaze_angles_deg(gaze_directions(names, predicted), gaze_directions(names, teacher))
     blinks = [names.index(f"eyeBlink{side}") for side in ("Left", "Right")]
-    open_gaze = gaze[teacher[:, blinks] < 0.4]  # nobody sees where closed eyes look
-    median = float(np.median(open_gaze)) if open_gaze.size else float("nan")
-    return UnitScores(model, units, median, wink_score(said[:, blinks], teacher[:, blinks]))
+    open_gaze = gaze[teacher[:, blinks] < 0.4]  # closed eyes have no visible gaze
+    return UnitScores(model, units, open_gaze, wink_score(predicted[:, blinks], teacher[:, blinks]))
 
 
-def neutral_faces(names: Sequence[str], teacher: Floats) -> Bools:
-    """(n,) which faces the teacher (n, 52) finds to express nothing."""
-    limits = np.full(len(names), np.inf)
-    for start, limit in _NEUTRAL.items():
-        limits[[k for k, name in enumerate(names) if name.startswith(start)]] = limit
-    return np.asarray((teacher < limits).all(axis=1), bool)
-
-
-def wink_score(said: Floats, teacher: Floats, told: float = _TOLD) -> WinkScore:
-    """Count the teacher's winks that are told, and its blinks that are not taken for winks.
+def wink_score(predicted: Floats, teacher: Floats, recognised: float = _RECOGNISED) -> WinkScore:
+    """Shares of the teacher's winks that are recognised, and of its blinks that are not predicted as winks.
 
     Args:
-        said: (n, 2) eyeBlink of the left and the right eye.
-        teacher: (n, 2) the teacher's, or the truth.
-        told: difference from which on a model tells a wink.
+        predicted: (n, 2) eyeBlink of the left and the right eye.
+        teacher: (n, 2) of the teacher, or the truth.
+        recognised: difference from which on a prediction is a wink.
     """
-    difference, true = said[:, 0] - said[:, 1], teacher[:, 0] - teacher[:, 1]
+    difference, true = predicted[:, 0] - predicted[:, 1], teacher[:, 0] - teacher[:, 1]
     winks = np.abs(true) >= _WINK
     blinks = (teacher.min(axis=1) >= 2 * _WINK) & (np.abs(true) < _WINK / 2)
-    right = (difference * np.sign(true) >= told)[winks]
-    kept = (np.abs(difference) < told)[blinks]
+    right = (difference * np.sign(true) >= recognised)[winks]
+    kept = (np.abs(difference) < recognised)[blinks]
     return WinkScore(int(winks.sum()), _mean(right), int(blinks.sum()), _mean(kept))
 
 
 def gaze_directions(names: Sequence[str], units: Floats) -> Float64:
-    """Where the left and the right eye look in the head, (n, 2, 3) unit vectors, of units (n, 52)."""
+    """Gaze directions of the left and the right eye relative to the head, (n, 2, 3) unit vectors, of units (n, 52)."""
     names = list(names)
 
     def of(unit: str) -> Float64:
@@ -163,20 +199,23 @@ def gaze_angles_deg(directions: Floats, others: Floats) -> Float64:
     return np.asarray(np.rad2deg(np.arctan2(cross, (directions * others).sum(axis=-1))))
 
 
-def units_sheet(title: str, scores: Sequence[UnitScores]) -> Sheet:
-    """One row per unit, and for each model r, r of left minus right, slope, value at neutral faces and range."""
-    figures = ("r", "r left - right", "slope", "neutral", "95 % range")
-    columns = ("unit", *(f"{one.model}: {figure}" for one in scores for figure in figures))
-    rows = [
-        (units[0].name, *(cell for unit in units for cell in _cells(unit)))
-        for units in zip(*(one.units for one in scores), strict=True)
-    ]
-    return Sheet(title, columns, rows)
+def units_sheet(title: str, scores: UnitScores) -> Sheet:
+    """One row per unit: r, r of left minus right, slope, median for neutral faces and range."""
+    columns = ("unit", "r", "r left - right", "slope", "neutral", "95 % range")
+    return Sheet(title, columns, [(unit.name, *_cells(unit)) for unit in scores.units])
 
 
 def summary_sheet(title: str, scores: Sequence[UnitScores]) -> Sheet:
     """One row per model."""
-    columns = ("model", "median r", "median r left - right", "largest at neutral", "gaze", "winks told", "blinks kept")
+    columns = (
+        "model",
+        "median r",
+        "left - right",
+        "max. at neutral",
+        "gaze",
+        "winks",
+        "blinks",
+    )
     rows = [
         (
             one.model,
@@ -184,7 +223,7 @@ def summary_sheet(title: str, scores: Sequence[UnitScores]) -> Sheet:
             f"{one.median_r_difference:.2f}",
             f"{one.largest_neutral:.3f}",
             f"{one.gaze_deg:.1f}°",
-            f"{100 * one.winks.told:.0f} % of {one.winks.winks}",
+            f"{100 * one.winks.recognised:.0f} % of {one.winks.winks}",
             f"{100 * one.winks.kept:.0f} % of {one.winks.blinks}",
         )
         for one in scores
@@ -199,15 +238,15 @@ def _cells(unit: UnitScore) -> tuple[str, ...]:
     return f"{unit.r:.2f}", difference, f"{unit.slope:.2f}", f"{unit.neutral:.3f}", f"{unit.low:.2f}-{unit.high:.2f}"
 
 
-def _score(names: list[str], number: int, said: Float64, teacher: Float64, neutral: Bools) -> UnitScore:
-    own, true = said[:, number], teacher[:, number]
+def _score(names: list[str], number: int, predicted: Float64, teacher: Float64, neutral: Bools) -> UnitScore:
+    own, true = predicted[:, number], teacher[:, number]
     other = _mirrored(names[number])
     r_difference = float("nan")
     if other in names and other != names[number]:
         k = names.index(other)
-        differs = true - teacher[:, k]
-        if differs.std() >= _DIFFERS_FROM:
-            r_difference = correlation(own - said[:, k], differs)
+        difference = true - teacher[:, k]
+        if difference.std() >= _DIFFERS_FROM:
+            r_difference = correlation(own - predicted[:, k], difference)
     slope = float(np.cov(own, true)[0, 1] / true.var(ddof=1)) if true.var() > 0 else float("nan")
     low, high = (float(v) for v in np.quantile(own, [0.025, 0.975]))
     at_rest = float(np.median(own[neutral])) if neutral.any() else float("nan")

@@ -65,7 +65,7 @@ def align(
         delight: remove shading from the texture.
         threads: CPU threads of the network; all by default.
         device: cpu, or cuda, which needs onnxruntime-gpu instead of onnxruntime.
-        regions: region networks, which see eyes and mouth at the resolution of the photo, refine the blendshapes.
+        regions: refine the blendshapes with region networks, which read eyes and mouth at the resolution of the photo.
 
     Returns:
         The exit code.

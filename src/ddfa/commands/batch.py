@@ -47,7 +47,7 @@ def batch(
         model: folder or name of a model bundle; the shipped one by default.
         detector: yunet or dlib.
         device: cpu, or cuda, which needs onnxruntime-gpu instead of onnxruntime. On a cluster four actors share a GPU.
-        regions: region networks, which see eyes and mouth at the resolution of the photo, refine the blendshapes.
+        regions: refine the blendshapes with region networks, which read eyes and mouth at the resolution of the photo.
 
     Returns:
         The exit code.

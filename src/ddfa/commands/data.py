@@ -1,15 +1,17 @@
-"""`ddfa data label | profile | render | show`: make and inspect training data."""
+"""`ddfa data label | profile | render | regions | show`: make and inspect training data."""
 
 from typing import Annotated
 
 import numpy as np
 import tyro
 from rich.console import Console
+from rich.progress import track
 
 from ddfa.arrays import Float32
 from ddfa.data.face_profiling.pipeline import ProfileConfig, make_face_profiles
 from ddfa.data.pseudo_labels.config import LabelConfig
 from ddfa.data.pseudo_labels.pipeline import label as label_photos
+from ddfa.data.region_labels import RegionLabelConfig, label_regions
 from ddfa.data.sets.contact_sheet import ShowConfig, contact_sheet
 from ddfa.data.sets.dataset import LABEL_FILE
 from ddfa.data.synthetic.pipeline import RenderConfig, render_faces
@@ -19,6 +21,7 @@ from ddfa.images import write_image
 _Label = Annotated[LabelConfig, tyro.conf.arg(name="")]
 _Profile = Annotated[ProfileConfig, tyro.conf.arg(name="")]
 _Render = Annotated[RenderConfig, tyro.conf.arg(name="")]
+_Regions = Annotated[RegionLabelConfig, tyro.conf.arg(name="")]
 _Show = Annotated[ShowConfig, tyro.conf.arg(name="")]
 
 
@@ -62,6 +65,22 @@ def render(config: _Render) -> int:
     """
     labels = render_faces(config)
     Console().print(f"{len(labels)} images in {config.output}")
+    return OK
+
+
+def regions(config: _Regions) -> int:
+    """Label photos for the region networks: expression scores and mesh points of the mesh teacher.
+
+    Args:
+        config: what to label, and how.
+
+    Returns:
+        Exit code 0.
+    """
+    console = Console(stderr=True)
+    labels = label_regions(config, lambda names: track(names, "labelling", console=console, transient=True))
+    trusted, held_out = int(labels.trusted.sum()), int((labels.trusted & labels.held_out).sum())
+    Console().print(f"{len(labels)} photos labelled in {config.output}: {trusted} usable, {held_out} of them held out")
     return OK
 
 

@@ -54,7 +54,7 @@ def video(
         fps: frame rate of an image sequence; 25 by default.
         model: folder or name of a model bundle; the shipped one by default.
         threads: CPU threads of the network.
-        regions: region networks, which see eyes and mouth at the resolution of the frame, refine the blendshapes.
+        regions: refine the blendshapes with region networks, which read eyes and mouth at the resolution of the frame.
 
     Returns:
         The exit code.

@@ -1,4 +1,4 @@
-"""Tongues drawn into photographed mouths: the mesh teacher scores none, so photos alone cannot teach `tongueOut`."""
+"""Tongues rendered into mouths of photos: the mesh teacher has no score for `tongueOut`, so photos provide no label."""
 
 from typing import Final
 
@@ -8,43 +8,44 @@ import numpy as np
 from ddfa.arrays import Float64, Floats, UInt8
 from ddfa.data.pseudo_labels.mesh_points import OBSERVED_POINTS
 
-_FINE: Final = 4  # drawn this many times finer than the picture
+_SUPERSAMPLING: Final = 4
 _NUMBER = {point: number for number, point in enumerate(OBSERVED_POINTS)}
 
 
-def draw_tongue(picture: UInt8, points: Floats, random: np.random.Generator) -> tuple[UInt8, float]:
-    """Draw a tongue that comes out of the mouth.
+def draw_tongue(image: UInt8, points: Floats, random: np.random.Generator) -> tuple[UInt8, float]:
+    """Render a tongue that sticks out of the mouth.
 
     Args:
-        picture: (H, W, 3) uint8 RGB.
-        points: (P, 2) mesh points `mesh_points.OBSERVED_POINTS`, picture px.
-        random: draws its shape and colour.
+        image: (H, W, 3) uint8 RGB.
+        points: (P, 2) mesh points `mesh_points.OBSERVED_POINTS`, image px.
+        random: samples its shape and colour.
 
     Returns:
-        The picture with the tongue, and how far it is out, 0 to 1; 0 where the mouth is too small to hold one.
+        The image with the tongue and the value of `tongueOut`, 0 to 1; 0 and no tongue if the mouth is too small.
     """
     upper_lip, under_lip = _at(points, 62), _at(points, 66)
     bottom = _at(points, 57)
     right, left = _at(points, 48), _at(points, 54)
     width = float(np.hypot(*(left - right)))
     if width < 4:
-        return picture, 0.0
+        return image, 0.0
     across = (left - right) / width
     down = np.array([-across[1], across[0]])
     lip = max(float((bottom - under_lip) @ down), 0.08 * width)  # height of the lower lip
-    # The root lies between the lips, the tip below the lower one.
+    # The root is between the lips, the tip below the lower one.
     root = upper_lip + (under_lip - upper_lip) * random.uniform(0.5, 0.9) + across * width * random.normal(0, 0.05)
-    reach = float(random.uniform(0.5, 2.6)) * lip
-    tip = under_lip + down * reach + across * width * random.normal(0, 0.06)
+    length_out = float(random.uniform(0.5, 2.6)) * lip
+    tip = under_lip + down * length_out + across * width * random.normal(0, 0.06)
     half = float(random.uniform(0.2, 0.36)) * width
-    layer, alpha = _shape(picture.shape[:2], root, tip, half, across, random)
-    colour = _colour(picture, _at(points, 57), random)
-    drawn = picture + alpha[..., None] * (np.clip(colour * layer[..., None], 0, 255) - picture)
-    return np.asarray(np.rint(drawn), np.uint8), float(np.clip(0.25 + 0.5 * reach / lip, 0, 1))
+    layer, alpha = _shape(image.shape[:2], root, tip, half, across, random)
+    colour = _colour(image, _at(points, 57), random)
+    drawn = image + alpha[..., None] * (np.clip(colour * layer[..., None], 0, 255) - image)
+    return np.asarray(np.rint(drawn), np.uint8), float(np.clip(0.25 + 0.5 * length_out / lip, 0, 1))
 
 
 def _at(points: Floats, *landmarks: int) -> Float64:
-    return np.asarray(points[[_NUMBER[k] for k in landmarks if k in _NUMBER]], np.float64).mean(axis=0)
+    """Mean (2,) of the mesh points of some landmarks."""
+    return np.asarray(points[[_NUMBER[k] for k in landmarks if k in _NUMBER]].mean(axis=0), np.float64)
 
 
 def _shape(
@@ -52,7 +53,7 @@ def _shape(
 ) -> tuple[Float64, Float64]:
     """Brightness and opacity (H, W) of a tongue."""
     height, width = size
-    columns, rows = ((np.arange(length * _FINE) + 0.5) / _FINE - 0.5 for length in (width, height))
+    columns, rows = ((np.arange(length * _SUPERSAMPLING) + 0.5) / _SUPERSAMPLING - 0.5 for length in (width, height))
     grid_x, grid_y = np.meshgrid(columns, rows)
     axis = tip - root
     length = max(float(np.hypot(*axis)), 1.0)
@@ -70,16 +71,16 @@ def _shape(
     spot = ((beside - random.uniform(-0.4, 0.4)) / 0.3) ** 2 + ((along - 0.6) / 0.2) ** 2
     shine = float(random.uniform(0, 0.35)) * np.exp(-spot)
     light = np.clip(groove * bulge, 0.2, 1.3) + shine
-    alpha = cv2.GaussianBlur(inside.astype(np.float64), (0, 0), 0.35 * _FINE)
+    alpha = cv2.GaussianBlur(inside.astype(np.float64), (0, 0), 0.35 * _SUPERSAMPLING)
     small = (cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA) for part in (light, alpha))
     brightness, opacity = (np.asarray(part, np.float64) for part in small)
     return brightness, opacity
 
 
-def _colour(picture: UInt8, place: Float64, random: np.random.Generator) -> Float64:
-    """The colour of a tongue: pink, as bright as the lip at a place."""
-    x, y = (int(np.clip(v, 0, n - 1)) for v, n in zip(np.rint(place), picture.shape[1::-1], strict=True))
-    lip = picture[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].reshape(-1, 3).mean(axis=0)
+def _colour(image: UInt8, position: Float64, random: np.random.Generator) -> Float64:
+    """The colour of a tongue: pink, with the brightness of the lip at a position."""
+    x, y = (int(np.clip(v, 0, n - 1)) for v, n in zip(np.rint(position), image.shape[1::-1], strict=True))
+    lip = image[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].reshape(-1, 3).mean(axis=0)
     pink = np.array([205.0, 115.0, 118.0]) + random.normal(0, 12, 3)
     bright = np.clip(lip.mean() / 130 * random.uniform(0.9, 1.35), 0.25, 1.25)
     mixed = 0.65 * pink * bright + 0.35 * lip

@@ -1,7 +1,7 @@
-"""Patches of eyes and mouth, cut from the photo at its own resolution by the landmarks of a fit.
+"""Patches of the eyes and the mouth, cut from the image at its own resolution according to the landmarks.
 
-A patch is level with the eyes; its size follows the distance between the eyes as it would be seen from the front.  The
-patch of a right eye is mirrored, so that the nose lies on the same side in the patches of both eyes.
+A patch is aligned with the line between the eyes; its size is proportional to the interocular distance, corrected for
+yaw. The patch of the right eye is mirrored, so that the nose is on the same side in the patches of both eyes.
 """
 
 from typing import Final
@@ -14,17 +14,17 @@ from ddfa.regress.crop import cut
 
 EYE_SIDE: Final = 56
 MOUTH_SIDE: Final = 64
-# Side of a patch over the distance between the eyes, and how far its centre lies below its points, over that side.
+# Side of a patch relative to the interocular distance; distance of its centre below its landmarks relative to the side.
 _EYE_SIZE, _EYE_DOWN = 0.95, -0.12
 _MOUTH_SIZE, _MOUTH_DOWN = 1.5, 0.28
-# The eyes do not come closer than this share of their distance in a profile.
-_NARROWEST = 0.2
+# Lower bound of the foreshortening: in a profile view the projected distance says little about the size.
+_MIN_FORESHORTENING = 0.2
 _LEFT_EYE, _RIGHT_EYE = slice(42, 48), slice(36, 42)
 _NOSE_BASE = slice(31, 36)
 
 
 def eye_patches(landmarks: Floats, rotation: Floats) -> Float64:
-    """Maps from image px to patch px of both eyes, (n, 2, 2, 3); the left eye first, the right one mirrored.
+    """Affine maps (n, 2, 2, 3) from image px to patch px: the left eye, then the right one, mirrored.
 
     Args:
         landmarks: (n, 68, 2 or more) iBUG-68, image px.
@@ -37,9 +37,9 @@ def eye_patches(landmarks: Floats, rotation: Floats) -> Float64:
 
 
 def mouth_patches(landmarks: Floats, rotation: Floats) -> Float64:
-    """Maps from image px to patch px of the mouth with chin and nose, (n, 2, 3).
+    """Affine maps (n, 2, 3) from image px to patch px of the mouth with chin and nose.
 
-    Their places follow the nose, not the mouth: how far a jaw is open, or a mouth moved, stays to be seen.
+    Their position follows the base of the nose, not the mouth, so that they show how far the mouth has moved.
 
     Args:
         landmarks: (n, 68, 2 or more) iBUG-68, image px.
@@ -51,7 +51,7 @@ def mouth_patches(landmarks: Floats, rotation: Floats) -> Float64:
 
 
 def mirrored(affines: Floats, side: int) -> Float64:
-    """The maps (..., 2, 3) whose patches are mirror images of those of the given ones."""
+    """Affine maps (..., 2, 3) to the mirror images of the patches."""
     flip = np.array([[-1.0, 0.0], [0.0, 1.0]])
     flipped: Float64 = flip @ affines
     flipped[..., 0, 2] += side - 1
@@ -59,12 +59,12 @@ def mirrored(affines: Floats, side: int) -> Float64:
 
 
 def sides_in_image(affines: Floats, side: int) -> Float64:
-    """(...,) sides of patches in image px, of maps (..., 2, 3)."""
+    """Sides (...,) of the patches in image px, for affine maps (..., 2, 3)."""
     return np.asarray(side / np.sqrt(np.abs(np.linalg.det(affines[..., :2]))))
 
 
 def cut_patches(image: UInt8, affines: Floats, side: int) -> UInt8:
-    """Cut patches; the image's border is continued outside.
+    """Cut patches; border pixels are replicated outside the image.
 
     Args:
         image: (H, W, 3) uint8.
@@ -85,15 +85,17 @@ def cut_patches(image: UInt8, affines: Floats, side: int) -> UInt8:
 
 
 def _eye_line(landmarks: Floats, rotation: Floats) -> tuple[Float64, Float64]:
-    """Direction from the right eye to the left one, (n, 2), and their distance from the front, (n,) px."""
-    between = landmarks[:, _LEFT_EYE, :2].mean(axis=1) - landmarks[:, _RIGHT_EYE, :2].mean(axis=1)
-    seen = np.maximum(np.linalg.norm(between, axis=1), 1e-6)
-    narrowed = np.linalg.norm(np.asarray(rotation, np.float64)[:, :2, 0], axis=1)
-    return np.asarray(between / seen[:, None], np.float64), np.asarray(seen / np.maximum(narrowed, _NARROWEST))
+    """Direction from the right to the left eye, (n, 2), and the frontal interocular distance, (n,) px."""
+    difference = landmarks[:, _LEFT_EYE, :2].mean(axis=1) - landmarks[:, _RIGHT_EYE, :2].mean(axis=1)
+    projected = np.maximum(np.linalg.norm(difference, axis=1), 1e-6)
+    foreshortening = np.linalg.norm(np.asarray(rotation, np.float64)[:, :2, 0], axis=1)
+    return np.asarray(difference / projected[:, None], np.float64), np.asarray(
+        projected / np.maximum(foreshortening, _MIN_FORESHORTENING)
+    )
 
 
 def _patches(points: Floats, across: Float64, distance: Float64, size: float, down: float, side: int) -> Float64:
-    """Maps (n, 2, 3) to patches around points (n, 2)."""
+    """Affine maps (n, 2, 3) to patches around points (n, 2)."""
     below = np.stack([-across[:, 1], across[:, 0]], axis=1)
     length = np.maximum(size * distance, 1e-3)[:, None]
     centre = points + down * length * below
@@ -103,7 +105,7 @@ def _patches(points: Floats, across: Float64, distance: Float64, size: float, do
 
 
 def _shrunk(image: UInt8, affine: Float64, side: int, factor: int) -> tuple[UInt8, Float64]:
-    """Average blocks of factor x factor px around a patch; adapt its map."""
+    """Average blocks of factor x factor px around a patch, against aliasing; returns the smaller image and its map."""
     inverse = np.linalg.inv(affine[:, :2])
     corners = (np.array([[0, 0], [side, 0], [0, side], [side, side]]) - 0.5 - affine[:, 2]) @ inverse.T
     last = np.array(image.shape[1::-1]) - 1
@@ -115,6 +117,6 @@ def _shrunk(image: UInt8, affine: Float64, side: int, factor: int) -> tuple[UInt
     if any(missing):
         block = np.pad(block, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
     small = np.asarray(cv2.resize(block, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
-    # A block's centre lies (factor - 1) / 2 px right of and below its first pixel's centre.
+    # The centre of a block is (factor - 1) / 2 px to the right of and below the centre of its first pixel.
     first = np.array([x0, y0]) + (factor - 1) / 2
     return small, np.column_stack([affine[:, :2] * factor, affine[:, :2] @ first + affine[:, 2]])

@@ -1,4 +1,4 @@
-"""The network of a region: a patch, and a few numbers beside it, to face units, places and a confidence."""
+"""The network of a region: predicts blendshapes, geometry and uncertainty from a patch and auxiliary inputs."""
 
 import copy
 from collections.abc import Sequence
@@ -6,34 +6,38 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ddfa.regress.patches import EYE_SIDE, MOUTH_SIDE
+from ddfa.regress.regions import AUXILIARY_INPUTS, EYE_GEOMETRY, EYE_UNITS, MOUTH_GEOMETRY, MOUTH_UNITS
+from ddfa.train.region_batches import Region
+
 
 class RegionNetwork(nn.Module):
-    """Convolutions over a patch, a pooling that keeps places, and two layers that also read further inputs.
+    """Convolutions over a patch, spatial pooling, and two linear layers that also read the auxiliary inputs.
 
     Args:
         side: of the patches, px; a multiple of 8.
-        further: numbers F beside the patch.
-        units: face units U.
-        places: other values, in patch units.
-        channels: at a quarter and an eighth of the patch's side.
-        depths: blocks at a quarter and an eighth of it.
-        maps: weighted means over the places that each channel gives.
-        hidden: width of the layer between pooling and output.
+        auxiliary: number F of auxiliary inputs.
+        units: number U of blendshapes.
+        geometry: number G of geometry outputs, in patch units.
+        channels: at 1/4 and 1/8 of the resolution.
+        depths: number of blocks at 1/4 and 1/8 of the resolution.
+        maps: weighted means per channel in the pooling.
+        hidden: width of the layer between pooling and outputs.
     """
 
     def __init__(
         self,
         side: int,
-        further: int,
+        auxiliary: int,
         units: int,
-        places: int,
+        geometry: int,
         channels: Sequence[int] = (40, 96),
         depths: Sequence[int] = (1, 2),
         maps: int = 2,
         hidden: int = 96,
     ) -> None:
         super().__init__()
-        self.side, self.further, self.units, self.places = side, further, units, places
+        self.side, self.auxiliary, self.units, self.geometry = side, auxiliary, units, geometry
         layers: list[nn.Module] = [*_conv(3, channels[0], 5, 4, padding=1)]
         for stage, (width, depth) in enumerate(zip(channels, depths, strict=True)):
             if stage:
@@ -41,27 +45,27 @@ class RegionNetwork(nn.Module):
                 layers += [nn.Conv2d(before, before, 3, 2, 1, groups=before, bias=False), *_conv(before, width)]
             layers += [Block(width) for _ in range(depth)]
         self.body = nn.Sequential(*layers)
-        self.pool: nn.Module = PlacePooling(channels[-1], (side // 8) ** 2, maps)
-        self.mix = nn.Sequential(nn.Linear(channels[-1] * maps + further, hidden), nn.ReLU(inplace=True))
-        self.out = nn.Linear(hidden, units + places + 1)
+        self.pool: nn.Module = SpatialPooling(channels[-1], (side // 8) ** 2, maps)
+        self.mix = nn.Sequential(nn.Linear(channels[-1] * maps + auxiliary, hidden), nn.ReLU(inplace=True))
+        self.out = nn.Linear(hidden, units + geometry + 1)
 
-    def forward(self, patches: Tensor, further: Tensor) -> Tensor:
-        """Units, places and log of the expected squared error, (n, U + places + 1).
+    def forward(self, patches: Tensor, auxiliary: Tensor) -> Tensor:
+        """Units, geometry and log of the expected squared error, (n, U + G + 1).
 
         Args:
             patches: (n, 3, side, side), (v - 127.5) / 128.
-            further: (n, F).
+            auxiliary: (n, F).
         """
         pooled = self.pool(self.body(patches))
-        out: Tensor = self.out(self.mix(torch.cat([pooled, further], dim=1)))
+        out: Tensor = self.out(self.mix(torch.cat([pooled, auxiliary], dim=1)))
         return out
 
     def calibrated(self, rest: Tensor, gain: Tensor) -> "RegionNetwork":
-        """A copy whose units are gain * (unit - rest), folded into the last layer.
+        """A copy that outputs gain * (unit - rest), folded into the last layer at no cost.
 
         Args:
-            rest: (U,) the teacher's scores of a neutral face, which become 0.
-            gain: (U,) from the teacher's amplitude to the head's.
+            rest: (U,) outputs for a neutral face, which become 0.
+            gain: (U,) scales of the outputs; regression shrinks them towards the mean.
         """
         network = copy.deepcopy(self)
         with torch.no_grad():
@@ -71,11 +75,12 @@ class RegionNetwork(nn.Module):
         return network
 
     def deployed(self) -> "RegionNetwork":
-        """A copy that computes the same in evaluation mode, as cheap as it can be had."""
+        """A copy that computes the same in evaluation mode, with the pooling as convolutions for fast inference."""
         network = copy.deepcopy(self).eval()
         pool, first = network.pool, network.mix[0]
-        assert isinstance(pool, PlacePooling) and isinstance(first, nn.Linear)
+        assert isinstance(pool, SpatialPooling) and isinstance(first, nn.Linear)
         channels, _, maps = pool.weight.shape
+        # The pooling concatenates its maps channel by channel, its convolutions map by map.
         order = torch.arange(first.in_features)
         order[: channels * maps] = order[: channels * maps].view(channels, maps).T.flatten()
         first.weight.data = first.weight.data[:, order]
@@ -84,7 +89,7 @@ class RegionNetwork(nn.Module):
 
 
 class Block(nn.Module):
-    """A depthwise 3x3 convolution and two pointwise ones, beside the identity.
+    """Residual block: a depthwise 3x3 convolution and two pointwise ones.
 
     Args:
         channels: in and out.
@@ -102,18 +107,18 @@ class Block(nn.Module):
         return out
 
 
-class PlacePooling(nn.Module):
-    """Weighted means over the places of each channel, with learnt weights.
+class SpatialPooling(nn.Module):
+    """Weighted means over the positions of each channel, with learnt weights; unlike the mean, it retains position.
 
     Args:
         channels: C.
-        places: P of a channel.
-        maps: M weights for each place.
+        positions: number P of positions of a channel.
+        maps: number M of weights per position.
     """
 
-    def __init__(self, channels: int, places: int, maps: int) -> None:
+    def __init__(self, channels: int, positions: int, maps: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(channels, places, maps) / places**0.5)
+        self.weight = nn.Parameter(torch.randn(channels, positions, maps) / positions**0.5)
         self.norm = nn.BatchNorm1d(channels * maps)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -122,10 +127,10 @@ class PlacePooling(nn.Module):
         out: Tensor = torch.relu(self.norm(means.flatten(1)))
         return out
 
-    def fused(self) -> "PlaceConvolutions":
-        """Depthwise convolutions that compute the same in evaluation mode, in the order of their maps."""
-        channels, places, maps = self.weight.shape
-        norm, side = self.norm, round(places**0.5)
+    def fused(self) -> "SpatialConvolutions":
+        """Depthwise convolutions, one per map, with the batch norm folded in; equal in evaluation mode."""
+        channels, positions, maps = self.weight.shape
+        norm, side = self.norm, round(positions**0.5)
         assert norm.running_mean is not None and norm.running_var is not None
         with torch.no_grad():
             gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
@@ -138,14 +143,14 @@ class PlacePooling(nn.Module):
                 assert conv.bias is not None
                 conv.bias.copy_(bias[:, number])
                 convolutions.append(conv)
-        return PlaceConvolutions(convolutions)
+        return SpatialConvolutions(convolutions)
 
 
-class PlaceConvolutions(nn.Module):
-    """The pooling of `PlacePooling` as runtimes do it fast; (n, C, h, w) to (n, M * C).
+class SpatialConvolutions(nn.Module):
+    """`SpatialPooling` as depthwise convolutions, which ONNX Runtime computes faster; (n, C, h, w) to (n, M * C).
 
     Args:
-        convolutions: depthwise, as large as what they see; one for each map.
+        convolutions: depthwise, with kernels of the size of the input; one per map.
     """
 
     def __init__(self, convolutions: Sequence[nn.Conv2d]) -> None:
@@ -155,6 +160,13 @@ class PlaceConvolutions(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, C, h, w) to (n, M * C)."""
         return torch.cat([torch.relu(conv(x)) for conv in self.convolutions], dim=1).flatten(1)
+
+
+def new_network(region: Region) -> RegionNetwork:
+    """An untrained network of a region."""
+    if region == "eye":
+        return RegionNetwork(EYE_SIDE, len(EYE_UNITS) + AUXILIARY_INPUTS, len(EYE_UNITS), EYE_GEOMETRY)
+    return RegionNetwork(MOUTH_SIDE, len(MOUTH_UNITS) + AUXILIARY_INPUTS, len(MOUTH_UNITS), MOUTH_GEOMETRY)
 
 
 def _conv(
