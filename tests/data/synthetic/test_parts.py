@@ -185,13 +185,15 @@ def test_tongues_bend_and_nothing_else_does(head):
 
 
 def test_hidden_units_have_no_weight(head):
+    visibility = UnitVisibility(head)
+
     def weights(yaw, hidden=None, **amounts):
         shape = head.decode(np.zeros((1, 0)), units(head, **amounts)[None])[0]
         points = (shape @ matrix_from_euler(np.array([yaw, 0.0, 0.0])).T * [1, -1, 1] + [160, 160, 0]).astype(
             np.float32
         )
         depth = rasterize(points, head.triangles, 320, 320).depth
-        found = UnitVisibility(head).weights(visible_vertices(points, depth, 1.0, hidden))
+        found = visibility.weights(visible_vertices(points[visibility.vertices], depth, 1.0, hidden))
         return dict(zip(head.expression_names, found, strict=True))
 
     frontal = weights(0.0)

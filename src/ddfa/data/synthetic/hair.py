@@ -8,8 +8,9 @@ import numpy as np
 from ddfa.arrays import Float32, Floats
 from ddfa.data.synthetic.backdrops import random_colour
 from ddfa.data.synthetic.noise import smooth_noise
+from ddfa.data.synthetic.skin import cover
 from ddfa.data.synthetic.strips import Part, sheet
-from ddfa.raster.blending import blend, smoothstep
+from ddfa.raster.blending import smoothstep
 from ddfa.raster.rasterize import vertex_normals
 from ddfa.texture.atlas import Atlas
 
@@ -80,30 +81,32 @@ class Scalp:
         self._hairline_y = float(face[np.abs(face[:, 0]) < 15, 1].max())
 
     def paint(self, texture: Float32, style: Style, rng: np.random.Generator) -> Float32:
-        """Paint hair or cloth on a texture (S, S, 3)."""
+        """Paint hair or cloth on a texture (S, S, 3), which is not changed."""
+        texture = np.array(texture, np.float32, order="C")
         atlas, size = self._atlas, self._atlas.size
         strands = smooth_noise(rng, size, (14, 170)) + 0.6 * smooth_noise(rng, size, (40, 230))
         edge = 0.05 * smooth_noise(rng, size, (60, 160))[..., 0]
         grown = self._grown(atlas.hair, atlas.position, style) + edge
-        hair = np.clip(style.hair * np.exp(rng.uniform(0.08, 0.28) * strands), 0, 1)
-        texture = blend(texture, hair, smoothstep(grown, 0.42, 0.58) * atlas.skin)
+        hair = np.clip(style.hair * np.exp(np.float32(rng.uniform(0.08, 0.28)) * strands), 0, 1)
+        cover(texture, hair, smoothstep(grown, 0.42, 0.58) * atlas.skin)
         if style.cloth is None:
             return texture
         weave = 1 + 0.06 * smooth_noise(rng, size, (120, 120)) + 0.08 * smooth_noise(rng, size, (9, 9))
-        cover = smoothstep(self._height(atlas.position, style), -1.5, 1.5) * atlas.skin
-        return blend(texture, np.clip(style.cloth * weave, 0, 1), cover)
+        worn = smoothstep(self._height(atlas.position, style), -1.5, 1.5) * atlas.skin
+        cover(texture, np.clip(style.cloth * weave, 0, 1), worn)
+        return texture
 
     def raise_surface(self, shape: Float32, style: Style, rng: np.random.Generator) -> Float32:
         """Displace the scalp of a head (V, 3) in head space by the thickness of the style."""
         mean = self._atlas.head.mean
         if style.cloth is not None:
-            cover = smoothstep(self._height(mean, style), -1, 6)
+            share = smoothstep(self._height(mean, style), -1, 6)
         else:
-            cover = smoothstep(self._grown(self._atlas.vertex_hair, mean, style), 0.45, 0.95)
-            grown = cover > 0
+            share = smoothstep(self._grown(self._atlas.vertex_hair, mean, style), 0.45, 0.95)
+            grown = share > 0
             waves = np.sin(mean[grown] @ rng.normal(0, 0.05, (3, 4)) + rng.uniform(0, 6.3, 4)).sum(axis=1)
-            cover[grown] *= 1 + 0.14 * waves
-        lift = style.thickness_mm * cover * self._skin
+            share[grown] *= 1 + 0.14 * waves
+        lift = style.thickness_mm * share * self._skin
         return np.asarray(shape + lift[:, None] * self._normals, np.float32)
 
     def extras(self, shape: Float32, style: Style, rng: np.random.Generator) -> list[Part]:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ddfa.arrays import Float32, Float64, Floats
+from ddfa.arrays import Float32, Float64, Floats, Int32
 from ddfa.data.synthetic.noise import smooth_noise
 from ddfa.head.model import HeadModel
 from ddfa.raster.blending import blend, smoothstep
@@ -96,30 +96,33 @@ class Inner:
 
     def __init__(self, atlas: Atlas) -> None:
         self._atlas = atlas
-        self._parts = inner_of(atlas)
+        parts = inner_of(atlas)
+        self._mouth, self._tongue, self._teeth, self._socket, self._eyes = (
+            np.flatnonzero(mask)
+            for mask in (parts.mouth, parts.tongue, parts.teeth, parts.socket, parts.eyes[0].mask | parts.eyes[1].mask)
+        )
 
     def paint(self, texture: Float32, skin: Float32, rng: np.random.Generator) -> Float32:
         """Paint the parts behind lids and lips over a texture.
 
         Args:
-            texture: (S, S, 3) RGB in [0, 1]; changed.
+            texture: (S, S, 3) contiguous, RGB in [0, 1]; changed.
             skin: (3,) colour of the skin.
             rng: source of randomness.
 
         Returns:
             `texture`.
         """
-        parts = self._parts
-        grain = 1 + 0.05 * smooth_noise(rng, self._atlas.size, (60, 60))
+        flat = texture.reshape(-1, 3)
         flesh = np.array([rng.uniform(0.35, 0.55), rng.uniform(0.12, 0.2), rng.uniform(0.12, 0.2)], np.float32)
-        texture[parts.mouth] = flesh * 0.8
         # A tongue is lighter and pinker than the lining of the mouth.
         pink = flesh * np.array([1.2, 1.6, 1.6], np.float32) * rng.uniform(0.95, 1.3)
-        texture[parts.tongue] = (pink * grain)[parts.tongue]
-        texture[parts.teeth] = (0.93, 0.9, 0.84)
-        texture[parts.socket] = skin * np.array([0.85, 0.55, 0.52], np.float32)
-        for eye in parts.eyes:
-            texture[eye.mask] = (0.9, 0.88, 0.86)
+        grain = 1 + 0.05 * smooth_noise(rng, self._atlas.size, (60, 60)).reshape(-1, 1)
+        flat[self._mouth] = flesh * 0.8
+        flat[self._tongue] = pink * grain[self._tongue]
+        flat[self._teeth] = (0.93, 0.9, 0.84)
+        flat[self._socket] = skin * np.array([0.85, 0.55, 0.52], np.float32)
+        flat[self._eyes] = (0.9, 0.88, 0.86)
         return texture
 
 
@@ -134,48 +137,53 @@ class InnerPixels:
         self._head = head
         regions, corners = head.regions, head.triangles
         self._eyes = {side: _EyeFrame(head, side) for side in _UPPER_LIDS}
-        self._part = np.zeros(len(corners), np.uint8)
+        self._part = np.zeros(len(corners) + 2, np.uint8)
         for number, name in enumerate(("eye_left", "eye_right", "teeth")):
-            self._part[regions[name][corners].all(axis=1)] = number + 1
+            self._part[:-2][regions[name][corners].all(axis=1)] = number + 1
         self._teeth = _teeth_coordinates(head)
 
     def draw(
-        self, colours: Float32, shine: Float32, raster: Raster, shape: Float32, normals: Float32, main: Floats,
-        look: InnerLook,
-    ) -> None:  # fmt: skip
-        """Colour the pixels of eyes and teeth.
+        self, raster: Raster, shape: Float32, normals: Float32, main: Floats, look: InnerLook
+    ) -> tuple[Int32, Float32]:
+        """Compute the colours of the pixels that show eyes or teeth.
 
         Args:
-            colours: (H, W, 3) float32 reflectance; changed.
-            shine: (H, W, 1) float32 specular radiance; changed.
             raster: the visible surface; triangles beyond those of the head are accessories.
             shape: (V, 3) the head in head space.
             normals: (V, 3) unit, camera axes.
             main: (3,) direction of the main light, camera axes.
             look: appearance.
+
+        Returns:
+            Row of the second array for each pixel (H, W), -1 for none; reflectance and specular radiance (D, 4).
+            A specular radiance of -1 stands for that of the vertices.
         """
         triangle = raster.triangle.ravel()
-        known = (triangle >= 0) & (triangle < len(self._part))
-        part = np.zeros(len(triangle), np.uint8)
-        part[known] = self._part[triangle[known]]
-        flat, spots = colours.reshape(-1, 3), shine.reshape(-1)
+        at = np.full(raster.triangle.shape, -1, np.int32)
+        # The last entry is that of the background, index -1; accessories are clipped to the one before.
+        part = self._part[np.minimum(triangle, len(self._part) - 2)]
+        chosen = np.flatnonzero(part)
+        at.ravel()[chosen] = np.arange(len(chosen))
+        own = part[chosen]
+        detail = np.full((len(chosen), 4), -1, np.float32)
         half = np.asarray(main) + np.array([0.0, 0.0, 1.0])
         half /= np.linalg.norm(half)
         lids = np.einsum("lk,lkj->lj", self._head.landmark_weights, shape[self._head.landmark_vertices])
         for number, (side, eye) in enumerate(self._eyes.items()):
-            pixels = np.flatnonzero(part == number + 1)
-            if len(pixels):
-                local, place, normal = self._read(raster, pixels, eye.local, shape, normals)
+            rows = np.flatnonzero(own == number + 1)
+            if len(rows):
+                local, place, normal = self._read(raster, chosen[rows], eye.local, shape, normals)
                 reflectance, spot = _eye_colours(local, normal, normals[eye.pupil], half, look)
                 under = lids[list(_UPPER_LIDS[side])]
                 under = under[np.argsort(under[:, 0])]
                 depth = np.interp(place[:, 0], under[:, 0], under[:, 1]) - place[:, 1]
                 lit = 1 - look.shadow * (1 - smoothstep(depth, 0.0, _LID_SHADOW_MM))
-                flat[pixels], spots[pixels] = reflectance * lit[:, None], spot * lit
-        pixels = np.flatnonzero(part == 3)
-        if len(pixels):
-            (tooth,) = self._read(raster, pixels, self._teeth)
-            flat[pixels] = _tooth_colours(tooth, look)
+                detail[rows, :3], detail[rows, 3] = reflectance * lit[:, None], spot * lit
+        rows = np.flatnonzero(own == 3)
+        if len(rows):
+            (tooth,) = self._read(raster, chosen[rows], self._teeth)
+            detail[rows, :3] = _tooth_colours(tooth, look)
+        return at, detail
 
     def _read(self, raster: Raster, pixels: NDArray[np.intp], *attributes: Floats) -> list[Float32]:
         """Interpolate attributes (V, C) of the head at some pixels."""

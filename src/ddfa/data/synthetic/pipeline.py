@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,6 +23,7 @@ from ddfa.data.synthetic.occluders import Occluder, composite, object_occluder
 from ddfa.data.synthetic.people import People, random_angles
 from ddfa.data.synthetic.photo_skin import content
 from ddfa.data.synthetic.scene import Painter, Scene
+from ddfa.data.synthetic.shading_kernels import expose
 from ddfa.data.synthetic.tongue import bend_tongue
 from ddfa.data.synthetic.visibility import UnitVisibility, visible_vertices
 from ddfa.geometry.camera import FLIP_Y_MATRIX, project
@@ -32,7 +33,7 @@ from ddfa.head.model import HeadModel
 from ddfa.raster.lighting import ambient_occlusion
 from ddfa.texture.atlas import Atlas
 
-_PER_FACE: Final = 4  # images per skin and background; each has another shape, expression, pose and light
+_PER_FACE: Final = 6  # images per skin and background; each has another shape, expression, pose and light
 _FACE_SHARE: Final = 0.85  # height of a face relative to the side of its RoI
 _GREY: Final = 0.02  # a smaller range of the channels of a skin means a greyscale photo
 _ATLAS, _LARGEST_ATLAS = 320, 640  # px; larger images need more detail
@@ -98,6 +99,15 @@ def _open(config: RenderConfig) -> Draw:
     return FaceRenderer(head, data, config).draw
 
 
+class _Person(NamedTuple):
+    """Shape of a face: identity (I,), expression (E,), vertices (V, 3) and landmarks (68, 3) in head space."""
+
+    identity: Float32
+    expression: Float32
+    shape: Float32
+    landmarks: Float32
+
+
 class FaceRenderer:
     """Renders synthetic images.
 
@@ -119,10 +129,17 @@ class FaceRenderer:
 
     def draw(self, rng: np.random.Generator, count: int) -> Iterator[Sample]:
         """Render images with their labels."""
-        for number in range(count):
-            if number % _PER_FACE == 0:
-                (face, own), ground = self._face(rng), self._ground(rng)
-            yield self._sample(face, own, ground[:, :: rng.choice([-1, 1])], rng)
+        for start in range(0, count, _PER_FACE):
+            (face, own), ground = self._face(rng), self._ground(rng)
+            number = min(_PER_FACE, count - start)
+            identities = np.stack([self._people.identity(own, rng) for _ in range(number)])
+            expressions = np.stack([self._people.expression(rng) for _ in range(number)])
+            # Decoded together: the time is that of reading the bases.
+            shapes = self._head.decode(identities, expressions)
+            points = self._head.decode_landmarks(identities, expressions)
+            for identity, expression, shape, landmarks in zip(identities, expressions, shapes, points, strict=True):
+                person = _Person(identity, expression, shape, landmarks)
+                yield self._sample(face, own, person, ground[:, :: rng.choice([-1, 1])], rng)
 
     def _face(self, rng: np.random.Generator) -> tuple[Face, int | None]:
         """An appearance, and the index of the photo that it was taken from."""
@@ -133,13 +150,12 @@ class FaceRenderer:
                 return face, index
         return self._wardrobe.painted(rng), None
 
-    def _sample(self, face: Face, own: int | None, ground: Float32, rng: np.random.Generator) -> Sample:
-        identity = self._people.identity(own, rng)
-        expression = self._people.expression(rng)
+    def _sample(
+        self, face: Face, own: int | None, person: "_Person", ground: Float32, rng: np.random.Generator
+    ) -> Sample:
+        identity, expression, shape, landmarks = person
         angles = random_angles(rng)
-        shape = self._head.decode(identity[None], expression[None])[0]
         shape = bend_tongue(self._head, shape, expression, rng)
-        landmarks = self._head.decode_landmarks(identity[None], expression[None])[0]
         pose = self._pose(landmarks, angles)
 
         raised = self._wardrobe.scalp.raise_surface(shape, face.style, rng)
@@ -157,7 +173,9 @@ class FaceRenderer:
             image = composite(image, occluder, rng)
             opacity = np.asarray(cv2.resize(occluder.opacity, depth.shape[::-1]), np.float32)
         scale = depth.shape[0] / image.shape[0] * float(np.linalg.norm(pose[0, :3]))
-        visibility = self._visibility.weights(visible_vertices(points, depth, scale, opacity))
+        visibility = self._visibility.weights(
+            visible_vertices(points[self._visibility.vertices], depth, scale, opacity)
+        )
         if np.ptp(face.skin) < _GREY:  # the skin was taken from a greyscale photo
             image = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2)
         source = "" if own is None or self._data is None else self._source(own)
@@ -209,9 +227,10 @@ class FaceRenderer:
 
 def _photographed(image: Float32, rng: np.random.Generator) -> UInt8:
     """Add blur, noise and a tone curve to a rendered image (S, S, 3); white is 1."""
-    over = np.maximum(image - _SHOULDER, 0) / (1 - _SHOULDER)
-    image = np.minimum(image, _SHOULDER) + np.float32(1 - _SHOULDER) * np.tanh(over)
     if rng.random() < 0.7:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.9)), np.float32)
-    noisy = image + rng.normal(0, rng.uniform(0, 0.02), image.shape)
-    return np.clip(np.rint(255 * noisy), 0, 255).astype(np.uint8)
+    image = np.ascontiguousarray(image, np.float32)
+    noise = rng.standard_normal(image.size, np.float32)
+    photo = np.empty(image.shape, np.uint8)
+    expose(image.ravel(), noise, float(rng.uniform(0, 0.02)), _SHOULDER, photo.ravel())
+    return photo

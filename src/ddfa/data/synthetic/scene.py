@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, Float64, Int32
 from ddfa.data.synthetic.interior import InnerLook, InnerPixels
+from ddfa.data.synthetic.shading_kernels import colour_pixels, light_vertices
 from ddfa.data.synthetic.strips import Part
 from ddfa.geometry.camera import FLIP_Y, project
-from ddfa.raster.lighting import shading
-from ddfa.raster.rasterize import BACKGROUND, Raster, interpolate, rasterize, vertex_normals
+from ddfa.raster.rasterize import rasterize, vertex_normals
 from ddfa.texture.atlas import Atlas
 
 _FINE = 2  # supersampling
@@ -81,62 +80,50 @@ class Painter:
         eyes = head.regions["eye_left"] | head.regions["eye_right"]
         self._occlusion[eyes] = _LEAST_LIGHT["eye_left"]
         self._inner = InnerPixels(head)
+        self._corners = np.ascontiguousarray(atlas.uv[atlas.uv_triangles].reshape(-1, 6), np.float32)
         self._gloss = np.where(head.regions["teeth"] | head.regions["tongue"], 0.35, 0.0).astype(np.float32)
         self._skin = head.regions["face"].astype(np.float32)
 
     def draw(self, scene: Scene) -> Rendering:
         """Render a scene."""
-        size = scene.ground.shape[0]
-        vertices, triangles = self._mesh(scene)
+        size, count = scene.ground.shape[0], len(scene.shape)
+        vertices, triangles, colours = self._mesh(scene)
         seen = _FINE * project(vertices, scene.pose).astype(np.float32)
         seen[:, :2] += (_FINE - 1) / 2  # pixel centres are integers at both sizes
-        raster = rasterize(seen, triangles, _FINE * size, _FINE * size)
-        light, gloss, normals = self._lit(scene, seen, triangles)
-        image = self._colours(scene, raster, triangles)
-        shine = interpolate(raster, triangles, gloss[:, None])
-        self._inner.draw(image, shine, raster, scene.shape, normals, scene.main, scene.inner)
-        image *= interpolate(raster, triangles, light)
-        image += shine
-        small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-        cover = cv2.resize(raster.mask.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
-        image = np.asarray(small + scene.ground * (1 - cover[..., None]), np.float32)
-        return Rendering(image, seen[: len(scene.shape)], raster.depth)
+        raster = rasterize(seen, triangles, _FINE * size, _FINE * size, cull=True)
+        normals = vertex_normals(seen * FLIP_Y, triangles[: len(triangles) - self._doubled(scene)])
+        half = scene.main + np.array([0, 0, 1])
+        half = (half / np.linalg.norm(half)).astype(np.float32)
+        radiance = np.empty((len(seen), 4), np.float32)
+        oily = np.float32(scene.gloss * _SKIN_GLOSS) * self._skin
+        light = np.asarray(scene.light, np.float32)
+        light_vertices(normals, light, self._occlusion, half, self._gloss, oily, radiance)
+        at, detail = self._inner.draw(raster, scene.shape, normals, scene.main, scene.inner)
+        image = np.zeros((size, size, 4), np.float32)
+        colour_pixels(
+            raster.triangle, raster.barycentric, triangles, self._corners, scene.texture, colours, radiance, at, detail,
+            _FINE, image,
+        )  # fmt: skip
+        image = image[..., :3] + scene.ground * (1 - image[..., 3:])
+        return Rendering(np.asarray(image, np.float32), seen[:count], raster.depth)
 
-    def _mesh(self, scene: Scene) -> tuple[Float32, Int32]:
+    def _mesh(self, scene: Scene) -> tuple[Float32, Int32, Float32]:
+        """Vertices and triangles of head and accessories, and the colours of the vertices of the latter.
+
+        Back faces are culled, which halves the time of drawing a head. Accessories are sheets that are visible from
+        both sides: their triangles come once more at the end, with the other winding.
+        """
         vertices, triangles = [scene.shape], [self._atlas.head.triangles]
+        colours = [np.zeros((0, 3), np.float32)]
         start = len(scene.shape)
         for part in scene.extras:
             vertices.append(part.vertices)
+            colours.append(part.colours)
             triangles.append(part.triangles + np.int32(start))
             start += len(part.vertices)
-        return np.concatenate(vertices), np.concatenate(triangles)
+        backs = [np.ascontiguousarray(part[:, ::-1]) for part in triangles[1:]]
+        return np.concatenate(vertices), np.concatenate(triangles + backs), np.concatenate(colours)
 
-    def _colours(self, scene: Scene, raster: Raster, triangles: Int32) -> Float32:
-        """Reflectance (H, W, 3) at each pixel."""
-        count = len(self._atlas.head.triangles)
-        heads = raster._replace(triangle=np.where(raster.triangle < count, raster.triangle, np.int32(BACKGROUND)))
-        places = interpolate(heads, self._atlas.uv_triangles, self._atlas.uv)
-        colours = cv2.remap(scene.texture, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
-        if scene.extras:
-            worn = raster._replace(triangle=np.where(raster.triangle < count, np.int32(BACKGROUND), raster.triangle))
-            own = np.concatenate([np.zeros_like(scene.shape), *(part.colours for part in scene.extras)])
-            np.copyto(colours, interpolate(worn, triangles, own), where=worn.mask[..., None])
-        return np.asarray(colours, np.float32)
-
-    def _lit(self, scene: Scene, seen: Float32, triangles: Int32) -> tuple[Float32, Float32, Float32]:
-        """Per vertex: diffuse radiance (V, 3) of a white surface, specular radiance (V,), and normals (V, 3)."""
-        count = len(scene.shape)
-        camera = seen * FLIP_Y
-        normals = self._atlas.normals(camera[:count])
-        if scene.extras:
-            worn = vertex_normals(camera, triangles[len(self._atlas.head.triangles) :])[count:]
-            # Sheets are visible from both sides.
-            normals = np.concatenate([normals, np.where(worn[:, 2:] < -0.1, -worn, worn)])
-        light = shading(normals, scene.light)
-        light[:count] *= self._occlusion[:, None]
-        half = scene.main + np.array([0, 0, 1])
-        mirror = np.maximum(normals[:count] @ (half / np.linalg.norm(half)).astype(np.float32), 0)
-        gloss = np.zeros(len(seen), np.float32)
-        gloss[:count] = self._gloss * mirror**90 + scene.gloss * _SKIN_GLOSS * self._skin * mirror**12
-        gloss[:count] *= self._occlusion
-        return light, gloss, normals
+    def _doubled(self, scene: Scene) -> int:
+        """Number of triangles that `_mesh` repeats with the other winding."""
+        return sum(len(part.triangles) for part in scene.extras)

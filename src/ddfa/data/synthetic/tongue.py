@@ -8,7 +8,7 @@ from ddfa.arrays import Float32
 from ddfa.head.model import HeadModel
 
 _SIDEWAYS, _UPWARDS = 0.22, (-0.05, 0.14)  # mm per mm of the free part: standard deviation; mean and deviation
-_INSIDE_LIFT: Final = 0.35  # largest lift of a tongue that stays in an open mouth
+_INSIDE_LIFT: Final = 0.2  # largest lift of a tongue that stays in an open mouth
 _LEAST_JAW: Final = 0.15  # opening of the jaw from which a tongue can be seen inside
 
 

@@ -13,6 +13,7 @@ _LEAST_SHARE: Final = 0.1  # vertices that move less than this share of the larg
 _SLACK_MM: Final = 2.5  # a vertex this close behind the visible surface is visible
 _HIDDEN, _SEEN = 0.08, 0.25  # shares of the visible motion, relative to a frontal face, of weights 0 and 1
 _SIZE: Final = 256
+_STRIDE: Final = 3  # every third vertex is enough
 
 
 class UnitVisibility:
@@ -22,12 +23,14 @@ class UnitVisibility:
     (a tongue that is not stuck out is visible as well: as its absence), skin for all others. The weight grows from 0
     to 1 between two shares of what a frontal, neutral face shows.
 
+    Attributes:
+        vertices: (K,) of the head that the weights are computed from.
+
     Args:
         head: the open head.
     """
 
     def __init__(self, head: HeadModel) -> None:
-        self._count = head.vertices
         motion = np.linalg.norm(head.expression_basis, axis=2)
         regions = head.regions
         balls = regions["eye_left"] | regions["eye_right"]
@@ -38,11 +41,13 @@ class UnitVisibility:
         scale = _SIZE / 330
         frontal = (head.mean * scale * FLIP_Y + [_SIZE / 2, _SIZE / 2, 0]).astype(np.float32)
         depth = rasterize(frontal, head.triangles, _SIZE, _SIZE).depth
-        reference = motion @ visible_vertices(frontal, depth, scale)
+        self.vertices = np.flatnonzero(motion.any(axis=0))[::_STRIDE]
+        motion = motion[:, self.vertices]
+        reference = motion @ visible_vertices(frontal[self.vertices], depth, scale)
         self._motion = (motion / np.maximum(reference, 1e-6)[:, None]).astype(np.float32)
 
     def weights(self, visible: Bools) -> Float32:
-        """Weights (E,) in [0, 1] of an image that shows the vertices `visible` (V,)."""
+        """Weights (E,) in [0, 1] of an image that shows those of `vertices` that `visible` (K,) marks."""
         share = self._motion @ visible
         return np.asarray(np.clip((share - _HIDDEN) / (_SEEN - _HIDDEN), 0, 1), np.float32)
 
