@@ -32,7 +32,7 @@ def test_the_teacher_agrees_with_itself():
     result = score_units("teacher", NAMES, _scores(), _scores())
     assert result.median_r == result.median_r_difference == pytest.approx(1)
     assert result.gaze_deg == pytest.approx(0, abs=1e-6)
-    assert result.winks.recognised == result.winks.kept == 1
+    assert result.winks.recognised == result.winks.blinks_recognised == 1
     unscored = [unit.name for unit in result.units if not unit.scored]
     assert unscored == ["tongueOut"]
     assert result.largest_neutral < 0.02
@@ -58,14 +58,14 @@ def test_a_symmetric_model_has_no_correlation_of_differences():
             predicted[:, pair] = teacher[:, pair].mean(axis=1, keepdims=True)
     result = score_units("symmetric", NAMES, predicted, teacher)
     assert result.median_r_difference == 0
-    assert result.winks.recognised == 0 and result.winks.kept == 1
+    assert result.winks.recognised == 0 and result.winks.blinks_recognised == 1
 
 
 def test_winks_are_recognised_if_the_same_eye_is_closed_more():
     teacher = np.array([[0.8, 0.1], [0.1, 0.8], [0.8, 0.1], [0.8, 0.8], [0.7, 0.7], [0.0, 0.0]])
     predicted = np.array([[0.5, 0.2], [0.5, 0.2], [0.22, 0.2], [0.5, 0.5], [0.5, 0.3], [0.0, 0.3]])
     score = wink_score(predicted, teacher)
-    assert (score.winks, score.recognised, score.blinks, score.kept) == (3, pytest.approx(1 / 3), 2, 0.5)
+    assert (score.winks, score.recognised, score.blinks, score.blinks_recognised) == (3, pytest.approx(1 / 3), 2, 0.5)
 
 
 @pytest.mark.parametrize(

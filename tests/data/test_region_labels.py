@@ -1,11 +1,16 @@
+import cv2
 import numpy as np
 import pytest
 
+from ddfa.align import FaceAligner
 from ddfa.data.pseudo_labels.mesh_points import OBSERVED_POINTS
-from ddfa.data.region_labels import RegionLabels, exclusive_gaze, held_out
+from ddfa.data.pseudo_labels.mesh_teacher import MeshView
+from ddfa.data.region_labels import Corpus, RegionLabels, exclusive_gaze, held_out, label_corpus
+from ddfa.data.sets.photos import Photos
 from ddfa.data.tongues import draw_tongue
 from ddfa.errors import DataError
 from ddfa.head.open import load_open_head
+from ddfa.images import read_image, write_image
 
 NAMES = load_open_head().expression_names
 
@@ -63,3 +68,49 @@ def test_tongues_are_below_the_lips_and_longer_ones_have_higher_values():
         shares.append(share)
     assert np.corrcoef(reach, shares)[0, 1] > 0.8
     assert draw_tongue(image, points * 0.01, np.random.default_rng(0))[1] == 0
+
+
+class FakeTeacher:
+    """A mesh teacher whose scores are all 0.5; counts its calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def observe(self, photos, landmarks):
+        self.calls += 1
+        n = len(photos)
+        points = np.zeros((n, len(OBSERVED_POINTS), 2), np.float32)
+        return MeshView(points, np.full((n, 52), 0.5, np.float32), np.ones(n, np.float32))
+
+
+def test_a_corpus_is_labelled_once(root, tmp_path):
+    photo = cv2.resize(
+        read_image(root / "samples/astronaut.jpg")[:260, 90:350], (128, 128), interpolation=cv2.INTER_AREA
+    )
+    (tmp_path / "photos").mkdir()
+    for name in ("a.png", "b.png"):
+        write_image(tmp_path / "photos" / name, photo)
+    aligner, teacher = FaceAligner(threads=1, regions=False), FakeTeacher()
+    labels, again = (
+        label_corpus(Photos(tmp_path / "photos"), tmp_path / "out", "photos", aligner, teacher, 1.5) for _ in range(2)
+    )
+    assert teacher.calls == 2 and list(labels.names) == list(again.names) == ["a.png", "b.png"]
+    corpora = Corpus.load_all(tmp_path / "out", (), held_out=False)
+    np.testing.assert_array_equal(corpora[0].images[0], photo)
+    np.testing.assert_array_equal(corpora[0].labels.scores, 0.5)
+    expected = aligner(photo, landmarks=labels.landmarks[:1]).landmarks68[0, :, :2]
+    assert np.abs(expected - labels.landmarks[0]).max() < 3  # a third step changes little
+
+
+def test_photos_of_different_sizes_are_an_error(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for side in (32, 48):
+        write_image(tmp_path / "photos" / f"{side}.png", np.zeros((side, side, 3), np.uint8))
+    aligner = FaceAligner(threads=1, regions=False)
+    with pytest.raises(DataError, match="48 x 48 px, not 32 x 32"):
+        label_corpus(Photos(tmp_path / "photos"), tmp_path / "out", "photos", aligner, FakeTeacher(), 1.5)
+
+
+def test_a_folder_without_corpora_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="ddfa data regions"):
+        Corpus.load_all(tmp_path, (), held_out=True)

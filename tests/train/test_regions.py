@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 pytest.importorskip("onnx", reason="needs the extra `train`")
 
 from ddfa.align import FaceAligner  # noqa: E402
+from ddfa.cli import main  # noqa: E402
 from ddfa.data.region_labels import Corpus  # noqa: E402
 from ddfa.errors import DataError  # noqa: E402
 from ddfa.geometry.pose import matrix_from_euler  # noqa: E402
@@ -63,7 +64,7 @@ def test_patches_without_augmentation_are_those_of_inference(corpus):
 
 @pytest.mark.parametrize("region", REGIONS)
 def test_a_batch_is_the_same_for_the_same_seed(region, corpus):
-    first, second, other = (PatchStream(region, [corpus], NAMES, seed).draw(6) for seed in (1, 1, 2))
+    first, second, other = (PatchStream(region, [corpus], NAMES, seed).sample(6) for seed in (1, 1, 2))
     for name, array in vars(first).items():
         np.testing.assert_array_equal(array, vars(second)[name])
     assert (first.patches != other.patches).any()
@@ -106,8 +107,8 @@ def test_rare_states_are_sampled_more_often():
 
 def test_pool_completes_batches_with_whole_photos(corpus):
     stream, pool = PatchStream("eye", [corpus], NAMES, 0), Pool(5, 2, seed=0)
-    assert len(pool.completed(stream.draw(4), 4).patches) == 8
-    batch = pool.completed(stream.draw(1), 4)
+    assert len(pool.completed(stream.sample(4), 4).patches) == 8
+    batch = pool.completed(stream.sample(1), 4)
     assert len(batch.patches) == len(batch.units) == len(batch.off_target) == 8
 
 
@@ -118,7 +119,7 @@ def test_exported_network_equals_the_trained_one(region, corpus, tmp_path):
     stream = PatchStream(region, [corpus], NAMES, 0)
     with torch.no_grad():
         for _ in range(3):  # statistics of the batch norms
-            batch = stream.draw(8)
+            batch = stream.sample(8)
             network(network_inputs(batch.patches), torch.from_numpy(batch.auxiliary))
     expected = predict_batch(network.eval(), batch)
     session = onnxruntime.InferenceSession(export_region(network, tmp_path / "region.onnx"))
@@ -131,7 +132,7 @@ def test_exported_network_equals_the_trained_one(region, corpus, tmp_path):
 def test_training_lowers_the_loss(region, corpus):
     torch.manual_seed(0)
     stream, network = PatchStream(region, [corpus], NAMES, 0), new_network(region)
-    batch, spread = stream.draw(4), spread_of(stream)
+    batch, spread = stream.sample(4), spread_of(stream)
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
     losses = []
     for _ in range(15):
@@ -145,7 +146,7 @@ def test_training_lowers_the_loss(region, corpus):
 
 def test_off_target_patches_train_the_uncertainty_only(folder, corpus, tmp_path):
     stream = PatchStream("mouth", [corpus], NAMES, 0)
-    batch, network = stream.draw(4), new_network("mouth")
+    batch, network = stream.sample(4), new_network("mouth")
     off_target = replace(batch, off_target=np.ones(4, bool))
     terms = region_loss(network, off_target, spread_of(stream))
     assert all(terms[name].item() == 0 for name in ("units", "geometry", "asymmetry"))
@@ -202,6 +203,13 @@ def test_a_run_ends_with_a_bundle(folder, tmp_path):
     corpus = Corpus.load(folder, "drawn", held_out=False)
     faces = FaceAligner(bundle, threads=1)(corpus.images[0], landmarks=corpus.labels.landmarks[:1])
     assert np.isfinite(faces.blendshapes).all()
+    measured = tmp_path / "bench"
+    words = ["bench", "units", str(bundle.folder), "--data", str(folder), "--threads", "1", "--output", str(measured)]
+    assert main(words) == 0
+    record = json.loads((measured / "results.json").read_text())
+    held_out = Corpus.load(folder, "drawn", held_out=True)
+    assert record["faces"] == len(held_out.chosen)
+    assert [one["model"] for one in record["results"]] == ["default", "default with regions", "mesh teacher"]
 
 
 @pytest.mark.parametrize("region", REGIONS)

@@ -95,13 +95,13 @@ class WinkScore:
         winks: number of photos in which the teacher finds one eye closed further.
         recognised: share of them in which the prediction has the same eye closed further; NaN without winks.
         blinks: number of photos with both eyes equally closed.
-        kept: share of them that are not predicted as winks; NaN without blinks.
+        blinks_recognised: share of them that are not predicted as winks; NaN without blinks.
     """
 
     winks: int
     recognised: float
     blinks: int
-    kept: float
+    blinks_recognised: float
 
 
 def predict_units(aligner: FaceAligner, corpora: Sequence[Corpus], watch: Watch) -> Float32:
@@ -177,8 +177,8 @@ def wink_score(predicted: Floats, teacher: Floats, recognised: float = _RECOGNIS
     winks = np.abs(true) >= _WINK
     blinks = (teacher.min(axis=1) >= 2 * _WINK) & (np.abs(true) < _WINK / 2)
     right = (difference * np.sign(true) >= recognised)[winks]
-    kept = (np.abs(difference) < recognised)[blinks]
-    return WinkScore(int(winks.sum()), _mean(right), int(blinks.sum()), _mean(kept))
+    blinks_recognised = (np.abs(difference) < recognised)[blinks]
+    return WinkScore(int(winks.sum()), _mean(right), int(blinks.sum()), _mean(blinks_recognised))
 
 
 def gaze_directions(names: Sequence[str], units: Floats) -> Float64:
@@ -224,7 +224,7 @@ def summary_sheet(title: str, scores: Sequence[UnitScores]) -> Sheet:
             f"{one.largest_neutral:.3f}",
             f"{one.gaze_deg:.1f}°",
             f"{100 * one.winks.recognised:.0f} % of {one.winks.winks}",
-            f"{100 * one.winks.kept:.0f} % of {one.winks.blinks}",
+            f"{100 * one.winks.blinks_recognised:.0f} % of {one.winks.blinks}",
         )
         for one in scores
     ]

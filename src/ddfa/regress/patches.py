@@ -17,7 +17,7 @@ MOUTH_SIDE: Final = 64
 # Side of a patch relative to the interocular distance; distance of its centre below its landmarks relative to the side.
 _EYE_SIZE, _EYE_DOWN = 0.95, -0.12
 _MOUTH_SIZE, _MOUTH_DOWN = 1.5, 0.28
-# Lower bound of the foreshortening: in a profile view the projected distance says little about the size.
+# Lower bound of the foreshortening: the projected distance of a profile view is a poor estimate of the size.
 _MIN_FORESHORTENING = 0.2
 _LEFT_EYE, _RIGHT_EYE = slice(42, 48), slice(36, 42)
 _NOSE_BASE = slice(31, 36)

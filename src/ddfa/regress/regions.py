@@ -124,10 +124,10 @@ class RegionNetworks:
         Returns:
             The predictions.
         """
-        eyes, mouths = eye_patches(landmarks, rotation), mouth_patches(landmarks, rotation)
-        eye_sides, mouth_sides = sides_in_image(eyes, EYE_SIDE), sides_in_image(mouths, MOUTH_SIDE)
+        eyes = eye_patches(landmarks, rotation)
+        eye_sides = sides_in_image(eyes, EYE_SIDE)
         eye = self._predict_eyes(image, eyes, eye_sides, rotation, units)
-        mouth = self._predict_mouths(image, mouths, mouth_sides, rotation, units)
+        mouth, mouth_sides = self._predict_mouths(image, landmarks, rotation, units)
         merged, confidence = (np.zeros((len(landmarks), self._count), np.float32) for _ in range(2))
         _gather(merged, confidence, self._eye_columns, eye, _visible(eye_sides, rotation))
         merged[:, self._mouth_columns] = np.clip(mouth[:, : len(MOUTH_UNITS)], 0, 1)
@@ -154,13 +154,16 @@ class RegionNetworks:
         return _run(self._eye, image, affines.reshape(-1, 2, 3), EYE_SIDE, rows).reshape(n, 2, width)
 
     def _predict_mouths(
-        self, image: UInt8, affines: Float64, sides: Float64, rotation: Floats, units: Floats
-    ) -> Float32:
-        """Outputs (n, O); zeros, with no confidence, without a mouth network."""
+        self, image: UInt8, landmarks: Floats, rotation: Floats, units: Floats
+    ) -> tuple[Float32, Float64]:
+        """Outputs (n, O) and sides (n,) of the patches, px; zeros, with no confidence, without a mouth network."""
+        n = len(landmarks)
         if self._mouth is None:
-            return np.zeros((len(affines), len(MOUTH_UNITS) + MOUTH_GEOMETRY + 1), np.float32)
+            return np.zeros((n, len(MOUTH_UNITS) + MOUTH_GEOMETRY + 1), np.float32), np.zeros(n)
+        affines = mouth_patches(landmarks, rotation)
+        sides = sides_in_image(affines, MOUTH_SIDE)
         rows = auxiliary_inputs(units[:, self._mouth_columns], rotation, sides / MOUTH_SIDE)
-        return _run(self._mouth, image, affines, MOUTH_SIDE, rows)
+        return _run(self._mouth, image, affines, MOUTH_SIDE, rows), sides
 
 
 def eye_columns(names: Sequence[str]) -> list[list[int]]:

@@ -115,7 +115,7 @@ class PatchStream:
             return np.concatenate([units[:, 0], units[:, 1], np.abs(units[:, 0] - units[:, 1])], axis=1)
         return np.concatenate([units[:, 0], np.abs(units[:, 0] - units[:, 0][:, self._mirror])], axis=1)
 
-    def draw(self, count: int) -> Batch:
+    def sample(self, count: int) -> Batch:
         """A batch of `count` photos, sampled by rarity."""
         return self.batch(self._random.choice(len(self), count, p=self._weights))
 

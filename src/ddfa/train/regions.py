@@ -251,7 +251,7 @@ def _prefetched(stream: PatchStream, config: RegionConfig, count: int) -> Iterat
     def fill() -> None:
         try:
             for number in range(count):
-                ready.put(stream.draw(new if number else config.batch_size))
+                ready.put(stream.sample(new if number else config.batch_size))
         except Exception as error:  # raised again in the main thread
             ready.put(error)
 
