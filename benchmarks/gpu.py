@@ -35,8 +35,8 @@ from ddfa.images import read_image
 from ddfa.train.convert.onnx_export import export_onnx
 from ddfa.train.losses import HeadPoints
 from ddfa.train.macs import count_macs
-from ddfa.train.networks import Network, create
-from ddfa.train.state import load_checkpoint, load_matching, whitening_of
+from ddfa.train.networks import Network, create, pooling_of
+from ddfa.train.state import averaged_tensors, load_checkpoint, load_matching, whitening_of
 
 ORIGINAL_MS = 0.27  # per image, 3DDFA's README
 ORIGINAL_PARAMS = 62
@@ -234,7 +234,7 @@ def _works(row: Row) -> bool:
 
 def _ours(arch: str, saved: dict[str, Any]) -> Network:
     whitening = whitening_of(saved)
-    network = create(arch, len(whitening.mean))
+    network = create(arch, len(whitening.mean), pooling=pooling_of(averaged_tensors(saved)))
     load_matching(network, saved, whitening)
     return network.deployed()
 
