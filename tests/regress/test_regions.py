@@ -15,6 +15,7 @@ from ddfa.regress.bundle import write_bundle
 from ddfa.regress.regions import (
     EYE_GEOMETRY,
     EYE_UNITS,
+    GEOMETRIC_UNITS,
     MOUTH_GEOMETRY,
     MOUTH_UNITS,
     RegionNetworks,
@@ -27,11 +28,11 @@ from ddfa.regress.registry import find_bundle
 
 NAMES = load_open_head().expression_names
 LEFT_BLINK, RIGHT_BLINK, INNER_UP = (NAMES.index(u) for u in ("eyeBlinkLeft", "eyeBlinkRight", "browInnerUp"))
-JAW, CHEEKS = NAMES.index("jawOpen"), NAMES.index("cheekPuff")
+PUCKER, CHEEKS = NAMES.index("mouthPucker"), NAMES.index("cheekPuff")
 
 
 class FakeNetwork:
-    """Predicts eyeBlink, browInnerUp and jawOpen from the brightness of the patch."""
+    """Predicts eyeBlink, browInnerUp and mouthPucker from the brightness of the patch."""
 
     def __init__(self, units: tuple[str, ...], geometry: int, log_error: float = -4.0) -> None:
         self.units, self.width, self.log_error = units, len(units) + geometry + 1, log_error
@@ -49,7 +50,7 @@ class FakeNetwork:
         self.calls.append(auxiliary)
         out = np.zeros((len(patches), self.width), np.float32)
         brightness = (patches.mean(axis=(1, 2, 3)) * 128 + 127.5) / 255
-        for unit in {"eyeBlink", "browInnerUp", "jawOpen"} & set(self.units):
+        for unit in {"eyeBlink", "browInnerUp", "mouthPucker"} & set(self.units):
             out[:, self.units.index(unit)] = brightness
         out[:, -1] = self.log_error
         return [out]
@@ -84,7 +85,7 @@ def test_units_of_each_eye_come_from_its_own_patch(fakes, side, closed, open_):
     blinks = result.units[0, [LEFT_BLINK, RIGHT_BLINK]]
     assert blinks[closed] > 0.9 and blinks[open_] < 0.1
     assert result.units[0, INNER_UP] == pytest.approx(blinks.mean(), abs=1e-6)
-    assert result.confidence[0, LEFT_BLINK] > 0.9 and result.confidence[0, JAW] > 0.9
+    assert result.confidence[0, LEFT_BLINK] > 0.9 and result.confidence[0, PUCKER] > 0.9
     assert result.confidence[0, CHEEKS] == 0 and result.units[0, CHEEKS] == 0
 
 
@@ -122,7 +123,7 @@ def test_small_patches_and_hidden_eyes_have_no_confidence(fakes):
     known = result.confidence[:, [LEFT_BLINK, RIGHT_BLINK]] > 0
     # A face that turns to the image left (yaw > 0) hides its right eye.
     np.testing.assert_array_equal(known, [[False, False], [True, False], [False, True]])
-    assert result.confidence[0, JAW] > 0  # the mouth's patch is larger
+    assert result.confidence[0, PUCKER] > 0  # the mouth's patch is larger
 
 
 def test_regions_are_blended_by_confidence():
@@ -153,7 +154,7 @@ def test_either_network_is_optional(fakes, present):
     _, (eye, mouth) = fakes
     networks = RegionNetworks(NAMES, eye=eye) if present == "eye" else RegionNetworks(NAMES, mouth=mouth)
     result = networks(_image("left"), _face((200, 150))[None], np.eye(3)[None], np.zeros((1, 52)))
-    confident = {"eye": result.confidence[0, LEFT_BLINK] > 0, "mouth": result.confidence[0, JAW] > 0}
+    confident = {"eye": result.confidence[0, LEFT_BLINK] > 0, "mouth": result.confidence[0, PUCKER] > 0}
     assert [name for name, value in confident.items() if value] == [present]
 
 
@@ -209,3 +210,11 @@ def test_a_tampered_region_network_is_found(eye_only, tmp_path, capsys):
     assert "eye.onnx differs" in capsys.readouterr().err
     with pytest.raises(ModelError, match=r"eye\.onnx differs"):
         FaceAligner(folder)
+
+
+def test_geometric_units_stay_those_of_the_first_network(fakes):
+    result = fakes[0](_image("left"), _face((200, 150))[None], np.eye(3)[None], np.zeros((1, 52)))
+    columns = [NAMES.index(unit) for unit in GEOMETRIC_UNITS]
+    assert not result.confidence[0, columns].any()
+    first = np.random.default_rng(0).uniform(0, 1, (1, 52))
+    np.testing.assert_allclose(result.merged(first)[0, columns], first[0, columns], rtol=1e-6)

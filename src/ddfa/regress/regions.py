@@ -31,6 +31,11 @@ MOUTH_UNITS: Final = (
     "mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight",
     "mouthUpperUpLeft", "mouthUpperUpRight", "tongueOut",
 )  # fmt: skip
+# The fit of the whole face determines these better than the mouth network, which predicts its teacher's scores: they
+# move the landmarks of jaw and lips so directly that replacing them makes the landmarks less accurate (300-W).
+GEOMETRIC_UNITS: Final = (
+    "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthLeft", "mouthRight",
+)  # fmt: skip
 # Number of geometry outputs after the units. Eye: the pupil's x and y in the patch, -1 to 1, and the eye aperture as a
 # share of the patch side. Mouth: the aperture of the inner lips as a share of the patch side.
 EYE_GEOMETRY, MOUTH_GEOMETRY = 3, 1
@@ -88,6 +93,7 @@ class RegionNetworks:
         self._eye, self._mouth = eye, mouth
         self._eye_columns = eye_columns(names)
         self._mouth_columns = [names.index(unit) for unit in MOUTH_UNITS]
+        self._mouth_share = np.array([unit not in GEOMETRIC_UNITS for unit in MOUTH_UNITS], np.float32)
         self._count = len(names)
 
     @staticmethod
@@ -131,7 +137,7 @@ class RegionNetworks:
         merged, confidence = (np.zeros((len(landmarks), self._count), np.float32) for _ in range(2))
         _gather(merged, confidence, self._eye_columns, eye, _visible(eye_sides, rotation))
         merged[:, self._mouth_columns] = np.clip(mouth[:, : len(MOUTH_UNITS)], 0, 1)
-        confidence[:, self._mouth_columns] = (mouth[:, -1] * (mouth_sides >= MIN_SIDE_PX))[:, None]
+        confidence[:, self._mouth_columns] = (mouth[:, -1] * (mouth_sides >= MIN_SIDE_PX))[:, None] * self._mouth_share
         count = len(EYE_UNITS)
         return Regions(
             merged,
