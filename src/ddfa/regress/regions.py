@@ -137,7 +137,11 @@ class RegionNetworks:
         merged, confidence = (np.zeros((len(landmarks), self._count), np.float32) for _ in range(2))
         _gather(merged, confidence, self._eye_columns, eye, _visible(eye_sides, rotation))
         merged[:, self._mouth_columns] = np.clip(mouth[:, : len(MOUTH_UNITS)], 0, 1)
-        confidence[:, self._mouth_columns] = (mouth[:, -1] * (mouth_sides >= MIN_SIDE_PX))[:, None] * self._mouth_share
+        # Its teacher was trusted up to MAX_YAW_DEG only; fading out before keeps videos free of jumps.
+        sine = np.abs(np.asarray(rotation, np.float64)[:, 0, 2])
+        frontal = np.clip(2 * (1 - sine / np.sin(np.deg2rad(MAX_YAW_DEG))), 0, 1)
+        sure = mouth[:, -1] * (mouth_sides >= MIN_SIDE_PX) * frontal
+        confidence[:, self._mouth_columns] = sure[:, None] * self._mouth_share
         count = len(EYE_UNITS)
         return Regions(
             merged,
