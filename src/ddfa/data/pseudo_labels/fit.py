@@ -123,9 +123,11 @@ def fit(
     for _ in range(options.iterations):
         shape = _decode(points, coefficients)
         pose = procrustes(shape, targets, share)
+        # In head space the coefficients are a linear problem with one matrix for all heads, factorised once.
         seen = to_head(pose, targets)
         differences = None if hints is None else _differences_to_head(pose, hints, coefficients)
         coefficients = solver.solve(seen - points.mean, differences)
+    # The last coefficients were found for the pose before them.
     shape = _decode(points, coefficients)
     pose = procrustes(shape, targets, share)
     identity, expression = np.split(coefficients, [points.identities], axis=1)
@@ -151,6 +153,7 @@ def procrustes(shape: Floats, targets: Floats, share: Floats) -> Float64:
 def to_head(pose: Floats, points: Floats) -> Float64:
     """Map points (n, K, 3) from image space back to head space by the inverse of similarity poses (n, 3, 4)."""
     linear = np.asarray(pose[..., :3], np.float64)
+    # The transpose of a scaled rotation is its inverse times the squared scale.
     squared = np.einsum("nij,nij->n", linear, linear) / 3
     inverse = linear.transpose(0, 2, 1) / squared[:, None, None]
     return np.asarray(np.einsum("nij,nkj->nki", inverse, points - pose[:, None, :, 3], optimize=True))
@@ -166,7 +169,8 @@ def _differences_to_head(pose: Float64, hints: FitConstraints, coefficients: Flo
     """Observed differences (n, D, 3) in head space; their depth is that of the current fit."""
     linear = pose[..., :3]
     camera = np.einsum("nij,nkj->nki", linear, _decode(hints.differences, coefficients), optimize=True)
-    camera[..., :2] = hints.targets
+    camera[..., :2] = hints.targets  # observed in the image, without depth
+    # A difference of two points does not move with the head: the pose without its translation.
     return to_head(np.concatenate([linear, np.zeros((len(pose), 3, 1))], axis=2), camera)
 
 
@@ -175,6 +179,7 @@ def _without_motion(points: LinearPoints, share: Float64, hints: FitConstraints 
 
     Also the bases of the differences (I + E, D * 3), less the same motions.
     """
+    # About the weighted centroid, turns and shifts are independent of each other.
     motions = small_motions(points.mean - share @ points.mean)
     bases = _flat(points)
     metric = np.repeat(share, 3)
@@ -197,6 +202,7 @@ def curvature(
     Its rows are the coefficients, then the `small_motions` of the head about its origin. It is evaluated at the mean
     head, as it hardly changes with the coefficients.
     """
+    # Neighbouring points err alike: K points count as fewer independent ones.
     trust = options.independent_points / options.noise_mm**2
     share = np.asarray(weights, np.float64) / np.sum(weights)
     rows = np.concatenate([_flat(points), small_motions(points.mean)])

@@ -44,6 +44,7 @@ def expression_prior(names: tuple[str, ...], scores: Floats, std: float) -> tupl
         for start, (trust, rest) in _SCORED.items():
             if name.startswith(start):
                 deviation[number] = trust
+                # The teacher's score of a face at rest is not 0.
                 mean[:, number] = np.clip((scores[:, number] - rest) / (1 - rest), 0, 1)
     return mean, deviation
 
@@ -63,6 +64,7 @@ def mesh_constraints(head: HeadModel, first: Fit, mesh: MeshView, std: float) ->
     trusted = _trusted(head, first, mesh)
     gain = np.array([row.gain for row in DIFFERENCES])[:, None]
     shift = np.array([[*row.shift, 0.0] for row in DIFFERENCES])
+    # Systematic offsets between the mesh and our points are known in the head, not in the image.
     linear = first.pose[trusted, :2, :3]
     targets = observed_differences(mesh.points[trusted]) * gain + np.einsum("nij,dj->ndi", linear, shift)
     precision = np.array([row.noise**-2.0 for row in DIFFERENCES])
@@ -73,6 +75,7 @@ def mesh_constraints(head: HeadModel, first: Fit, mesh: MeshView, std: float) ->
 def _trusted(head: HeadModel, first: Fit, mesh: MeshView) -> Bools:
     """Photos (n,) in which the mesh teacher finds a face, in the position of the fit and with both eyes visible."""
     compared = [number for number, point in enumerate(OBSERVED_POINTS) if point in _RIGID]
+    # Points that hardly move with the expression: what remains of their distance is a mesh on another face or astray.
     rigid = head.decode_landmarks(first.identity, first.expression)[:, [OBSERVED_POINTS[number] for number in compared]]
     fitted = np.einsum("nij,nkj->nki", first.pose[:, :2, :3], rigid) + first.pose[:, None, :2, 3]
     size = np.linalg.norm(first.pose[:, 0, :3], axis=1)
