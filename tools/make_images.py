@@ -13,8 +13,8 @@ from ddfa.data.face_profiling.pipeline import FaceRotator, ProfileConfig
 from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.data.sets.labels import Labels
 from ddfa.data.sets.photos import Photos
-from ddfa.data.synthetic.hands import hand_occluder
-from ddfa.data.synthetic.occluders import composite
+from ddfa.data.synthetic.objects.hands import hand_occluder
+from ddfa.data.synthetic.objects.occluders import composite
 from ddfa.draw.contact_sheet import draw_sheet
 from ddfa.draw.landmarks import draw_landmarks
 from ddfa.draw.overlay import draw_overlay

@@ -14,7 +14,7 @@ from ddfa.bench.units import (
     units_sheet,
     wink_score,
 )
-from ddfa.data.region_labels import Corpus, neutral_faces
+from ddfa.data.regions.labels import Corpus, neutral_faces
 from ddfa.head.open import load_open_head
 
 NAMES = load_open_head().expression_names

@@ -9,8 +9,8 @@ import pytest
 
 from ddfa.data.occlusion_set import OccludedFaces, crop_unoccluded_faces, draw_hands
 from ddfa.data.sets.dataset import LabelledPhotos
-from ddfa.data.synthetic.hands import Hand, hand_occluder
-from ddfa.data.synthetic.occluders import Occluder, composite, object_occluder
+from ddfa.data.synthetic.objects.hands import Hand, hand_occluder
+from ddfa.data.synthetic.objects.occluders import Occluder, composite, object_occluder
 from ddfa.replace.occlusion.network import SIDE
 
 

@@ -11,7 +11,7 @@ from ddfa.arrays import Bools, Float32, Float64, Floats
 from ddfa.bench.chart import cumulative_chart
 from ddfa.bench.predict import Watch
 from ddfa.bench.report import Report, Sheet
-from ddfa.data.region_labels import Corpus, neutral_faces
+from ddfa.data.regions.labels import Corpus, neutral_faces
 
 # A unit is scored by the teacher if the 99 % quantile of its scores reaches this.
 _SCORED_FROM: Final = 0.04

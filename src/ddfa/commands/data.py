@@ -11,7 +11,7 @@ from ddfa.arrays import Float32
 from ddfa.data.face_profiling.pipeline import ProfileConfig, make_face_profiles
 from ddfa.data.pseudo_labels.config import LabelConfig
 from ddfa.data.pseudo_labels.pipeline import label as label_photos
-from ddfa.data.region_labels import RegionLabelConfig, label_regions
+from ddfa.data.regions.labels import RegionLabelConfig, label_regions
 from ddfa.data.sets.contact_sheet import ShowConfig, contact_sheet
 from ddfa.data.sets.dataset import LABEL_FILE
 from ddfa.data.synthetic.pipeline import RenderConfig, render_faces

@@ -6,7 +6,7 @@ import tyro
 from rich.console import Console
 
 from ddfa.exit_codes import OK
-from ddfa.train.regions import RegionConfig, make_region
+from ddfa.train.regions.training import RegionConfig, make_region
 
 _Train = Annotated[RegionConfig, tyro.conf.arg(name="")]
 

@@ -15,8 +15,8 @@ import numpy as np
 from ddfa.arrays import Float32, UInt8
 from ddfa.data.augmentation import Augmentation, degrade
 from ddfa.data.sets.dataset import LabelledPhotos
-from ddfa.data.synthetic.hands import hand_occluder
-from ddfa.data.synthetic.occluders import Occluder, composite, object_occluder
+from ddfa.data.synthetic.objects.hands import hand_occluder
+from ddfa.data.synthetic.objects.occluders import Occluder, composite, object_occluder
 from ddfa.geometry.camera import project
 from ddfa.head.model import HeadModel
 from ddfa.jobs import run_all

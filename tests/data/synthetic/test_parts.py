@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from ddfa.data.synthetic.accessories import Shoulders, glasses
 from ddfa.data.synthetic.backdrops import random_backdrop, random_colour
 from ddfa.data.synthetic.faces import Wardrobe
-from ddfa.data.synthetic.hair import Scalp, Style, random_style
 from ddfa.data.synthetic.interior import Inner, random_look
 from ddfa.data.synthetic.lighting import random_light
 from ddfa.data.synthetic.noise import smooth_noise
+from ddfa.data.synthetic.objects.accessories import Shoulders, glasses
+from ddfa.data.synthetic.objects.hair import Scalp, Style, random_style
+from ddfa.data.synthetic.objects.strips import joined, sheet, tube
 from ddfa.data.synthetic.scene import Painter, Scene
 from ddfa.data.synthetic.skin import paint_skin, plain_skin
-from ddfa.data.synthetic.strips import joined, sheet, tube
 from ddfa.data.synthetic.tongue import bend_tongue
 from ddfa.data.synthetic.visibility import UnitVisibility, visible_vertices
 from ddfa.geometry.pose import matrix_from_euler

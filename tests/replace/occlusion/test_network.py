@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from ddfa import FaceAligner, read_image
-from ddfa.data.synthetic.hands import hand_occluder
-from ddfa.data.synthetic.occluders import composite
+from ddfa.data.synthetic.objects.hands import hand_occluder
+from ddfa.data.synthetic.objects.occluders import composite
 from ddfa.errors import ModelError
 from ddfa.replace.appearance.colour import ColourBasis
 from ddfa.replace.occlusion.network import SIDE, WEIGHTS, network_input, predict_occlusion

@@ -7,7 +7,7 @@ import numpy as np
 
 from ddfa.bench.units import predict_units, score_units, units_report
 from ddfa.commands.bench.options import ModelOptions, progress
-from ddfa.data.region_labels import Corpus
+from ddfa.data.regions.labels import Corpus
 from ddfa.errors import DataError
 
 

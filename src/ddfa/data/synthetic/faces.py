@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from ddfa.arrays import Float32, Floats, UInt8
-from ddfa.data.synthetic.hair import Scalp, Style, random_style
 from ddfa.data.synthetic.interior import Inner, InnerLook, random_look
+from ddfa.data.synthetic.objects.hair import Scalp, Style, random_style
 from ddfa.data.synthetic.photo_skin import photo_skin
 from ddfa.data.synthetic.skin import paint_lashes, paint_skin, plain_skin, random_hair_colour
 from ddfa.raster.blending import blend

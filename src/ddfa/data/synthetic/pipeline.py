@@ -14,12 +14,12 @@ from ddfa.data.face_profiling.rotation import remove_face
 from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.data.sets.image_set import Draw, ImageSet, Sample, make_images
 from ddfa.data.sets.labels import Labels
-from ddfa.data.synthetic.accessories import Shoulders, glasses
 from ddfa.data.synthetic.backdrops import random_backdrop
 from ddfa.data.synthetic.faces import Face, Wardrobe
-from ddfa.data.synthetic.hands import hand_occluder
 from ddfa.data.synthetic.lighting import random_light
-from ddfa.data.synthetic.occluders import Occluder, composite, object_occluder
+from ddfa.data.synthetic.objects.accessories import Shoulders, glasses
+from ddfa.data.synthetic.objects.hands import hand_occluder
+from ddfa.data.synthetic.objects.occluders import Occluder, composite, object_occluder
 from ddfa.data.synthetic.people import People, random_angles
 from ddfa.data.synthetic.photo_skin import content
 from ddfa.data.synthetic.scene import Painter, Scene

@@ -7,8 +7,8 @@ import numpy as np
 
 from ddfa.arrays import Float32, Float64, Int32
 from ddfa.data.synthetic.interior import InnerLook, InnerPixels
+from ddfa.data.synthetic.objects.strips import Part
 from ddfa.data.synthetic.shading_kernels import colour_pixels, light_vertices
-from ddfa.data.synthetic.strips import Part
 from ddfa.geometry.camera import FLIP_Y, project
 from ddfa.raster.rasterize import rasterize, vertex_normals
 from ddfa.texture.atlas import Atlas

@@ -6,7 +6,7 @@ import numpy as np
 
 from ddfa.arrays import Float32, Float64, Floats
 from ddfa.data.synthetic.backdrops import random_colour
-from ddfa.data.synthetic.strips import Part, joined, sheet, tube
+from ddfa.data.synthetic.objects.strips import Part, joined, sheet, tube
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.head.model import HeadModel
 

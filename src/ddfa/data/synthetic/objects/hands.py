@@ -16,7 +16,7 @@ from ddfa.arrays import Float32, Float64, Floats, Int32
 from ddfa.data.synthetic.backdrops import random_colour
 from ddfa.data.synthetic.lighting import random_light
 from ddfa.data.synthetic.noise import smooth_noise
-from ddfa.data.synthetic.occluders import Occluder
+from ddfa.data.synthetic.objects.occluders import Occluder
 from ddfa.geometry.camera import FLIP_Y
 from ddfa.raster.lighting import shading
 from ddfa.raster.rasterize import interpolate, rasterize, vertex_normals

@@ -12,8 +12,8 @@ import numpy as np
 
 from ddfa.arrays import Bools, Float32, Float64, Floats, UInt8
 from ddfa.data.pseudo_labels.mesh_points import IRIS_LEFT, IRIS_RIGHT, OBSERVED_POINTS
-from ddfa.data.region_labels import Corpus, exclusive_gaze
-from ddfa.data.tongues import draw_tongue
+from ddfa.data.regions.labels import Corpus, exclusive_gaze
+from ddfa.data.regions.tongues import draw_tongue
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.regress.patches import EYE_SIDE, MOUTH_SIDE, eye_patches, mirrored, mouth_patches, sides_in_image
 from ddfa.regress.regions import (
@@ -25,7 +25,7 @@ from ddfa.regress.regions import (
     auxiliary_inputs,
     eye_columns,
 )
-from ddfa.train.region_augmentation import block_around, cut_patch, degrade, jitter, occlude, recolour
+from ddfa.train.regions.augmentation import block_around, cut_patch, degrade, jitter, occlude, recolour
 
 Region: TypeAlias = Literal["eye", "mouth"]
 

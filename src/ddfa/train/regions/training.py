@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ddfa.arrays import Float32
-from ddfa.data.region_labels import Corpus
+from ddfa.data.regions.labels import Corpus
 from ddfa.errors import DataError
 from ddfa.files import make_folder
 from ddfa.head.open import load_open_head
@@ -24,11 +24,11 @@ from ddfa.regress.bundle import Bundle
 from ddfa.regress.regions import MOUTH_UNITS
 from ddfa.regress.registry import DEFAULT, find_bundle
 from ddfa.train.log import RunLog
-from ddfa.train.region_batches import Batch, PatchStream, Pool, Region, mirrored_units
-from ddfa.train.region_calibration import FILES, add_region, calibrate
-from ddfa.train.region_export import export_region
-from ddfa.train.region_loss import predict_batch, region_loss, spread_of
-from ddfa.train.region_network import RegionNetwork, new_network
+from ddfa.train.regions.batches import Batch, PatchStream, Pool, Region, mirrored_units
+from ddfa.train.regions.calibration import FILES, add_region, calibrate
+from ddfa.train.regions.export import export_region
+from ddfa.train.regions.loss import predict_batch, region_loss, spread_of
+from ddfa.train.regions.network import RegionNetwork, new_network
 from ddfa.train.state import CHECKPOINT, load_checkpoint, write_checkpoint
 
 BUNDLE = "bundle"

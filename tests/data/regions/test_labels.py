@@ -5,9 +5,9 @@ import pytest
 from ddfa.align import FaceAligner
 from ddfa.data.pseudo_labels.mesh_points import OBSERVED_POINTS
 from ddfa.data.pseudo_labels.mesh_teacher import MeshView
-from ddfa.data.region_labels import Corpus, RegionLabels, exclusive_gaze, held_out, label_corpus
+from ddfa.data.regions.labels import Corpus, RegionLabels, exclusive_gaze, held_out, label_corpus
+from ddfa.data.regions.tongues import draw_tongue
 from ddfa.data.sets.photos import Photos
-from ddfa.data.tongues import draw_tongue
 from ddfa.errors import DataError
 from ddfa.head.open import load_open_head
 from ddfa.images import read_image, write_image

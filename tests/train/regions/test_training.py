@@ -10,18 +10,18 @@ pytest.importorskip("onnx", reason="needs the extra `train`")
 
 from ddfa.align import FaceAligner  # noqa: E402
 from ddfa.cli import main  # noqa: E402
-from ddfa.data.region_labels import Corpus  # noqa: E402
+from ddfa.data.regions.labels import Corpus  # noqa: E402
 from ddfa.errors import DataError  # noqa: E402
 from ddfa.geometry.pose import matrix_from_euler  # noqa: E402
 from ddfa.regress.patches import cut_patches, eye_patches  # noqa: E402
 from ddfa.regress.regions import EYE_UNITS, MOUTH_UNITS, network_patches  # noqa: E402
 from ddfa.regress.registry import find_bundle  # noqa: E402
-from ddfa.train.region_batches import PatchStream, Pool, mirrored_units, rarity  # noqa: E402
-from ddfa.train.region_calibration import add_region, fit_calibration  # noqa: E402
-from ddfa.train.region_export import export_region, load_network  # noqa: E402
-from ddfa.train.region_loss import network_inputs, predict_batch, region_loss, spread_of  # noqa: E402
-from ddfa.train.region_network import new_network  # noqa: E402
-from ddfa.train.regions import RegionConfig, make_region, train_region  # noqa: E402
+from ddfa.train.regions.batches import PatchStream, Pool, mirrored_units, rarity  # noqa: E402
+from ddfa.train.regions.calibration import add_region, fit_calibration  # noqa: E402
+from ddfa.train.regions.export import export_region, load_network  # noqa: E402
+from ddfa.train.regions.loss import network_inputs, predict_batch, region_loss, spread_of  # noqa: E402
+from ddfa.train.regions.network import new_network  # noqa: E402
+from ddfa.train.regions.training import RegionConfig, make_region, train_region  # noqa: E402
 
 from .region_corpus import NAMES, drawn_corpus  # noqa: E402
 

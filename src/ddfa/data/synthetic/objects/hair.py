@@ -8,8 +8,8 @@ import numpy as np
 from ddfa.arrays import Float32, Floats
 from ddfa.data.synthetic.backdrops import random_colour
 from ddfa.data.synthetic.noise import smooth_noise
+from ddfa.data.synthetic.objects.strips import Part, sheet
 from ddfa.data.synthetic.skin import cover
-from ddfa.data.synthetic.strips import Part, sheet
 from ddfa.raster.blending import smoothstep
 from ddfa.raster.rasterize import vertex_normals
 from ddfa.texture.atlas import Atlas

@@ -10,8 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ddfa.errors import DataError
 from ddfa.files import write_atomically
-from ddfa.train.region_batches import Region
-from ddfa.train.region_network import RegionNetwork, new_network
+from ddfa.train.regions.batches import Region
+from ddfa.train.regions.network import RegionNetwork, new_network
 from ddfa.train.state import averaged_tensors, load_checkpoint
 
 _MIN_SIZE = 64  # values; smaller tensors stay float32

@@ -14,15 +14,15 @@ from typing import Final
 import numpy as np
 
 from ddfa.arrays import Float32
-from ddfa.data.region_labels import Corpus, exclusive_gaze, neutral_faces
+from ddfa.data.regions.labels import Corpus, exclusive_gaze, neutral_faces
 from ddfa.files import write_atomically
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.head.open import load_open_head
 from ddfa.regress.bundle import REGIONS_FOLDER, Bundle, write_bundle
 from ddfa.regress.regions import EYE_FILE, EYE_UNITS, MOUTH_FILE, MOUTH_UNITS, SIDES, RegionNetworks
-from ddfa.train.region_batches import Region
-from ddfa.train.region_export import export_region
-from ddfa.train.region_network import RegionNetwork
+from ddfa.train.regions.batches import Region
+from ddfa.train.regions.export import export_region
+from ddfa.train.regions.network import RegionNetwork
 
 FILES: Final[dict[Region, str]] = {"eye": EYE_FILE, "mouth": MOUTH_FILE}
 UNITS: Final[dict[Region, tuple[str, ...]]] = {"eye": EYE_UNITS, "mouth": MOUTH_UNITS}

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ddfa.data.pseudo_labels.mesh_points import IRIS_LEFT, IRIS_RIGHT, OBSERVED_POINTS
-from ddfa.data.region_labels import RegionLabels
+from ddfa.data.regions.labels import RegionLabels
 from ddfa.head.open import load_open_head
 
 NAMES = load_open_head().expression_names

@@ -9,8 +9,8 @@ from torch.nn.functional import huber_loss
 
 from ddfa.arrays import Float32, UInt8
 from ddfa.regress.regions import EYE_UNITS, MOUTH_UNITS
-from ddfa.train.region_batches import OFF_TARGET_ERROR, Batch, PatchStream, mirrored_units
-from ddfa.train.region_network import RegionNetwork
+from ddfa.train.regions.batches import OFF_TARGET_ERROR, Batch, PatchStream, mirrored_units
+from ddfa.train.regions.network import RegionNetwork
 
 _MIN_STD = 0.04  # errors of units that hardly vary are not amplified further
 _TONGUE_STD = 0.15  # tongueOut varies in patches with rendered tongues only

@@ -1,0 +1,1 @@
+"""Data of the region networks: labels of patches by the mesh teacher, tongues drawn into photos."""
