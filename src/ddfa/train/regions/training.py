@@ -1,23 +1,20 @@
 """Training of the region networks (`ddfa train-regions`): train, calibrate, export, add to a bundle."""
 
-import math
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 import torch
 import tyro
-from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from ddfa.arrays import Float32
 from ddfa.data.regions.labels import Corpus
-from ddfa.errors import DataError
 from ddfa.files import make_folder
 from ddfa.head.open import load_open_head
 from ddfa.regress.bundle import Bundle
@@ -29,12 +26,14 @@ from ddfa.train.regions.calibration import FILES, add_region, calibrate
 from ddfa.train.regions.export import export_region
 from ddfa.train.regions.loss import predict_batch, region_loss, spread_of
 from ddfa.train.regions.network import RegionNetwork, new_network
-from ddfa.train.state import CHECKPOINT, load_checkpoint, write_checkpoint
+from ddfa.train.schedule import cosine
+from ddfa.train.state import CHECKPOINT, ema_of, load_checkpoint, parameter_groups, restore_state, save_state
 
 BUNDLE = "bundle"
 _QUEUE = 6
 _POOL = 20_000  # rows stored for reuse
 _GRAD_CLIP = 5.0
+_FLOOR = 0.01  # learning rate at the end over the peak
 _SAVED_EVERY, _VALIDATED_EVERY = 250, 1000
 
 
@@ -88,6 +87,11 @@ class _State:
     optimizer: torch.optim.Optimizer
     step: int = 0
 
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What a checkpoint stores besides the step."""
+        return {"network": self.network, "average": self.average, "optimizer": self.optimizer}
+
 
 def make_region(config: RegionConfig) -> Bundle:
     """Train a network, calibrate it, and write a copy of the bundle `config.model` that contains it.
@@ -136,7 +140,7 @@ def train_region(config: RegionConfig) -> RegionNetwork:
     log = RunLog(config.output, state.step, config.batch_size, tensorboard=False)
     lr = 0.0
     for batch in _prefetched(stream, config, config.steps - state.step):
-        lr = _lr(state.step, config)
+        lr = cosine(state.step, config.steps, config.lr, config.warmup, _FLOOR, start=config.warmup)
         for group in state.optimizer.param_groups:
             group["lr"] = lr
         terms = region_loss(state.network, batch, spread, config.asymmetry)
@@ -150,7 +154,7 @@ def train_region(config: RegionConfig) -> RegionNetwork:
         if state.step % _VALIDATED_EVERY == 0 or state.step == config.steps:
             log.validated(state.step, validate(_averaged(state), validation))
         if state.step % _SAVED_EVERY == 0 or state.step == config.steps:
-            _save(state, config.output / CHECKPOINT)
+            save_state(config.output / CHECKPOINT, state.step, state.parts)
             print(f"{config.region} step {state.step}/{config.steps}  {log.line}", flush=True)
     log.close(state.step, lr)
     return _averaged(state).eval()
@@ -190,56 +194,19 @@ def _start(config: RegionConfig) -> _State:
     """A new run, or the one to resume."""
     network = new_network(config.region)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = AveragedModel(network, multi_avg_fn=_ema(config.ema), use_buffers=True)
-    weights = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": weights, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    state = _State(network, average, torch.optim.AdamW(groups, lr=config.lr))
+    average = ema_of(network, 0.5 ** (1.0 / config.ema))
+    optimizer = torch.optim.AdamW(parameter_groups(network, config.weight_decay), lr=config.lr)
+    state = _State(network, average, optimizer)
     if config.resume:
-        saved = load_checkpoint(config.output / CHECKPOINT)
-        try:
-            network.load_state_dict(saved["network"])
-            average.load_state_dict(saved["average"])
-            state.optimizer.load_state_dict(saved["optimizer"])
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise DataError("the checkpoint of the run is of another network: resume with the same region") from error
-        state.step = int(saved["step"])
+        path = config.output / CHECKPOINT
+        state.step = restore_state(load_checkpoint(path), state.parts, path)
     return state
-
-
-def _ema(half_life: int) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
-    """Exponential moving average with a half-life in steps; shorter during the first steps."""
-    decay = 0.5 ** (1.0 / half_life)
-
-    def update(average: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
-        steps = int(count)
-        get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))(average, current, count)  # type: ignore[no-untyped-call]
-
-    return update
 
 
 def _averaged(state: _State) -> RegionNetwork:
     network = state.average.module
     assert isinstance(network, RegionNetwork)
     return network
-
-
-def _save(state: _State, path: Path) -> None:
-    saved = {
-        "step": state.step,
-        "network": state.network.state_dict(),
-        "average": state.average.state_dict(),
-        "optimizer": state.optimizer.state_dict(),
-    }
-    write_checkpoint(saved, path)
-
-
-def _lr(step: int, config: RegionConfig) -> float:
-    """Linear warm-up, then a cosine down to 1 % of the peak."""
-    if step < config.warmup:
-        return config.lr * (step + 1) / config.warmup
-    progress = min(1.0, (step - config.warmup) / max(1, config.steps - config.warmup))
-    return config.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
 def _prefetched(stream: PatchStream, config: RegionConfig, count: int) -> Iterator[Batch]:
