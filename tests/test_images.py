@@ -204,7 +204,7 @@ def test_cut_off_progressive_jpeg(photo) -> None:
         (bytes(5000), "known format"),
         (b"\xff\xd8\xff", "JPEG"),
         (b"\x89PNG\r\n\x1a\n", "PNG"),
-        (b"\0\0\0\x18ftypheic" + bytes(100), "known format"),
+        (b"\0\0\0\x18ftypheic" + bytes(100), "HEIC"),
         (flipped(noise("PNG"), 3000), "PNG"),
         (flipped(noise("JPEG"), 4), "JPEG"),
         (png(40000, 40000, 8, 2, b""), "PNG"),  # declares more pixels than OpenCV accepts

@@ -1,6 +1,7 @@
 """Reads and writes images: always upright RGB uint8 (H, W, 3).
 
-OpenCV reads JPEG (grey and CMYK included), PNG, WebP, TIFF, BMP, GIF and AVIF; of several frames or pages the first.
+OpenCV reads JPEG (grey and CMYK included), PNG, WebP, TIFF, BMP, GIF and AVIF, pillow-heif (extra `heic`) HEIC; of
+several frames or pages the first.
 """
 
 import struct
@@ -14,12 +15,15 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from ddfa import heif
 from ddfa.arrays import UInt8
 from ddfa.errors import ImageError, OutputError
 from ddfa.files import write_atomically
 
 # Suffixes of files that `read_image` reads.
-IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
+IMAGE_SUFFIXES: Final = (
+    ".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif", ".hif",
+)  # fmt: skip
 _FORMATS: Final = {
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -94,9 +98,9 @@ def refuse_synthetic(image: object) -> None:
 def read_image(path: str | Path) -> UInt8:
     """Read an image as a viewer would show it.
 
-    EXIF rotation is applied, grey and CMYK become RGB, 16 bits become 8, transparency is composited on white (in TIFF
-    on black), and of an animation the first frame is read. A JPEG of full length with damaged content is decoded as
-    viewers show it.
+    EXIF rotation (in AVIF and HEIC that of the container) is applied, grey and CMYK become RGB, 16 bits become 8,
+    transparency is composited on white (in TIFF on black), and of an animation the first frame is read. A JPEG of full
+    length with damaged content is decoded as viewers show it.
 
     Args:
         path: the file.
@@ -105,7 +109,8 @@ def read_image(path: str | Path) -> UInt8:
         (H, W, 3) uint8, RGB.
 
     Raises:
-        ImageError: if the file is missing, empty, a folder, truncated, damaged or not an image.
+        ImageError: if the file is missing, empty, a folder, truncated, damaged, not an image, or HEIC without the
+            extra `heic`.
     """
     return decode_image(_read_bytes(Path(path)), path)
 
@@ -125,7 +130,11 @@ def decode_image(content: bytes, name: str | Path) -> UInt8:
     """
     if not content:
         raise ImageError(f"{name} is empty (0 bytes): copy it again")
+    if heif.is_heic(content):
+        return heif.decode_heic(content, name)
     kind = next((name for magic, name in _FORMATS.items() if content.startswith(magic)), None)
+    if kind is None and heif.is_avif(content):
+        kind = "AVIF"
     if kind == "PNG" and not _is_whole_png(content):
         raise ImageError(f"{name} is a damaged or truncated PNG image: copy or export it again")
     image = _decode(content, may_be_transparent=kind not in _OPAQUE)
@@ -214,14 +223,19 @@ def _read_bytes(path: Path) -> bytes:
 def _decode(content: bytes, may_be_transparent: bool, flags: int = 0) -> UInt8 | None:
     """Decode a file to RGB, or return None if OpenCV cannot."""
     buffer = np.frombuffer(content, np.uint8)
+    turned_by_container = heif.is_avif(content)
+    if turned_by_container:  # otherwise imdecode applies the EXIF rotation
+        flags |= cv2.IMREAD_IGNORE_ORIENTATION
     try:
         with _silent_opencv():
-            opaque = _decode_transparent(buffer) if may_be_transparent else None
-            # imdecode applies the EXIF rotation.
+            opaque = _decode_transparent(buffer, apply_exif=not turned_by_container) if may_be_transparent else None
             image = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB | flags) if opaque is None else opaque
     except cv2.error:  # more than OpenCV's limit of 2^30 pixels, or a file that ends within its header
         return None
-    return None if image is None else np.asarray(image, np.uint8)
+    if image is None:
+        return None
+    pixels = np.asarray(image, np.uint8)
+    return heif.turn_upright(pixels, content) if turned_by_container else pixels
 
 
 @contextmanager
@@ -235,14 +249,14 @@ def _silent_opencv() -> Iterator[None]:
         cv2.utils.logging.setLogLevel(level)
 
 
-def _decode_transparent(buffer: UInt8) -> UInt8 | None:
+def _decode_transparent(buffer: UInt8, *, apply_exif: bool) -> UInt8 | None:
     """Decode a file and composite it on white, or return None if it is opaque."""
     raw: Any
     raw, kinds, metadata = cv2.imdecodeWithMetadata(buffer, flags=cv2.IMREAD_UNCHANGED)
     if raw is None or raw.ndim != 3 or raw.shape[2] != 4 or raw[..., 3].min() == np.iinfo(raw.dtype).max:
         return None
     exif = [bytes(m) for k, m in zip(kinds, metadata, strict=True) if k == cv2.IMAGE_METADATA_EXIF]
-    return _turn_upright(_composite_on_white(raw), _orientation(exif[0]) if exif else 1)
+    return _turn_upright(_composite_on_white(raw), _orientation(exif[0]) if exif and apply_exif else 1)
 
 
 def _composite_on_white(bgra: Any) -> UInt8:

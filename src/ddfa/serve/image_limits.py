@@ -5,6 +5,7 @@ from typing import Final
 
 from PIL import Image
 
+from ddfa import heif
 from ddfa.arrays import UInt8
 from ddfa.errors import ImageError
 from ddfa.images import decode_image
@@ -46,6 +47,8 @@ def decode_checked(content: bytes, max_pixels: int) -> UInt8:
 
 def _header_size(content: bytes) -> tuple[int, int] | None:
     """Width and height from the header of the file."""
+    if heif.is_heic(content):  # Pillow reads HEIC only with a plugin
+        return heif.size(content)
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             return image.size

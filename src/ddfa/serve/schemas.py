@@ -24,7 +24,7 @@ class AlignRequest(BaseModel):
     image: Annotated[
         str,
         Field(
-            description="The image file in base64: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF.",
+            description="The image file in base64: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF; HEIC with the extra `heic`.",
             json_schema_extra={"contentEncoding": "base64"},
         ),
     ]
