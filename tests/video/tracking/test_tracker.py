@@ -90,6 +90,19 @@ def test_cuts() -> None:
     assert [is_cut(shot) for shot in shots] == [False, False, False, False, True, False]
 
 
+def test_damaged_frames_are_no_cuts() -> None:
+    """A decoder fills what is missing with green; the shot goes on, and ends two seconds later."""
+    rng = np.random.default_rng(0)
+    first, second = (np.kron(rng.integers(0, 255, (9, 16, 3)), np.ones((20, 20, 1))).astype(np.uint8) for _ in range(2))
+    green = first.copy()
+    green[60:] = (0, 135, 0)
+    jumps = ShotBoundaryDetector()
+    shots = [first] * 5 + [green, second] + [first] * 50 + [second] * 20 + [green] * 13
+    jumped = [jumps(shot) for shot in shots]
+    assert jumped[5] and jumped[7] and jumped[57] and jumped[77] and sum(jumped) == 5
+    assert jumps.cuts == 2
+
+
 @pytest.fixture(scope="module")
 def aligner():
     return FaceAligner(threads=1)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import av
 import numpy as np
@@ -18,16 +18,23 @@ from ddfa.arrays import UInt8
 from ddfa.errors import VideoError, reason
 from ddfa.video.io.source import Frame, FrameSource
 
+if TYPE_CHECKING:
+    from ddfa.video.io.hdr import ToneMapper
+
 MOST_PIXELS: Final = 2**26  # 8192 x 8192: 200 MB a frame
 USUAL_RATE: Final = Fraction(25)
 _HD_HEIGHT: Final = 720  # px; untagged videos are BT.709 from this height on, otherwise BT.601, as in players
 _UNTAGGED: Final = 2
+_HDR_TRANSFERS: Final = (16, 18)  # PQ and HLG, code points of H.273
+_WIDE_PRIMARIES: Final = 9  # BT.2020
 _MICROSECONDS: Final = 1_000_000  # per second; the unit of a container's times
 _SHORTEST: Final = 1e-4  # s; between frames with equal timestamps
 
 
 class VideoFile(FrameSource):
-    """A video file; its frames are upright (rotation metadata applied) and have square pixels.
+    """A video file; its frames are upright (rotation metadata applied), BT.709 and have square pixels.
+
+    HDR (PQ, HLG) and BT.2020 are tone-mapped, see `ddfa.video.io.hdr`.
 
     Frames keep their timestamps, also at variable frame rates. Damaged frames are skipped and counted.
 
@@ -41,6 +48,7 @@ class VideoFile(FrameSource):
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, str(path)
         self.size = (0, 0)
+        self._tone_mapper: ToneMapper | None = None
         with self._opened() as (container, stream):
             self.fps = stream.average_rate or stream.guessed_rate or USUAL_RATE
             self.count = _expected_frames(container, stream, self.fps)
@@ -57,6 +65,8 @@ class VideoFile(FrameSource):
         with self._opened() as (container, stream):
             start = (container.start_time or 0) / _MICROSECONDS
             for raw in self._decoded(container, stream):
+                if index == 0 and self._tone_mapper is None:
+                    self._tone_mapper = _tone_mapper(raw, stream)
                 time = float(index / self.fps) if raw.pts is None else float(raw.time) - start
                 last = max(time, 0.0) if index == 0 else max(time, last + _SHORTEST)
                 yield Frame(self._upright(raw, stream), last, index)
@@ -115,8 +125,21 @@ class VideoFile(FrameSource):
             width, height = self.size if quarters % 2 == 0 else self.size[::-1]
         untagged = Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601
         space = untagged if frame.colorspace == _UNTAGGED else None
-        image = frame.to_ndarray(format="rgb24", width=width, height=height, src_colorspace=space)
-        return np.ascontiguousarray(np.rot90(np.asarray(image, np.uint8), quarters))
+        mapper = self._tone_mapper
+        layout = "rgb24" if mapper is None else "rgb48le"
+        pixels = frame.to_ndarray(format=layout, width=width, height=height, src_colorspace=space)
+        image = np.asarray(pixels, np.uint8) if mapper is None else mapper(np.asarray(pixels, np.uint16))
+        return np.ascontiguousarray(np.rot90(image, quarters))
+
+
+def _tone_mapper(frame: VideoFrame, stream: VideoStream) -> "ToneMapper | None":
+    """What converts the frames of a video to BT.709; None if swscale does it."""
+    transfer, primaries = stream.codec_context.color_trc, stream.codec_context.color_primaries
+    if transfer not in _HDR_TRANSFERS and primaries != _WIDE_PRIMARIES:
+        return None
+    from ddfa.video.io.hdr import ToneMapper, colours_of  # its kernel is compiled with Numba, a slow import
+
+    return ToneMapper(colours_of(frame, transfer, primaries))
 
 
 def _check_file(path: Path) -> None:

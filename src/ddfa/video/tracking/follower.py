@@ -71,19 +71,23 @@ class Follower:
         check: detector that confirms a face in a small window; YuNet with a low threshold by default.
 
     Attributes:
-        cuts: number of shot boundaries so far.
         detections: number of searches of the whole frame so far.
     """
 
     def __init__(self, aligner: FaceAligner, detect_every: int = 30, check: Detector | None = None) -> None:
         self._aligner, self._every = aligner, max(1, detect_every)
         self._check = check or YuNet(score_threshold=_CHECK_SCORE)
-        self._is_cut = ShotBoundaryDetector()
+        self._jumps = ShotBoundaryDetector()
         self._tracks: list[_Track] = []
         self._lost: list[_Track] = []
         self._since = self._every  # frames since the whole frame was searched
         self._count = 0
-        self.cuts = self.detections = 0
+        self.detections = 0
+
+    @property
+    def cuts(self) -> int:
+        """Number of shot boundaries so far."""
+        return self._jumps.cuts
 
     def __call__(self, frame: Frame) -> list[TrackedDetection]:
         """Process the next frame.
@@ -91,9 +95,8 @@ class Follower:
         Returns:
             The faces in it, the oldest track first.
         """
-        cut = self._is_cut(frame.image)
+        cut = self._jumps(frame.image)
         if cut:
-            self.cuts += 1
             self._tracks, self._lost = [], []
         before = len(self._tracks)
         sights = self._track_known(frame)
