@@ -9,8 +9,11 @@ from ddfa.errors import ModelError
 from ddfa.faces import FaceModel, Faces
 from ddfa.geometry.pose import compose, matrix_from_euler
 from ddfa.head.linear import LinearPoints
+from ddfa.head.open import load_open_head
 from ddfa.regress.convention import PixelConvention
 from ddfa.regress.layout import ParamLayout
+
+from .face_factory import place_faces
 
 LAYOUT = ParamLayout(identity=5, expression=3)
 
@@ -168,3 +171,14 @@ def test_values_are_cached_per_result(toy_head):
     faces, _ = make_faces(toy_head)
     assert faces.remember("key", lambda: [1]) is faces.remember("key", lambda: [2])
     assert faces[0].remember("key", lambda: [3]) == [3]
+
+
+def test_another_expression_keeps_pose_and_identity():
+    faces = place_faces(load_open_head(), [(20, 10, -5)])
+    rotation, neutral = faces.rotation, faces.neutral_vertices
+    changed = faces.with_expression(np.full_like(faces.expression, 0.5))
+    assert changed.rotation is rotation and changed.neutral_vertices is neutral
+    np.testing.assert_allclose(changed.blendshapes, 0.5)
+    fresh = Faces(changed.boxes, changed.scores, changed.params, changed.roi, changed.model, changed.image_size)
+    np.testing.assert_array_equal(fresh.vertices, changed.vertices)
+    np.testing.assert_allclose(fresh.rotation, rotation)

@@ -60,6 +60,12 @@ class FaceAligner:
         regions: refine the blendshapes with the bundle's region networks, which read the eyes and the mouth at the
             resolution of the image; no effect if the bundle has none.
 
+    Attributes:
+        bundle: the model.
+        model: what its parameters mean.
+        head: its head model.
+        regions: the region networks in use; None for none.
+
     Raises:
         ModelError: the bundle is missing, damaged or inconsistent, or the device is not available.
         DetectorError: the name of the detector is unknown, or it cannot be loaded.
@@ -81,7 +87,7 @@ class FaceAligner:
         self.head = self.model.head
         folder = self.bundle.regions_path if regions and self.head.has_arkit else None
         names = self.head.expression_names
-        self._regions = None if folder is None else RegionNetworks.load(names, folder, threads, device)
+        self.regions = None if folder is None else RegionNetworks.load(names, folder, threads, device)
 
     @cached_property
     def detector(self) -> Detector:
@@ -140,7 +146,7 @@ class FaceAligner:
         results = self._regress(images)
         if refine:
             results = self._regress([_refined(image, faces) for image, faces in zip(images, results, strict=True)])
-        return [self._with_regions(one.image, faces) for one, faces in zip(images, results, strict=True)]
+        return self._with_regions([one.image for one in images], results)
 
     def align_rois(self, image: UInt8, roi: Float32, found: Detections) -> Faces:
         """Regress the faces in given RoIs, in one step.
@@ -156,7 +162,7 @@ class FaceAligner:
         Raises:
             DetectorError: an RoI does not touch the image or is far larger than it.
         """
-        return self._with_regions(image, self._regress([Located(image, roi, found)])[0])
+        return self._with_regions([image], self._regress([Located(image, roi, found)]))[0]
 
     def _regress(self, images: Sequence[Located]) -> list[Faces]:
         """Run one regression step for all faces of all images."""
@@ -185,13 +191,19 @@ class FaceAligner:
             image_size=one.size,
         )
 
-    def _with_regions(self, image: UInt8, faces: Faces) -> Faces:
+    def _with_regions(self, images: Sequence[UInt8], results: list[Faces]) -> list[Faces]:
         """Replace the expression coefficients that the region networks are confident about."""
-        if self._regions is None or not len(faces):
-            return faces
-        found = self._regions(image, faces.landmarks68, faces.rotation, faces.expression)
-        parts = faces.layout.split(faces.params)
-        return replace(faces, params=faces.layout.join(parts.pose, parts.identity, found.merged(parts.expression)))
+        counts = [len(faces) for faces in results]
+        if self.regions is None or not sum(counts):
+            return results
+        landmarks, rotation, first = (
+            np.concatenate(arrays)
+            for arrays in zip(*((f.landmarks68, f.rotation, f.expression) for f in results), strict=True)
+        )
+        each = [image for image, count in zip(images, counts, strict=True) for _ in range(count)]
+        refined = self.regions(each, landmarks, rotation, first).merged(first)
+        parts = np.split(refined, np.cumsum(counts)[:-1])
+        return [faces.with_expression(own) for faces, own in zip(results, parts, strict=True)]
 
     def _detections(self, image: UInt8, boxes: Floats | None, landmarks: Floats | None) -> Detections:
         if boxes is not None and landmarks is not None:

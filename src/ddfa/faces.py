@@ -22,6 +22,8 @@ _DERIVED: Final = (
     "_parts", "_camera", "landmarks68", "vertices", "neutral_vertices", "rotation", "euler_deg", "scale", "translation",
     "blendshapes",
 )  # fmt: skip
+# Those that do not depend on the expression.
+_WITHOUT_EXPRESSION: Final = ("_camera", "neutral_vertices", "rotation", "euler_deg", "scale", "translation")
 _Value = TypeVar("_Value")
 
 
@@ -236,6 +238,14 @@ class Faces:
             frontal = np.broadcast_to(np.eye(3), (len(self), 3, 3))
             camera = compose(scale, frontal, position - scale[:, None] * centre)
         return replace(self, params=self.layout.join(camera, parts.identity, coefficients))
+
+    def with_expression(self, expression: Floats) -> "Faces":
+        """The same faces with other expression coefficients (n, E)."""
+        parts = self._parts
+        changed = replace(self, params=self.layout.join(parts.pose, parts.identity, expression))
+        kept = self.__dict__.keys() & set(_WITHOUT_EXPRESSION)
+        changed.__dict__.update({name: self.__dict__[name] for name in kept})
+        return changed
 
     @cached_property
     def _parts(self) -> ParamParts:

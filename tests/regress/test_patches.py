@@ -52,8 +52,8 @@ def test_right_eye_of_a_mirrored_face_gives_the_same_patch_as_the_left_one():
     order = np.r_[0:36, 42:48, 36:42, 48:68]
     flipped = (landmarks * [-1, 1] + [400, 0])[:, order]
     plain, other = eye_patches(landmarks, FRONT)[0], eye_patches(flipped, FRONT)[0]
-    left = cut_patches(image, plain[:1], EYE_SIDE)[0].astype(int)
-    right = cut_patches(np.ascontiguousarray(image[:, ::-1]), other[1:], EYE_SIDE)[0].astype(int)
+    left = cut_patches([image], plain[:1], EYE_SIDE)[0].astype(int)
+    right = cut_patches([np.ascontiguousarray(image[:, ::-1])], other[1:], EYE_SIDE)[0].astype(int)
     assert np.abs(left - right).max() <= 24  # OpenCV warps to a 32nd of a px
     assert np.abs(left - right).mean() < 3
 
@@ -78,10 +78,10 @@ def test_large_faces_are_averaged_before_they_are_cut():
     landmarks = (_landmarks(8.0, 400.0) - [200, 150]) + [800, 500]
     affines = eye_patches(landmarks, FRONT)[0]
     assert (sides_in_image(affines, EYE_SIDE) > 6 * EYE_SIDE).all()
-    for affine, patch in zip(affines, cut_patches(smooth, affines, EYE_SIDE), strict=True):
+    for affine, patch in zip(affines, cut_patches([smooth] * 2, affines, EYE_SIDE), strict=True):
         exact = cv2.warpAffine(smooth, affine, (EYE_SIDE, EYE_SIDE), borderMode=cv2.BORDER_REPLICATE)
         assert np.abs(patch.astype(int) - exact).max() <= 3
-    assert cut_patches(noisy, affines, EYE_SIDE).astype(int).std() < 12  # no stripes are left
+    assert cut_patches([noisy] * 2, affines, EYE_SIDE).astype(int).std() < 12  # no stripes are left
 
 
 def test_patches_partly_or_wholly_outside_continue_the_border():
@@ -89,6 +89,6 @@ def test_patches_partly_or_wholly_outside_continue_the_border():
     for shift in (0.0, 60.0, 5000.0, -5000.0):
         for distance in (3.0, 60.0, 900.0):
             affines = eye_patches(_landmarks(0, distance) + shift, FRONT)[0]
-            patches = cut_patches(image, affines, EYE_SIDE)
+            patches = cut_patches([image] * 2, affines, EYE_SIDE)
             assert patches.shape == (2, EYE_SIDE, EYE_SIDE, 3)
             assert (patches == 90).all()

@@ -81,7 +81,7 @@ def _image(winking: str) -> np.ndarray:
 @pytest.mark.parametrize(("side", "closed", "open_"), [("left", 0, 1), ("right", 1, 0)])
 def test_units_of_each_eye_come_from_its_own_patch(fakes, side, closed, open_):
     networks, _ = fakes
-    result = networks(_image(side), _face((200, 150))[None], np.eye(3)[None], np.zeros((1, 52)))
+    result = networks([_image(side)], _face((200, 150))[None], np.eye(3)[None], np.zeros((1, 52)))
     blinks = result.units[0, [LEFT_BLINK, RIGHT_BLINK]]
     assert blinks[closed] > 0.9 and blinks[open_] < 0.1
     assert result.units[0, INNER_UP] == pytest.approx(blinks.mean(), abs=1e-6)
@@ -94,44 +94,52 @@ def test_faces_in_one_batch_equal_faces_one_by_one(fakes):
     image = np.random.default_rng(0).integers(0, 256, (300, 400, 3)).astype(np.uint8)
     faces = np.stack([_face((120, 100), 40), _face((260, 150), 70), _face((200, 160), 30)])
     rotation, first = matrix_from_euler(np.array([[0, 0, 0], [20, 5, 0], [-30, 0, 5.0]])), np.zeros((3, 52))
-    together = networks(image, faces, rotation, first)
+    together = networks([image] * 3, faces, rotation, first)
     assert len(eye.calls) == 1
     for k in range(3):
-        alone = networks(image, faces[k : k + 1], rotation[k : k + 1], first[k : k + 1])
+        alone = networks([image], faces[k : k + 1], rotation[k : k + 1], first[k : k + 1])
         np.testing.assert_allclose(alone.units[0], together.units[k], atol=1e-6)
         np.testing.assert_allclose(alone.pupils[0], together.pupils[k], atol=1e-3)
 
 
 def test_no_face_is_no_error(fakes):
     networks, _ = fakes
-    result = networks(_image("left"), np.zeros((0, 68, 3)), np.zeros((0, 3, 3)), np.zeros((0, 52)))
+    result = networks([], np.zeros((0, 68, 3)), np.zeros((0, 3, 3)), np.zeros((0, 52)))
     assert result.units.shape == (0, 52) and result.pupils.shape == (0, 2, 2) and result.mouth_aperture.shape == (0,)
 
 
 def test_pupils_are_mapped_from_patch_to_image(fakes):
     networks, _ = fakes
-    result = networks(_image("left"), _face((200, 150))[None], np.eye(3)[None], np.zeros((1, 52)))
+    result = networks([_image("left")], _face((200, 150))[None], np.eye(3)[None], np.zeros((1, 52)))
     above = 0.12 * 0.95 * 60
     np.testing.assert_allclose(result.pupils[0], [[230, 150 - above], [170, 150 - above]], atol=1e-3)
 
 
-def test_small_patches_and_hidden_eyes_have_no_confidence(fakes):
-    networks, _ = fakes
-    faces = np.stack([_face((200, 150), 15), _face((200, 150), 60), _face((200, 150), 60)])
-    rotation = matrix_from_euler(np.array([[0, 0, 0], [55.0, 0, 0], [-55.0, 0, 0]]))
-    result = networks(_image("left"), faces, rotation, np.zeros((3, 52)))
-    known = result.confidence[:, [LEFT_BLINK, RIGHT_BLINK]] > 0
-    # A face that turns to the image left (yaw > 0) hides its right eye.
-    np.testing.assert_array_equal(known, [[False, False], [True, False], [False, True]])
+def test_small_patches_are_left_to_the_first_network(fakes):
+    networks, (eye, mouth) = fakes
+    result = networks([_image("left")], _face((200, 150), 15)[None], np.eye(3)[None], np.zeros((1, 52)))
+    assert not result.confidence[0, [LEFT_BLINK, RIGHT_BLINK]].any()
     assert result.confidence[0, PUCKER] > 0  # the mouth's patch is larger
+    assert not eye.calls and len(mouth.calls) == 1  # patches that do not count are not read
+    assert np.isnan(result.pupils).all() and np.isnan(result.eye_aperture).all() and result.mouth_aperture[0] == 0
+
+
+# A face that turns to the image left (yaw > 0) hides its right eye.
+@pytest.mark.parametrize(("yaw", "visible"), [(55.0, "left"), (-55.0, "right")])
+def test_a_hidden_eye_follows_the_visible_one(fakes, yaw, visible):
+    networks, (eye, mouth) = fakes
+    rotation = matrix_from_euler(np.array([[yaw, 0, 0]]))
+    result = networks([_image(visible)], _face((200, 150))[None], rotation, np.zeros((1, 52)))
+    assert result.units[0, LEFT_BLINK] == result.units[0, RIGHT_BLINK] > 0.7
+    assert result.confidence[0, LEFT_BLINK] == result.confidence[0, RIGHT_BLINK] > 0.9
+    assert [len(rows) for rows in eye.calls] == [1] and not mouth.calls  # only the visible eye is read
+    assert np.isnan(result.pupils).any(axis=2).tolist() == [[visible == "right", visible == "left"]]
 
 
 def test_regions_are_blended_by_confidence():
     units, confidence = np.full((1, 3), 0.8, np.float32), np.array([[0.9, 0.27, 0.0]], np.float32)
-    none = np.zeros((1, 2), np.float32)
-    merged = Regions(units, confidence, np.zeros((1, 2, 2), np.float32), none, none[:, 0]).merged(
-        np.zeros((1, 3)), 0.36
-    )
+    outputs, maps = np.zeros((1, 2, 14), np.float32), np.zeros((1, 3, 2, 3))
+    merged = Regions(units, confidence, outputs, outputs[:, 0], maps).merged(np.zeros((1, 3)), 0.36)
     np.testing.assert_allclose(merged, [[0.8, 0.4, 0.0]], atol=1e-6)
 
 
@@ -153,7 +161,7 @@ def test_pixels_are_normalised_as_for_the_first_network():
 def test_either_network_is_optional(fakes, present):
     _, (eye, mouth) = fakes
     networks = RegionNetworks(NAMES, eye=eye) if present == "eye" else RegionNetworks(NAMES, mouth=mouth)
-    result = networks(_image("left"), _face((200, 150))[None], np.eye(3)[None], np.zeros((1, 52)))
+    result = networks([_image("left")], _face((200, 150))[None], np.eye(3)[None], np.zeros((1, 52)))
     confident = {"eye": result.confidence[0, LEFT_BLINK] > 0, "mouth": result.confidence[0, PUCKER] > 0}
     assert [name for name, value in confident.items() if value] == [present]
 
@@ -213,7 +221,7 @@ def test_a_tampered_region_network_is_found(eye_only, tmp_path, capsys):
 
 
 def test_geometric_units_stay_those_of_the_first_network(fakes):
-    result = fakes[0](_image("left"), _face((200, 150))[None], np.eye(3)[None], np.zeros((1, 52)))
+    result = fakes[0]([_image("left")], _face((200, 150))[None], np.eye(3)[None], np.zeros((1, 52)))
     columns = [NAMES.index(unit) for unit in GEOMETRIC_UNITS]
     assert not result.confidence[0, columns].any()
     first = np.random.default_rng(0).uniform(0, 1, (1, 52))

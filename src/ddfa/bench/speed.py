@@ -120,6 +120,7 @@ def stages(aligner: FaceAligner, photos: Photos, rounds: int, watch: Watch = ite
         "crop, normalised, original 3DDFA": (1, lambda: input_like_original(image, roi, size)),
         "regress, batch 1": (1, lambda: run(crops[:1])),
         f"regress, batch {_DECODED}": (_DECODED, lambda: run(crops)),
+        **_region_works(aligner, image, many),
         f"68 landmarks, batch {_DECODED}": (_DECODED, lambda: _fresh(many).landmarks68),
         f"dense mesh, batch {_DECODED}": (_DECODED, lambda: _fresh(many).vertices),
         "dense mesh, original 3DDFA": (
@@ -138,6 +139,23 @@ def stages(aligner: FaceAligner, photos: Photos, rounds: int, watch: Watch = ite
     height, width = image.shape[:2]
     title = f"Stages of '{aligner.bundle.name}' on a photo of {width} x {height} px with {len(faces)} face(s)"
     return Sheet(title, ("measure", "ms", "speed-up over original 3DDFA"), rows)
+
+
+def _region_works(aligner: FaceAligner, image: UInt8, many: Faces) -> dict[str, tuple[int, Work]]:
+    """Region networks, from landmarks to merged units; none if the model has none."""
+    networks = aligner.regions
+    if networks is None:
+        return {}
+
+    def refine(faces: Faces) -> Work:
+        images = [image] * len(faces)
+        landmarks, rotation, first = faces.landmarks68, faces.rotation, faces.expression
+        return lambda: networks(images, landmarks, rotation, first).merged(first)
+
+    return {
+        "region networks, batch 1": (1, refine(many[:1])),
+        f"region networks, batch {_DECODED}": (_DECODED, refine(many)),
+    }
 
 
 def _stage_row(timing: Timing, original: Timing | None) -> tuple[str, ...]:

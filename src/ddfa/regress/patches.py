@@ -4,6 +4,7 @@ A patch is aligned with the line between the eyes; its size is proportional to t
 yaw. The patch of the right eye is mirrored, so that the nose is on the same side in the patches of both eyes.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import cv2
@@ -14,40 +15,53 @@ from ddfa.regress.crop import cut
 
 EYE_SIDE: Final = 56
 MOUTH_SIDE: Final = 64
-# Side of a patch relative to the interocular distance; distance of its centre below its landmarks relative to the side.
-_EYE_SIZE, _EYE_DOWN = 0.95, -0.12
-_MOUTH_SIZE, _MOUTH_DOWN = 1.5, 0.28
+# Of the left eye, the right eye and the mouth: side of the patch in its own px; the same relative to the interocular
+# distance; distance of its centre below its landmarks relative to the side; direction of its x axis.
+PATCH_SIDES: Final = np.array([EYE_SIDE, EYE_SIDE, MOUTH_SIDE], np.float64)
+_SIZES: Final = np.array([0.95, 0.95, 1.5])
+_DOWN: Final = np.array([-0.12, -0.12, 0.28])
+_MIRROR: Final = np.array([1.0, -1.0, 1.0])
 # Lower bound of the foreshortening: the projected distance of a profile view is a poor estimate of the size.
 _MIN_FORESHORTENING = 0.2
-_LEFT_EYE, _RIGHT_EYE = slice(42, 48), slice(36, 42)
-_NOSE_BASE = slice(31, 36)
+# The position of the mouth's patch follows the base of the nose, so that the patch shows how far the mouth has moved.
+_LANDMARKS: Final = np.zeros((3, 68))
+_LANDMARKS[0, 42:48] = _LANDMARKS[1, 36:42] = 1 / 6
+_LANDMARKS[2, 31:36] = 1 / 5
+
+
+def region_patches(landmarks: Floats, rotation: Floats) -> Float64:
+    """Affine maps (n, 3, 2, 3) from image px to patch px: the left eye, the right one, mirrored, and the mouth.
+
+    Args:
+        landmarks: (n, 68, 2 or more) iBUG-68, image px.
+        rotation: (n, 3, 3) head to camera.
+    """
+    points = _LANDMARKS @ np.asarray(landmarks[..., :2], np.float64)
+    difference = points[:, 0] - points[:, 1]
+    projected = np.maximum(np.hypot(difference[:, 0], difference[:, 1]), 1e-6)
+    axis = np.asarray(rotation, np.float64)[:, :2, 0]  # of the head, from its right to its left
+    distance = projected / np.maximum(np.hypot(axis[:, 0], axis[:, 1]), _MIN_FORESHORTENING)
+    x, y = (difference / projected[:, None]).T[..., None]
+    length = np.maximum(_SIZES * distance[:, None], 1e-3)
+    scale, below = PATCH_SIDES / length, _DOWN * length
+    centre_x, centre_y = points[..., 0] - below * y, points[..., 1] + below * x
+    maps = np.empty((len(points), 3, 2, 3))
+    across = _MIRROR * scale
+    maps[..., 0, 0], maps[..., 0, 1] = across * x, across * y
+    maps[..., 1, 0], maps[..., 1, 1] = -scale * y, scale * x
+    shift = maps[..., 0] * centre_x[..., None] + maps[..., 1] * centre_y[..., None]
+    maps[..., 2] = (PATCH_SIDES[:, None] - 1) / 2 - shift
+    return maps
 
 
 def eye_patches(landmarks: Floats, rotation: Floats) -> Float64:
-    """Affine maps (n, 2, 2, 3) from image px to patch px: the left eye, then the right one, mirrored.
-
-    Args:
-        landmarks: (n, 68, 2 or more) iBUG-68, image px.
-        rotation: (n, 3, 3) head to camera.
-    """
-    across, distance = _eye_line(landmarks, rotation)
-    left = _patches(landmarks[:, _LEFT_EYE, :2].mean(axis=1), across, distance, _EYE_SIZE, _EYE_DOWN, EYE_SIDE)
-    right = _patches(landmarks[:, _RIGHT_EYE, :2].mean(axis=1), across, distance, _EYE_SIZE, _EYE_DOWN, EYE_SIDE)
-    return np.stack([left, mirrored(right, EYE_SIDE)], axis=1)
+    """The maps (n, 2, 2, 3) of both eyes; see `region_patches`."""
+    return region_patches(landmarks, rotation)[:, :2]
 
 
 def mouth_patches(landmarks: Floats, rotation: Floats) -> Float64:
-    """Affine maps (n, 2, 3) from image px to patch px of the mouth with chin and nose.
-
-    Their position follows the base of the nose, not the mouth, so that they show how far the mouth has moved.
-
-    Args:
-        landmarks: (n, 68, 2 or more) iBUG-68, image px.
-        rotation: (n, 3, 3) head to camera.
-    """
-    across, distance = _eye_line(landmarks, rotation)
-    nose = landmarks[:, _NOSE_BASE, :2].mean(axis=1)
-    return _patches(nose, across, distance, _MOUTH_SIZE, _MOUTH_DOWN, MOUTH_SIDE)
+    """The maps (n, 2, 3) of the mouth with chin and nose; see `region_patches`."""
+    return region_patches(landmarks, rotation)[:, 2]
 
 
 def mirrored(affines: Floats, side: int) -> Float64:
@@ -58,16 +72,17 @@ def mirrored(affines: Floats, side: int) -> Float64:
     return flipped
 
 
-def sides_in_image(affines: Floats, side: int) -> Float64:
-    """Sides (...,) of the patches in image px, for affine maps (..., 2, 3)."""
-    return np.asarray(side / np.sqrt(np.abs(np.linalg.det(affines[..., :2]))))
+def sides_in_image(affines: Floats, side: int | Floats) -> Float64:
+    """Sides (...,) in image px of patches of `side` px, for affine maps (..., 2, 3)."""
+    a, b, c, d = (affines[..., i, j] for i in (0, 1) for j in (0, 1))
+    return np.asarray(side / np.sqrt(np.abs(a * d - b * c)))
 
 
-def cut_patches(image: UInt8, affines: Floats, side: int) -> UInt8:
+def cut_patches(images: Sequence[UInt8], affines: Floats, side: int) -> UInt8:
     """Cut patches; border pixels are replicated outside the image.
 
     Args:
-        image: (H, W, 3) uint8.
+        images: m images (H, W, 3) uint8, one for each patch.
         affines: (m, 2, 3) from image px to patch px.
         side: of the patches, px.
 
@@ -75,33 +90,12 @@ def cut_patches(image: UInt8, affines: Floats, side: int) -> UInt8:
         (m, side, side, 3) uint8.
     """
     patches = np.empty((len(affines), side, side, 3), np.uint8)
-    for patch, affine in zip(patches, affines, strict=True):
-        source = image
-        factor = int(sides_in_image(affine, side) / side)
+    factors = (sides_in_image(affines, side) / side).astype(int).tolist()
+    for image, patch, affine, factor in zip(images, patches, affines, factors, strict=True):
         if factor > 1:
-            source, affine = _shrunk(image, affine, side, factor)
-        cv2.warpAffine(source, affine, (side, side), dst=patch, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            image, affine = _shrunk(image, affine, side, factor)
+        cv2.warpAffine(image, affine, (side, side), dst=patch, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return patches
-
-
-def _eye_line(landmarks: Floats, rotation: Floats) -> tuple[Float64, Float64]:
-    """Direction from the right to the left eye, (n, 2), and the frontal interocular distance, (n,) px."""
-    difference = landmarks[:, _LEFT_EYE, :2].mean(axis=1) - landmarks[:, _RIGHT_EYE, :2].mean(axis=1)
-    projected = np.maximum(np.linalg.norm(difference, axis=1), 1e-6)
-    foreshortening = np.linalg.norm(np.asarray(rotation, np.float64)[:, :2, 0], axis=1)
-    return np.asarray(difference / projected[:, None], np.float64), np.asarray(
-        projected / np.maximum(foreshortening, _MIN_FORESHORTENING)
-    )
-
-
-def _patches(points: Floats, across: Float64, distance: Float64, size: float, down: float, side: int) -> Float64:
-    """Affine maps (n, 2, 3) to patches around points (n, 2)."""
-    below = np.stack([-across[:, 1], across[:, 0]], axis=1)
-    length = np.maximum(size * distance, 1e-3)[:, None]
-    centre = points + down * length * below
-    axes = np.stack([across, below], axis=1) * (side / length)[..., None]
-    shift = (side - 1) / 2 - np.einsum("nij,nj->ni", axes, centre)
-    return np.concatenate([axes, shift[..., None]], axis=2)
 
 
 def _shrunk(image: UInt8, affine: Float64, side: int, factor: int) -> tuple[UInt8, Float64]:

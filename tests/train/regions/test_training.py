@@ -55,7 +55,7 @@ def test_patches_without_augmentation_are_those_of_inference(corpus):
     batch = PatchStream("eye", [corpus], NAMES, 0, augment=False).batch([3])
     number = corpus.chosen[3]
     affines = eye_patches(corpus.labels.landmarks[[number]], matrix_from_euler(corpus.labels.pose_deg[[number]]))
-    np.testing.assert_array_equal(batch.patches, cut_patches(corpus.images[number], affines[0], 56))
+    np.testing.assert_array_equal(batch.patches, cut_patches([corpus.images[number]] * 2, affines[0], 56))
     blinks = [NAMES.index("eyeBlinkLeft"), NAMES.index("eyeBlinkRight")]
     np.testing.assert_allclose(batch.units[:, EYE_UNITS.index("eyeBlink")], corpus.labels.scores[number, blinks])
     np.testing.assert_allclose(batch.geometry[:, 0], 0, atol=1e-5)

@@ -74,7 +74,7 @@ def calibrate(network: RegionNetwork, region: Region, corpora: Sequence[Corpus],
         sample = random.choice(corpus.chosen, min(_PHOTOS, len(corpus.chosen)), replace=False)
         for i in np.unique(np.concatenate([neutral, sample])):
             rotation = matrix_from_euler(labels.pose_deg[i : i + 1])
-            found = networks(images[i], labels.landmarks[i : i + 1], rotation, labels.coefficients[i : i + 1])
+            found = networks([images[i]], labels.landmarks[i : i + 1], rotation, labels.coefficients[i : i + 1])
             predictions.append(found.units[0])
             scores.append(labels.scores[i])
     return fit_calibration(UNITS[region], names, np.array(predictions), np.array(scores))
