@@ -5,6 +5,7 @@ from ddfa.align import FaceAligner
 from ddfa.detect import Detections
 from ddfa.errors import DetectorError, ImageError, ModelError
 from ddfa.geometry.roi import FITTED_ENLARGEMENT, roi_from_boxes, roi_from_landmarks
+from ddfa.images import read_image
 from ddfa.regress.convention import PixelConvention
 
 from .conftest import make_bundle
@@ -162,3 +163,47 @@ def test_faces_of_several_images_are_regressed_together(aligner, image):
     np.testing.assert_allclose(both.params, aligner(image, boxes=BOXES, refine=True).params, atol=1e-4)
     np.testing.assert_allclose(one.params, aligner(other, boxes=BOXES[:1], refine=True).params, atol=1e-4)
     assert aligner.align_located([]) == []
+
+
+SEVERAL = Detections(
+    np.array([[10, 10, 110, 110], [150, 20, 230, 100], [250, 40, 290, 80], [20, 200, 80, 260]], np.float32),
+    np.array([0.7, 0.95, 0.9, 0.8], np.float32),
+)
+
+
+def test_limits_apply_to_detected_faces_only(toy_bundle, image, monkeypatch):
+    monkeypatch.setattr("ddfa.align.distinct_faces", lambda landmarks, boxes, scores: np.ones(len(scores), bool))
+    limited = FaceAligner(toy_bundle, lambda _: SEVERAL, threads=1, min_score=0.8, min_size=50, max_faces=1)
+    np.testing.assert_array_equal(limited(image).boxes, SEVERAL.boxes[[1]])
+    np.testing.assert_array_equal(limited(image, boxes=SEVERAL.boxes).boxes, SEVERAL.boxes)
+    # In an image reduced to half the size, a box of 40 px is one of 80 px of the photo.
+    assert len(limited.locate(image, reduced_by=2).found) == 3
+    with pytest.raises(DetectorError, match="--max-faces"):
+        FaceAligner(toy_bundle, max_faces=-1)
+
+
+def test_max_faces_keeps_the_largest_whatever_their_order(toy_bundle, image, monkeypatch):
+    monkeypatch.setattr("ddfa.align.distinct_faces", lambda landmarks, boxes, scores: np.ones(len(scores), bool))
+    unsorted = SEVERAL.select(np.array([2, 0, 3, 1]))
+    faces = FaceAligner(toy_bundle, lambda _: unsorted, threads=1, max_faces=2)(image)
+    np.testing.assert_array_equal(faces.boxes, SEVERAL.boxes[[0, 1]])
+
+
+def test_a_face_detected_twice_appears_once(toy_bundle, image):
+    twice = Detections(np.concatenate([BOXES, BOXES[:1] + 4]), np.array([0.7, 0.8, 0.9], np.float32))
+    aligner = FaceAligner(toy_bundle, lambda _: twice, threads=1)
+    np.testing.assert_array_equal(aligner(image).boxes, twice.boxes[1:])
+    assert len(aligner(image, boxes=twice.boxes)) == 3
+
+
+def test_lower_min_score_reaches_the_detector(toy_bundle):
+    image = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    assert len(FaceAligner(toy_bundle, min_score=0.01)(image)) > len(FaceAligner(toy_bundle)(image)) == 0
+
+
+@pytest.mark.parametrize(
+    ("photo", "count"), [("cases/ghost-face/crop.jpg", 1), ("data/reference/photos/three_profiles.jpg", 3)]
+)
+@pytest.mark.parametrize("refine", [False, True])
+def test_each_person_once(shared_data, photo, count, refine):
+    assert len(FaceAligner(threads=1)(read_image(shared_data.parent / photo), refine=refine)) == count

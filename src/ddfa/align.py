@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfa.arrays import Bools, Float32, Floats, UInt8
-from ddfa.detect import Detections, Detector, default_detector, load_detector
+from ddfa.detect import Detections, Detector, load_detector
+from ddfa.detect.detections import box_areas
+from ddfa.detect.limits import FaceLimits
 from ddfa.errors import DetectorError, ImageError
 from ddfa.faces import FaceModel, Faces
+from ddfa.geometry.duplicates import distinct_faces
 from ddfa.geometry.roi import FITTED_ENLARGEMENT, ORIGINAL_ENLARGEMENT, roi_from_boxes, roi_from_landmarks
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.regions import RegionNetworks
@@ -32,16 +35,22 @@ class Located:
         image: (H, W, 3) uint8 RGB.
         roi: (n, 4) float32, squares in image px to crop for the network.
         found: the n detections.
+        given: whether they are boxes or landmarks of the caller: those faces are all kept.
     """
 
     image: UInt8
     roi: Float32
     found: Detections
+    given: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in px."""
         return self.image.shape[1], self.image.shape[0]
+
+    def select(self, index: "NDArray[np.intp]") -> "Located":
+        """The faces at `index` (m,), in that order."""
+        return replace(self, roi=self.roi[index], found=self.found.select(index))
 
 
 class FaceAligner:
@@ -59,6 +68,10 @@ class FaceAligner:
         device: "cpu" or "cuda"; "cuda" needs the package onnxruntime-gpu.
         regions: refine the blendshapes with the bundle's region networks, which read the eyes and the mouth at the
             resolution of the image; no effect if the bundle has none.
+        min_score: drop detected faces with a lower score, above 0 and up to 1; None for the threshold of the detector
+            (YuNet: 0.6). A value below the threshold of a detector that you pass as a callable has no effect.
+        min_size: drop detected faces whose box is smaller: the square root of its area, image px.
+        max_faces: keep only the largest so many of the detected faces; 0 for all.
 
     Attributes:
         bundle: the model.
@@ -68,7 +81,7 @@ class FaceAligner:
 
     Raises:
         ModelError: the bundle is missing, damaged or inconsistent, or the device is not available.
-        DetectorError: the name of the detector is unknown, or it cannot be loaded.
+        DetectorError: the name of the detector is unknown, it cannot be loaded, or a limit is out of range.
     """
 
     def __init__(
@@ -78,10 +91,15 @@ class FaceAligner:
         threads: int | None = None,
         device: Device = "cpu",
         regions: bool = True,
+        *,
+        min_score: float | None = None,
+        min_size: float = 0.0,
+        max_faces: int = 0,
     ) -> None:
+        self.limits = FaceLimits(min_score, min_size, max_faces)
         self.bundle = model if isinstance(model, Bundle) else find_bundle(model)
-        self._given_detector = load_detector(detector, threads, device) if isinstance(detector, str) else detector
         self._threads, self._device = threads, device
+        self._given_detector = self._load_detector(detector) if isinstance(detector, str) else detector
         self._regressor = Regressor(self.bundle, threads, device=device)
         self.model = FaceModel.of(self.bundle)
         self.head = self.model.head
@@ -92,7 +110,10 @@ class FaceAligner:
     @cached_property
     def detector(self) -> Detector:
         """The detector in use."""
-        return self._given_detector or default_detector(self._threads, self._device)
+        return self._given_detector or self._load_detector("yunet")
+
+    def _load_detector(self, name: str) -> Detector:
+        return load_detector(name, self._threads, self._device, self.limits.min_score)
 
     def __call__(
         self,
@@ -111,7 +132,8 @@ class FaceAligner:
             refine: regress twice, the second time on RoIs computed from the landmarks of the first result.
 
         Returns:
-            The faces: the largest first if detected, else in the order passed. No faces is a valid result.
+            The faces. Detected ones are sorted by the size of their box, the largest first; each appears once, see
+            `ddfa.geometry.duplicates`. Faces that were passed are all kept, in their order. No faces is a valid result.
 
         Raises:
             ImageError: the image is not RGB uint8.
@@ -120,15 +142,32 @@ class FaceAligner:
         (faces,) = self.align_located([self.locate(image, boxes, landmarks)], refine)
         return faces
 
-    def locate(self, image: UInt8, boxes: Floats | None = None, landmarks: Floats | None = None) -> Located:
-        """Detect the faces in an image: the first half of a call, with the same arguments and errors."""
+    def locate(
+        self, image: UInt8, boxes: Floats | None = None, landmarks: Floats | None = None, reduced_by: float = 1.0
+    ) -> Located:
+        """Detect the faces in an image: the first half of a call, with the same arguments and errors.
+
+        Args:
+            image: as in a call.
+            boxes: as in a call.
+            landmarks: as in a call.
+            reduced_by: px of the photo per px of `image`, if it has been reduced: `min_size` counts px of the photo.
+
+        Returns:
+            The image with the faces that `min_score` and `min_size` allow.
+        """
         image = _checked_image(image)
+        given = boxes is not None or landmarks is not None
         found = self._detections(image, boxes, landmarks)
+        if not given:
+            wanted = self.limits.accept(found.boxes * reduced_by, found.scores)
+            found = found if wanted.all() else found.select(np.flatnonzero(wanted))
         if found.landmarks is not None:
-            return Located(image, roi_from_landmarks(found.landmarks), found)
+            return Located(image, roi_from_landmarks(found.landmarks), found, given)
         original = self.bundle.convention.is_original
         enlargement = ORIGINAL_ENLARGEMENT if original else FITTED_ENLARGEMENT
-        return Located(image, roi_from_boxes(found.boxes, enlargement=enlargement, truncate=original), found)
+        roi = roi_from_boxes(found.boxes, enlargement=enlargement, truncate=original)
+        return Located(image, roi, found, given)
 
     def align_located(self, images: Sequence[Located], refine: bool = False) -> list[Faces]:
         """Regress the faces of several images in one batch: the second half of a call.
@@ -138,7 +177,7 @@ class FaceAligner:
             refine: as in a call.
 
         Returns:
-            The faces of each image.
+            The faces of each image; of those that were detected, each once and `max_faces` at most.
 
         Raises:
             DetectorError: an RoI does not touch its image or is far larger than it.
@@ -146,7 +185,20 @@ class FaceAligner:
         results = self._regress(images)
         if refine:
             results = self._regress([_refined(image, faces) for image, faces in zip(images, results, strict=True)])
-        return self._with_regions([one.image for one in images], results)
+        wanted = [self._wanted(one, faces) for one, faces in zip(images, results, strict=True)]
+        return self._with_regions([one.image for one in images], wanted)
+
+    def _wanted(self, one: Located, faces: Faces) -> Faces:
+        """Drop faces that repeat another one, then those beyond the largest `max_faces`."""
+        if one.given:
+            return faces
+        kept = np.flatnonzero(distinct_faces(faces.landmarks68, faces.boxes, faces.scores)) if len(faces) > 1 else None
+        if kept is not None and len(kept) < len(faces):
+            faces = faces[kept]
+        most = self.limits.max_faces
+        if not most or len(faces) <= most:
+            return faces
+        return faces[np.sort(np.argsort(-box_areas(faces.boxes), kind="stable")[:most])]
 
     def align_rois(self, image: UInt8, roi: Float32, found: Detections) -> Faces:
         """Regress the faces in given RoIs, in one step.

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from typing import Any, Final
@@ -15,6 +15,7 @@ from ddfa.align import FaceAligner, Located
 from ddfa.arrays import Float32
 from ddfa.batch.schema import faces_schema
 from ddfa.detect.detections import box_overlap
+from ddfa.detect.limits import FaceLimits
 from ddfa.detect.yunet import FINE_SIDE
 from ddfa.errors import DDFAError
 from ddfa.export.plain import TABLE, plain_face
@@ -41,6 +42,7 @@ class StageSettings:
         full: always decode large JPEGs at full resolution.
         device: where the networks run.
         regions: refine the blendshapes with the region networks.
+        limits: which of the detected faces become rows.
     """
 
     model: str | None = None
@@ -50,6 +52,7 @@ class StageSettings:
     full: bool = False
     device: Device = "cpu"
     regions: bool = True
+    limits: FaceLimits = field(default_factory=FaceLimits)
 
 
 class AlignStage:
@@ -69,7 +72,8 @@ class AlignStage:
         # Compiled before the first photo, so that all workers cut all crops in the same way.
         import_module("ddfa.regress.sampling_kernel")
         settings = self._settings
-        return FaceAligner(settings.model, settings.detector, settings.threads, settings.device, settings.regions)
+        where = (settings.threads, settings.device, settings.regions)
+        return FaceAligner(settings.model, settings.detector, *where, **asdict(settings.limits))
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Align a batch.
@@ -97,13 +101,14 @@ class AlignStage:
         if not self._reduces:
             return _Photo(source, self._aligner.locate(decode_image(content, source)))
         reduced = decode_reduced(content, source, FINE_SIDE)
-        located = self._aligner.locate(reduced.image)
+        located = self._aligner.locate(reduced.image, reduced_by=reduced.factor)
         sides = located.roi[:, 2] - located.roi[:, 0]
         if reduced.factor == 1 or (sides >= self._aligner.bundle.input_size).all():
             return _Photo(source, located, reduced)
         # The crop of the smallest face would have to be upsampled, although the photo has the pixels.
         found = replace(located.found, boxes=_at_full_size(located.found.boxes, reduced.factor))
-        return _Photo(source, Located(decode_image(content, source), _at_full_size(located.roi, reduced.factor), found))
+        image, roi = decode_image(content, source), _at_full_size(located.roi, reduced.factor)
+        return _Photo(source, replace(located, image=image, roi=roi, found=found))
 
     @property
     def _reduces(self) -> bool:

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +12,7 @@ import tyro
 from ddfa.align import FaceAligner
 from ddfa.arrays import UInt8
 from ddfa.commands.counting import counted
+from ddfa.commands.limits import ALL_FACES, LimitOptions
 from ddfa.detect.boxes import BoxFile
 from ddfa.draw.styles import OverlayStyle, parse_style
 from ddfa.errors import DDFAError, DetectorError, ImageError, OutputError
@@ -43,6 +44,7 @@ def align(
     threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
     device: Device = "cpu",
     regions: bool = True,
+    limits: LimitOptions = ALL_FACES,
 ) -> int:
     """Find the faces of photos and write their 3D shape.
 
@@ -66,6 +68,7 @@ def align(
         threads: CPU threads of the network; all by default.
         device: cpu, or cuda, which needs onnxruntime-gpu instead of onnxruntime.
         regions: refine the blendshapes with region networks, which read eyes and mouth at the resolution of the photo.
+        limits: which of the detected faces are wanted.
 
     Returns:
         The exit code.
@@ -77,7 +80,7 @@ def align(
         raise OutputError(f"--texture-size {texture_size}: choose 64 to 4096 px")
     require_modules(kinds)
     box_file = _read_box_file(boxes, photos)
-    aligner = FaceAligner(model, None if box_file else detector, threads, device, regions)
+    aligner = FaceAligner(model, None if box_file else detector, threads, device, regions, **asdict(limits))
     job = _Job(
         aligner=aligner,
         refine=refine,

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from ddfa.commands.counting import counted
+from ddfa.commands.limits import ALL_FACES, LimitOptions
 from ddfa.errors import OutputError
 from ddfa.exit_codes import NOTHING_FOUND, OK
 from ddfa.sessions import Device
@@ -28,6 +29,7 @@ def batch(
     detector: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
     device: Device = "cpu",
     regions: bool = True,
+    limits: LimitOptions = ALL_FACES,
 ) -> int:
     """Align many photos; every face becomes a row of a Parquet table.
 
@@ -48,6 +50,7 @@ def batch(
         detector: yunet or dlib.
         device: cpu, or cuda, which needs onnxruntime-gpu instead of onnxruntime. On a cluster four actors share a GPU.
         regions: refine the blendshapes with region networks, which read eyes and mouth at the resolution of the photo.
+        limits: which of the detected faces are wanted.
 
     Returns:
         The exit code.
@@ -65,9 +68,8 @@ def batch(
 
         import_module("ray")  # a missing library is reported before any work
         run = run_ray
-    job = open_job(
-        inputs, output, StageSettings(model, detector, refine, full=full, device=device, regions=regions), shard
-    )
+    settings = StageSettings(model, detector, refine, full=full, device=device, regions=regions, limits=limits)
+    job = open_job(inputs, output, settings, shard)
     missing = job.missing()
     before = job.shards - len(missing)
     faces = failed = photos = 0

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import tyro
 
 from ddfa.align import FaceAligner
 from ddfa.commands.counting import counted
+from ddfa.commands.limits import ALL_FACES, LimitOptions
 from ddfa.errors import DDFAError, ImageError, NoFaceError, OutputError
 from ddfa.exit_codes import NOTHING_FOUND, OK
 from ddfa.images import IMAGE_SUFFIXES, read_image
@@ -29,6 +31,7 @@ def replace(
     c2pa: Annotated[tuple[Path, Path] | None, tyro.conf.arg(metavar="CERT KEY")] = None,
     model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
     threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
+    limits: LimitOptions = ALL_FACES,
 ) -> int:
     """Replace the face of TARGET by that of SOURCE: ddfa replace SOURCE... TARGET -o OUT.
 
@@ -45,6 +48,7 @@ def replace(
         c2pa: sign the output with a certificate and its key, PEM files (extra c2pa).
         model: folder or name of a model bundle; the shipped one by default.
         threads: CPU threads of the network; all by default.
+        limits: which of the detected faces are counted, in sources and target.
 
     Returns:
         The exit code.
@@ -63,7 +67,7 @@ def replace(
         from ddfa.video.io.frames import open_video
 
         frames = open_video(target)
-    aligner = FaceAligner(model, threads=threads)
+    aligner = FaceAligner(model, threads=threads, **asdict(limits))
     try:
         source = load_source(aligner, [Path(name) for name in photos], source_face)
         if target_is_image:

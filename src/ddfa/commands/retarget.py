@@ -1,12 +1,14 @@
 """`ddfa retarget`: animate a textured head by the face of a video."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from ddfa.align import FaceAligner
+from ddfa.commands.limits import ALL_FACES, LimitOptions
 from ddfa.commands.replace import checked_output
 from ddfa.errors import ImageError, NoFaceError
 from ddfa.exit_codes import NOTHING_FOUND, OK
@@ -24,6 +26,7 @@ def retarget(
     label: bool = False,
     model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
     threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
+    limits: LimitOptions = ALL_FACES,
 ) -> int:
     """Animate a head by the pose and expression of a face in a video: ddfa retarget PHOTO VIDEO -o OUT.
 
@@ -39,6 +42,7 @@ def retarget(
         label: write "SYNTHETIC FACE" into every frame.
         model: folder or name of a model bundle; the shipped one by default.
         threads: CPU threads of the network; all by default.
+        limits: which of the detected faces are counted.
 
     Returns:
         The exit code.
@@ -51,7 +55,7 @@ def retarget(
         raise ImageError("name a photo and a video: ddfa retarget PHOTO VIDEO -o OUT")
     out = checked_output(output, files)
     image = read_image(files[0])
-    aligner = FaceAligner(model, threads=threads)
+    aligner = FaceAligner(model, threads=threads, **asdict(limits))
     try:
         if atlas:
             head = TexturedHead(aligner.head, image)

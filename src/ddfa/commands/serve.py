@@ -5,8 +5,13 @@ from typing import Annotated
 
 import tyro
 
+from ddfa.commands.limits import LimitOptions
+from ddfa.detect.limits import FaceLimits
 from ddfa.errors import DDFAError
 from ddfa.exit_codes import OK
+from ddfa.serve.settings import MAX_FACES
+
+_LIMITS = FaceLimits(max_faces=MAX_FACES)
 
 
 def serve(
@@ -21,6 +26,7 @@ def serve(
     max_megapixels: float = 50.0,
     allow_replace: bool = False,
     allow_host: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = (),
+    limits: LimitOptions = _LIMITS,
 ) -> int:
     """Serve face alignment over HTTP, with a web page: open the address in a browser.
 
@@ -40,6 +46,7 @@ def serve(
         max_megapixels: maximum size of a photo.
         allow_replace: enable face replacement.
         allow_host: host names that browsers may use for the service, besides localhost and HOST; * for any.
+        limits: which of the detected faces are answered.
 
     Returns:
         The exit code.
@@ -58,6 +65,7 @@ def serve(
         queue=queue,
         max_bytes=round(max_megabytes * 1e6),
         max_pixels=round(max_megapixels * 1e6),
+        limits=limits,
         allow_replace=allow_replace,
         hosts=() if "*" in allow_host else (*defaults.hosts, host, *allow_host),
         api_key=os.environ.get(API_KEY_VARIABLE) or None,

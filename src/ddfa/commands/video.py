@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import tyro
 
 from ddfa.align import FaceAligner
 from ddfa.commands.counting import counted
+from ddfa.commands.limits import ALL_FACES, LimitOptions
 from ddfa.draw.styles import EMPTY_STYLE, parse_style
 from ddfa.errors import VideoError
 from ddfa.exit_codes import INTERRUPTED, NOTHING_FOUND, OK
@@ -33,6 +35,7 @@ def video(
     model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
     threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = 1,
     regions: bool = True,
+    limits: LimitOptions = ALL_FACES,
 ) -> int:
     """Track the faces of a video; draw them and export what was found in every frame.
 
@@ -55,6 +58,7 @@ def video(
         model: folder or name of a model bundle; the shipped one by default.
         threads: CPU threads of the network.
         regions: refine the blendshapes with region networks, which read eyes and mouth at the resolution of the frame.
+        limits: which of the detected faces get a track.
 
     Returns:
         The exit code.
@@ -68,7 +72,7 @@ def video(
     outputs = VideoOutputs(output, data, glb, track, window=show or (frames.live and not to_files))
     summary = process_video(
         frames,
-        FaceAligner(model, threads=threads, regions=regions),
+        FaceAligner(model, threads=threads, regions=regions, **asdict(limits)),
         outputs,
         tracking,
         drawn,

@@ -7,29 +7,33 @@ from ddfa.errors import DetectorError
 from ddfa.sessions import Device
 
 
-def default_detector(threads: int | None = None, device: Device = "cpu") -> Detector:
+def default_detector(threads: int | None = None, device: Device = "cpu", min_score: float | None = None) -> Detector:
     """Return YuNet with its shipped weights.
 
     Args:
         threads: CPU threads; None leaves the choice to ONNX Runtime.
         device: "cpu" or "cuda".
+        min_score: faces with a lower score are dropped; None for 0.6.
 
     Raises:
         ModelError: the device is not available.
         DetectorError: the shipped weights are missing or altered.
     """
-    from ddfa.detect.yunet import YuNet
+    from ddfa.detect.yunet import SCORE_THRESHOLD, YuNet
 
-    return YuNet(threads=threads, device=device)
+    return YuNet(SCORE_THRESHOLD if min_score is None else min_score, threads=threads, device=device)
 
 
-def load_detector(name: str, threads: int | None = None, device: Device = "cpu") -> Detector:
+def load_detector(
+    name: str, threads: int | None = None, device: Device = "cpu", min_score: float | None = None
+) -> Detector:
     """Return a detector by name.
 
     Args:
         name: `yunet`; `dlib` (HOG boxes); or `dlib:PATH.dat` (HOG boxes, then the 68 landmarks of that file).
         threads: CPU threads of YuNet, as in `default_detector`.
         device: device of YuNet; dlib always runs on the CPU.
+        min_score: score threshold of YuNet, as in `default_detector`; dlib has its own.
 
     Returns:
         The detector.
@@ -39,7 +43,7 @@ def load_detector(name: str, threads: int | None = None, device: Device = "cpu")
     """
     kind, _, argument = name.partition(":")
     if name == "yunet":
-        return default_detector(threads, device)
+        return default_detector(threads, device, min_score)
     if kind == "dlib":
         from ddfa.detect.dlib import DlibDetector
 

@@ -24,6 +24,7 @@ COARSE_SIDES = (192, 384)
 FINE_SIDE = 1024
 FINE_FACE_SIDE = 256.0
 NMS_OVERLAP = 0.3
+SCORE_THRESHOLD = 0.6
 
 
 class YuNet:
@@ -35,7 +36,7 @@ class YuNet:
 
     def __init__(
         self,
-        score_threshold: float = 0.6,
+        score_threshold: float = SCORE_THRESHOLD,
         max_side: int = FINE_SIDE,
         weights: Path = WEIGHTS,
         threads: int | None = None,

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -19,7 +20,6 @@ import numpy as np
 
 from ddfa.align import FaceAligner, Located
 from ddfa.arrays import UInt8
-from ddfa.detect import load_detector
 from ddfa.export.face_files import FaceFiles
 from ddfa.export.glb import write_glb
 from ddfa.export.record import face_record
@@ -64,7 +64,8 @@ class Engine:
 
     def __init__(self, settings: ServeSettings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
-        self.aligner = FaceAligner(settings.model, load_detector(settings.detector or "yunet", 1), settings.threads)
+        limits = asdict(settings.limits)
+        self.aligner = FaceAligner(settings.model, settings.detector or "yunet", settings.threads, **limits)
 
     async def start(self) -> None:
         """Start the threads; load and compile everything, so that the first request is not slow."""
@@ -97,7 +98,7 @@ class Engine:
         """
         began = time.perf_counter()
         located = await self.run(self._locate, content, max_faces)
-        faces = await self._batchers[refine](located)
+        faces = (await self._batchers[refine](located))[:max_faces]
         self.metrics.faces.inc(len(faces))
         answered = await self.run(self._answer, located.image, faces, parts)
         return {
@@ -156,10 +157,8 @@ class Engine:
             image = decode_checked(content, self.settings.max_pixels)
         with self._timed("detect"):
             located = self.aligner.locate(image)
-        if len(located.roi) <= max_faces:
-            return located
-        kept = np.arange(max_faces)  # sorted by size
-        return Located(image, located.roi[kept], located.found.select(kept))
+        # Twice as many as wanted are regressed at most: some may turn out to repeat another face.
+        return located if len(located.roi) <= 2 * max_faces else located.select(np.arange(2 * max_faces))
 
     def _regress(self, refine: bool, images: Sequence[Located]) -> list[Faces]:
         with self._timed("regress"):

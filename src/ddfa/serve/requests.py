@@ -15,7 +15,7 @@ from ddfa.errors import OutputError
 from ddfa.export.kinds import FACE_KINDS, parse_kinds
 from ddfa.serve.errors import ServiceError, too_large
 from ddfa.serve.schemas import AlignRequest
-from ddfa.serve.settings import ServeSettings
+from ddfa.serve.settings import MAX_FACES, ServeSettings
 
 _FIELDS: Final = 16  # maximum per form
 
@@ -43,11 +43,11 @@ async def read_align(request: Request, settings: ServeSettings) -> tuple[bytes, 
             content = base64.b64decode(parsed.image, validate=True)
         except (binascii.Error, ValueError):
             raise ServiceError(422, "invalid", "image is not valid base64: encode the bytes of the file") from None
-        return content, _kinds(parsed.parts), min(parsed.max_faces, settings.max_faces), parsed.refine
+        return content, _kinds(parsed.parts), _most(parsed.max_faces, settings), parsed.refine
     form = await read_form(request, body)
-    most = form_number(form, "max_faces", settings.max_faces)
+    most = form_number(form, "max_faces", MAX_FACES)
     parts = _kinds(form_text(form, "parts", "").split(","))
-    return await form_file(form, "image"), parts, min(most, settings.max_faces), form_flag(form, "refine")
+    return await form_file(form, "image"), parts, _most(most, settings), form_flag(form, "refine")
 
 
 async def read_body(request: Request, settings: ServeSettings) -> bytes:
@@ -141,6 +141,11 @@ def form_flag(form: FormData, name: str) -> bool:
     if text not in ("true", "false"):
         raise ServiceError(422, "invalid", f"`{name}` must be true or false")
     return text == "true"
+
+
+def _most(wanted: int, settings: ServeSettings) -> int:
+    """Maximum number of faces in an answer."""
+    return min(wanted, settings.limits.max_faces or wanted)
 
 
 def _parsed(model: type[AlignRequest], body: bytes) -> AlignRequest:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ddfa.export.kinds import FACE_KINDS
+from ddfa.serve.settings import MAX_FACES
 
 Numbers = list[float]
 _DOT = (  # example: a grey pixel as PNG
@@ -35,7 +36,9 @@ class AlignRequest(BaseModel):
             json_schema_extra={"items": {"type": "string", "enum": list(FACE_KINDS)}},
         ),
     ] = []
-    max_faces: Annotated[int, Field(ge=1, description="Maximum number of faces in the answer, largest first.")] = 50
+    max_faces: Annotated[int, Field(ge=1, description="Maximum number of faces in the answer, largest first.")] = (
+        MAX_FACES
+    )
     refine: Annotated[bool, Field(description="Regress twice: slower, more accurate.")] = False
 
 
@@ -44,7 +47,7 @@ class AlignForm(BaseModel):
 
     image: Annotated[bytes, Field(json_schema_extra={"format": "binary"})]
     parts: Annotated[str, Field(description="Separated by commas.")] = ""
-    max_faces: Annotated[int, Field(ge=1)] = 50
+    max_faces: Annotated[int, Field(ge=1)] = MAX_FACES
     refine: bool = False
 
 

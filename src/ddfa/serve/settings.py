@@ -3,7 +3,10 @@
 import os
 from dataclasses import dataclass, field
 
+from ddfa.detect.limits import FaceLimits
+
 API_KEY_VARIABLE = "DDFA_API_KEY"
+MAX_FACES = 50  # in an answer, by default
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class ServeSettings:
         queue: maximum number of requests in progress or waiting; more are refused with 429.
         max_bytes: maximum size of a request.
         max_pixels: maximum size of a photo.
-        max_faces: maximum number of faces in an answer, largest first.
+        limits: which of the detected faces are answered; `limits.max_faces` is the maximum number in an answer.
         receive_s: time limit for a request to arrive, s.
         answer_s: time limit for an answer, s.
         live: maximum number of connected cameras.
@@ -38,7 +41,7 @@ class ServeSettings:
     queue: int = 64
     max_bytes: int = 20_000_000
     max_pixels: int = 50_000_000
-    max_faces: int = 50
+    limits: FaceLimits = field(default_factory=lambda: FaceLimits(max_faces=MAX_FACES))
     receive_s: float = 20.0
     answer_s: float = 30.0
     live: int = 4

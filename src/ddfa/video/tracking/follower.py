@@ -17,6 +17,7 @@ from ddfa.detect import Detections, Detector
 from ddfa.detect.detections import box_overlap
 from ddfa.detect.yunet import YuNet
 from ddfa.faces import Faces
+from ddfa.geometry.duplicates import SAME_LANDMARKS, covered_landmarks
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.video.io.source import Frame
 from ddfa.video.tracking.motion import boxes_around
@@ -26,7 +27,6 @@ _IDLE: Final = 5  # frames between searches of the whole frame while there is no
 _CHECK: Final = 10  # frames between checks of a track
 _PATIENCE: Final = 3  # failed checks in a row until a face is lost
 _SAME: Final = 0.3  # IoU from which a box and a track are the same face
-_DUPLICATE: Final = 0.6  # IoU from which two tracks are the same face
 _FAILURE: Final = 0.35  # IoU of consecutive RoIs below which tracking has failed
 _SMALLEST: Final = 16.0  # px, side of the RoI
 _MEMORY: Final = 1.0  # s after which a lost face gets a new id
@@ -124,8 +124,8 @@ class Follower:
         sights, failed = [], []
         for track, roi, face in zip(list(self._tracks), rois, faces, strict=True):
             confirmed = self._confirmed(frame, track, roi, face)
-            older = _boxes([other for other in self._tracks if other.id < track.id])
-            if confirmed is None or (box_overlap(older, track.box) > _DUPLICATE).any():
+            older = [other for other in self._tracks if other.id < track.id]
+            if confirmed is None or _is_covered(track.landmarks, older):
                 failed.append(track)
             else:
                 sights.append(TrackedDetection(track.id, confirmed))
@@ -173,15 +173,17 @@ class Follower:
         """Detect faces in the whole frame; those without a track get a new one, or the one they lost."""
         self._since = 0
         self.detections += 1
-        found = self._aligner.detector(frame.image)
+        located = self._aligner.locate(frame.image)
         known = _boxes(self._tracks)
-        new = [i for i, box in enumerate(found.boxes) if (box_overlap(known, box) < _SAME).all()]
+        new = [i for i, box in enumerate(located.found.boxes) if (box_overlap(known, box) < _SAME).all()]
         if not new:
             return []
-        faces = self._aligner(frame.image, boxes=found.boxes[new], refine=True)
-        sights = []
-        for index, face in zip(new, faces, strict=True):
-            landmarks, score = face.landmarks68[0], float(found.scores[index])
+        (faces,) = self._aligner.align_located([located.select(np.array(new))], refine=True)
+        sights: list[TrackedDetection] = []
+        for face in faces:
+            landmarks, score = face.landmarks68[0], float(face.scores[0])
+            if _is_covered(landmarks, self._tracks) or self._is_full:
+                continue
             track = self._remembered(landmarks)
             if track is None:
                 track = _Track(self._count, landmarks, score, frame.time)
@@ -189,8 +191,12 @@ class Follower:
             track.landmarks, track.velocity = landmarks, np.zeros(2, np.float32)
             track.score, track.time, track.misses, track.unchecked = score, frame.time, 0, 0
             self._tracks.append(track)
-            sights.append(TrackedDetection(track.id, _scored(face, score)))
+            sights.append(TrackedDetection(track.id, face))
         return sights
+
+    @property
+    def _is_full(self) -> bool:
+        return 0 < self._aligner.limits.max_faces <= len(self._tracks)
 
     def _remembered(self, landmarks: Float32) -> _Track | None:
         """The lost track of similar position and size, removed from the list."""
@@ -212,6 +218,12 @@ class Follower:
 def _boxes(tracks: list[_Track]) -> Float32:
     """The boxes (n, 4) of tracks."""
     return np.array([track.box for track in tracks], np.float32).reshape(-1, 4)
+
+
+def _is_covered(landmarks: Float32, tracks: list[_Track]) -> bool:
+    """Whether a face lies on top of one of the tracks."""
+    others = np.array([track.landmarks for track in tracks], np.float32).reshape(-1, 68, 3)
+    return bool((covered_landmarks(landmarks, others) >= SAME_LANDMARKS).any())
 
 
 def _is_inside(roi: Float32, size: tuple[int, int]) -> bool:
