@@ -16,6 +16,7 @@ from ddfa.errors import VideoError
 from ddfa.exit_codes import INTERRUPTED, NOTHING_FOUND, OK
 from ddfa.video.io.frames import Frame, FrameSource, open_video
 from ddfa.video.pipeline import TrackingOptions, VideoOutputs, VideoSummary, process_video
+from ddfa.video.tracking.follower import MEMORY
 
 
 def video(
@@ -30,6 +31,7 @@ def video(
     smooth: bool = True,
     look_ahead: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
     detect_every: Annotated[int, tyro.conf.arg(metavar="N")] = 30,
+    memory: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = MEMORY,
     limit: Annotated[int, tyro.conf.arg(metavar="N")] = 0,
     fps: Annotated[float | None, tyro.conf.arg(metavar="FPS")] = None,
     model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
@@ -53,6 +55,7 @@ def video(
         smooth: smooth identity, pose and expression over time.
         look_ahead: frames the smoothing looks ahead to avoid lag; 4 by default, 0 for a camera.
         detect_every: frames between searches of the whole frame for new faces.
+        memory: seconds for which somebody who leaves keeps the id; faces are recognised by their colours.
         limit: process only the first N frames; 0 for all.
         fps: frame rate of an image sequence; 25 by default.
         model: folder or name of a model bundle; the shipped one by default.
@@ -64,7 +67,7 @@ def video(
         The exit code.
     """
     drawn = EMPTY_STYLE if style == "none" else parse_style(style)
-    tracking = TrackingOptions(detect_every, smooth, look_ahead)
+    tracking = TrackingOptions(detect_every, smooth, look_ahead, memory)
     if limit < 0:
         raise VideoError(f"--limit {limit}: give 0 for all frames, or a positive number")
     frames = open_video(source, fps)

@@ -23,6 +23,7 @@ from ddfa.video.io.camera import Window
 from ddfa.video.io.frames import Frame, FrameSource, VideoWriter
 from ddfa.video.io.threads import Worker, prefetched
 from ddfa.video.records import RecordWriter
+from ddfa.video.tracking.follower import MEMORY
 from ddfa.video.tracking.tracker import FaceTracker, TrackedFace
 
 LOOK_AHEAD: Final = 4  # frames, by default; a camera cannot look ahead
@@ -71,6 +72,7 @@ class TrackingOptions:
         detect_every: frames between searches of the whole frame for new faces.
         smooth: whether identity, pose and expression are smoothed.
         look_ahead: frames the smoothing looks ahead; None for `LOOK_AHEAD`, or 0 where frames come from a camera.
+        memory: seconds after which a lost face gets a new id.
 
     Raises:
         VideoError: a number is out of range.
@@ -79,15 +81,20 @@ class TrackingOptions:
     detect_every: int = 30
     smooth: bool = True
     look_ahead: int | None = None
+    memory: float = MEMORY
 
     def __post_init__(self) -> None:
         if self.detect_every < 1 or (self.look_ahead or 0) < 0:
             raise VideoError("--detect-every must be 1 or more, --look-ahead 0 or more")
+        if not self.memory >= 0:
+            raise VideoError(f"--memory {self.memory}: give 0 seconds or more")
 
     def tracker(self, aligner: FaceAligner, *, live: bool) -> FaceTracker:
         """Make the tracker for a recorded or a live source."""
         ahead = self.look_ahead if self.look_ahead is not None else 0 if live else LOOK_AHEAD
-        return FaceTracker(aligner, detect_every=self.detect_every, smooth=self.smooth, look_ahead=ahead)
+        return FaceTracker(
+            aligner, detect_every=self.detect_every, smooth=self.smooth, look_ahead=ahead, memory=self.memory
+        )
 
 
 @dataclass

@@ -103,11 +103,6 @@ def test_damaged_frames_are_no_cuts() -> None:
     assert jumps.cuts == 2
 
 
-@pytest.fixture(scope="module")
-def aligner():
-    return FaceAligner(threads=1)
-
-
 def frames_of(pictures):
     return [Frame(picture, k / 25, k) for k, picture in enumerate(pictures)]
 

@@ -1,11 +1,12 @@
 """Tracking by landmarks, from frame to frame and without smoothing.
 
-The regressor has no confidence output: it returns a face for any crop. Tracking failures are therefore detected in two
-ways: the RoI of the new landmarks must overlap the RoI they were regressed from, and a detector must confirm the face
-at intervals, in a small window around the track, which is much cheaper than a search of the whole frame.
+The regressor has no confidence output: it returns a face for any crop. Tracking failures are therefore detected in
+three ways: the RoI of the new landmarks must overlap the RoI they were regressed from, a detector must confirm the face
+at intervals, in a small window around the track, which is much cheaper than a search of the whole frame, and the
+face must look like the person of the track (`Appearance`).
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -20,16 +21,20 @@ from ddfa.faces import Faces
 from ddfa.geometry.duplicates import SAME_LANDMARKS, covered_landmarks
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.video.io.source import Frame
+from ddfa.video.tracking.appearance import Appearance, Look
 from ddfa.video.tracking.motion import boxes_around
 from ddfa.video.tracking.shot_boundary import ShotBoundaryDetector
+from ddfa.video.tracking.track import OTHER, SAME, Track, returning, swapped
 
-_IDLE: Final = 5  # frames between searches of the whole frame while there is no face
+MEMORY: Final = 3.0  # s, by default: how long a lost face keeps its id
+_SOON: Final = 5  # frames between searches of the whole frame while somebody is missing or nobody is in view
 _CHECK: Final = 10  # frames between checks of a track
 _PATIENCE: Final = 3  # failed checks in a row until a face is lost
 _SAME: Final = 0.3  # IoU from which a box and a track are the same face
+_CONTESTED: Final = 10  # frames after two faces were close until looks are updated again
+_UNCERTAIN: Final = 1.0  # s for which a face that may be a covered one gets no new id
 _FAILURE: Final = 0.35  # IoU of consecutive RoIs below which tracking has failed
 _SMALLEST: Final = 16.0  # px, side of the RoI
-_MEMORY: Final = 1.0  # s after which a lost face gets a new id
 _WINDOW: Final = 192  # px, largest side of the window in which a track is checked
 _CHECK_SCORE: Final = 0.3  # threshold of the checking detector; tracked profiles have lower scores than detected faces
 
@@ -39,27 +44,24 @@ class TrackedDetection:
     """A face in one frame, as regressed.
 
     Attributes:
-        id: of its track, from 0; never reused for another track.
+        id: of its track, from 0; never reused for another person.
         face: a result with one face; its score is that of the last check.
+        restarted: the person was not followed from the last frame: a first appearance, a return or a new shot.
     """
 
     id: int
     face: Faces
+    restarted: bool = False
 
 
 @dataclass(eq=False)
-class _Track:
-    id: int
-    landmarks: Float32  # (68, 3) px, in the last frame
-    score: float
-    time: float  # when it was last seen
-    velocity: Float32 = field(default_factory=lambda: np.zeros(2, np.float32))  # px a frame
-    unchecked: int = 0
-    misses: int = 0
+class _Sight:
+    """What was found where a track is expected."""
 
-    @property
-    def box(self) -> Float32:
-        return np.asarray(boxes_around(self.landmarks[None])[0])
+    track: Track
+    face: Faces
+    look: Look
+    distance: float  # of its look from that of the track; NaN if it cannot be compared
 
 
 class Follower:
@@ -69,17 +71,21 @@ class Follower:
         aligner: regresses the faces; its detector finds new ones.
         detect_every: frames between searches of the whole frame for new faces.
         check: detector that confirms a face in a small window; YuNet with a low threshold by default.
+        memory: seconds after which a lost face gets a new id.
 
     Attributes:
         detections: number of searches of the whole frame so far.
     """
 
-    def __init__(self, aligner: FaceAligner, detect_every: int = 30, check: Detector | None = None) -> None:
-        self._aligner, self._every = aligner, max(1, detect_every)
+    def __init__(
+        self, aligner: FaceAligner, detect_every: int = 30, check: Detector | None = None, memory: float = MEMORY
+    ) -> None:
+        self._aligner, self._every, self._memory = aligner, max(1, detect_every), memory
         self._check = check or YuNet(score_threshold=_CHECK_SCORE)
         self._jumps = ShotBoundaryDetector()
-        self._tracks: list[_Track] = []
-        self._lost: list[_Track] = []
+        self._appearance = Appearance(aligner.head)
+        self._tracks: list[Track] = []
+        self._lost: list[Track] = []
         self._since = self._every  # frames since the whole frame was searched
         self._count = 0
         self.detections = 0
@@ -95,20 +101,45 @@ class Follower:
         Returns:
             The faces in it, the oldest track first.
         """
-        cut = self._jumps(frame.image)
-        if cut:
-            self._tracks, self._lost = [], []
+        self._lost = [track for track in self._lost if frame.time - track.time <= self._memory]
+        jump = self._jumps(frame.image)
+        if jump:
+            for track in [*self._tracks, *self._lost]:
+                track.elsewhere = True
+            self._lose(self._tracks)
         before = len(self._tracks)
-        sights = self._track_known(frame)
+        found, strangers = self._track_known(frame)
+        found += self._identified(frame, strangers)
         self._since += 1
-        searched_recently = self._since < (self._every if self._tracks else min(_IDLE, self._every))
-        if cut or len(self._tracks) < before or not searched_recently:
-            sights += self._search(frame)
-        self._lost = [track for track in self._lost if frame.time - track.time <= _MEMORY]
-        return sights
+        waiting = self._every if self._tracks and not self._lost else min(_SOON, self._every)
+        if jump or len(self._tracks) < before or self._since >= waiting:
+            found += self._search(frame)
+        return sorted(found, key=lambda one: one.id)
 
-    def _track_known(self, frame: Frame) -> list[TrackedDetection]:
-        """Regress every track at its predicted position; tracks that fail are moved to the lost ones."""
+    def _track_known(self, frame: Frame) -> tuple[list[TrackedDetection], list[Faces]]:
+        """Regress every track at its predicted position.
+
+        Tracks that fail become lost ones. Also returns the faces of other people that are found instead.
+        """
+        sights = self._sights(frame)
+        self._keep_one_of_duplicates(sights)
+        self._undo_swaps(sights)
+        kept, strangers = [], []
+        for sight in sights:
+            track = sight.track
+            if sight.distance > OTHER and self._is_replaced(sight):
+                others = _boxes([other for other in self._tracks if other is not track])
+                seen = None if track.contested else self._detect_near(frame.image, sight.face.boxes[0])
+                self._lose([track])
+                if seen is not None and (box_overlap(others, track.box) < _SAME).all():
+                    strangers.append(_scored(sight.face, float(seen.scores[0])))
+                continue
+            track.remember(sight.look, sight.distance)
+            kept.append(TrackedDetection(track.id, _scored(sight.face, track.score)))
+        return kept, strangers
+
+    def _sights(self, frame: Frame) -> list[_Sight]:
+        """Regress the tracks and check them; those that have failed are lost."""
         size = (frame.image.shape[1], frame.image.shape[0])
         expected = [track.landmarks[:, :2] + track.velocity for track in self._tracks]
         rois = [roi_from_landmarks(points[None])[0] for points in expected]
@@ -124,15 +155,56 @@ class Follower:
         sights, failed = [], []
         for track, roi, face in zip(list(self._tracks), rois, faces, strict=True):
             confirmed = self._confirmed(frame, track, roi, face)
-            older = [other for other in self._tracks if other.id < track.id]
-            if confirmed is None or _is_covered(track.landmarks, older):
+            if confirmed is None:
                 failed.append(track)
-            else:
-                sights.append(TrackedDetection(track.id, confirmed))
+                continue
+            confirmed = replace(confirmed, boxes=boxes_around(confirmed.landmarks68))
+            look = self._appearance(frame.image, confirmed)
+            distance = float("nan") if track.look is None else self._appearance.distance(track.look, look)
+            sights.append(_Sight(track, confirmed, look, distance))
         self._lose(failed)
         return sights
 
-    def _confirmed(self, frame: Frame, track: _Track, roi: Float32, face: Faces) -> Faces | None:
+    def _keep_one_of_duplicates(self, sights: list[_Sight]) -> None:
+        """Of tracks on the same face, keep the one that looks like it, or the older one; notes which are close."""
+        for sight in list(sights):
+            for other in sights[: sights.index(sight)] if sight in sights else []:
+                if sight.track.is_close(other.track.box):
+                    sight.track.contested = other.track.contested = _CONTESTED
+                if _is_covered(sight.track.landmarks, [other.track]):
+                    worse = other if other.distance > sight.distance else sight
+                    sights.remove(worse)
+                    self._lose([worse.track])
+                    break
+
+    def _undo_swaps(self, sights: list[_Sight]) -> None:
+        """Give close faces back to the tracks they look like, if tracks have exchanged them."""
+        close = [sight for sight in sights if sight.track.contested and sight.track.look is not None]
+        if len(close) < 2:
+            return
+        looks = [sight.track.look for sight in close]
+        distances = np.array(
+            [[self._appearance.distance(look, sight.look) for sight in close] for look in looks if look is not None]
+        )
+        owners = [(sight.track.landmarks, sight.track.velocity, sight.face, sight.look) for sight in close]
+        for row, face in enumerate(swapped(distances)):
+            if face != row:
+                sight = close[row]
+                sight.track.landmarks, sight.track.velocity, sight.face, sight.look = owners[face]
+                sight.distance = float(distances[row, face])
+
+    def _is_replaced(self, sight: _Sight) -> bool:
+        """Whether a face that does not look like its track is another person, not the same one in another light.
+
+        It is if the change is abrupt, or if it looks like somebody who is missing.
+        """
+        last = sight.track.last_look
+        if last is not None and self._appearance.distance(last, sight.look) > OTHER:
+            return True
+        missing = [track.look for track in self._lost if track.look is not None]
+        return any(self._appearance.distance(look, sight.look) < SAME for look in missing)
+
+    def _confirmed(self, frame: Frame, track: Track, roi: Float32, face: Faces) -> Faces | None:
         """The face of a track, or None; checked by the detector at intervals, and at once if tracking seems to fail."""
         landmarks = face.landmarks68[0]
         suspect = box_overlap(roi_from_landmarks(landmarks[None]), roi)[0] < _FAILURE
@@ -148,7 +220,7 @@ class Follower:
                 if suspect:  # restart from the detected box
                     face = self._aligner(frame.image, boxes=seen.boxes, refine=True)
                     landmarks = face.landmarks68[0]
-        _advance(track, landmarks, frame.time)
+        track.advance(landmarks, frame.time)
         return _scored(face, track.score)
 
     def _detect_near(self, image: UInt8, box: Float32) -> Detections | None:
@@ -170,7 +242,7 @@ class Follower:
         return Detections(boxes[best : best + 1], found.scores[best : best + 1])
 
     def _search(self, frame: Frame) -> list[TrackedDetection]:
-        """Detect faces in the whole frame; those without a track get a new one, or the one they lost."""
+        """Detect faces in the whole frame, and identify those without a track."""
         self._since = 0
         self.detections += 1
         located = self._aligner.locate(frame.image)
@@ -179,48 +251,51 @@ class Follower:
         if not new:
             return []
         (faces,) = self._aligner.align_located([located.select(np.array(new))], refine=True)
-        sights: list[TrackedDetection] = []
-        for face in faces:
-            landmarks, score = face.landmarks68[0], float(face.scores[0])
-            if _is_covered(landmarks, self._tracks) or self._is_full:
+        return self._identified(frame, [face for face in faces if not _is_covered(face.landmarks68[0], self._tracks)])
+
+    def _identified(self, frame: Frame, faces: list[Faces]) -> list[TrackedDetection]:
+        """Give faces without a track the one that was lost, or a new one."""
+        looks = [self._appearance(frame.image, face) for face in faces]
+        landmarks = [face.landmarks68[0] for face in faces]
+        owners = returning(self._lost, landmarks, looks, self._appearance)
+        found = []
+        for face, look, track in zip(faces, looks, owners, strict=True):
+            score = float(face.scores[0])
+            if self._is_full or (track is None and self._may_be_covered(frame, face)):
                 continue
-            track = self._remembered(landmarks)
             if track is None:
-                track = _Track(self._count, landmarks, score, frame.time)
+                track = Track(self._count, face.landmarks68[0], score, frame.time)
                 self._count += 1
-            track.landmarks, track.velocity = landmarks, np.zeros(2, np.float32)
-            track.score, track.time, track.misses, track.unchecked = score, frame.time, 0, 0
+            else:
+                self._lost.remove(track)
+                track.restart(face.landmarks68[0], score, frame.time)
+            track.remember(look, 0.0)
             self._tracks.append(track)
-            sights.append(TrackedDetection(track.id, face))
-        return sights
+            found.append(TrackedDetection(track.id, face, restarted=True))
+        return found
 
     @property
     def _is_full(self) -> bool:
         return 0 < self._aligner.limits.max_faces <= len(self._tracks)
 
-    def _remembered(self, landmarks: Float32) -> _Track | None:
-        """The lost track of similar position and size, removed from the list."""
-        box = boxes_around(landmarks[None])[0]
-        for track in self._lost:
-            reach = max(float(max(box[2:] - box[:2])), float(max(track.box[2:] - track.box[:2])))
-            near = float(np.linalg.norm((box[:2] + box[2:] - track.box[:2] - track.box[2:]) / 2)) < reach
-            if near and float(min(box[2:] - box[:2])) > 0.4 * reach:
-                self._lost.remove(track)
-                return track
-        return None
+    def _may_be_covered(self, frame: Frame, face: Faces) -> bool:
+        """Whether an unknown face may be somebody who has just been lost behind a face that is close."""
+        box = boxes_around(face.landmarks68)[0]
+        lost = [track for track in self._lost if frame.time - track.time <= _UNCERTAIN and track.is_near(box)]
+        return bool(lost) and any(track.is_close(box) for track in self._tracks)
 
-    def _lose(self, tracks: list[_Track]) -> None:
-        for track in tracks:
+    def _lose(self, tracks: list[Track]) -> None:
+        for track in list(tracks):
             self._tracks.remove(track)
             self._lost.append(track)
 
 
-def _boxes(tracks: list[_Track]) -> Float32:
+def _boxes(tracks: list[Track]) -> Float32:
     """The boxes (n, 4) of tracks."""
     return np.array([track.box for track in tracks], np.float32).reshape(-1, 4)
 
 
-def _is_covered(landmarks: Float32, tracks: list[_Track]) -> bool:
+def _is_covered(landmarks: Float32, tracks: list[Track]) -> bool:
     """Whether a face lies on top of one of the tracks."""
     others = np.array([track.landmarks for track in tracks], np.float32).reshape(-1, 68, 3)
     return bool((covered_landmarks(landmarks, others) >= SAME_LANDMARKS).any())
@@ -233,13 +308,6 @@ def _is_inside(roi: Float32, size: tuple[int, int]) -> bool:
         return False
     seen = np.clip(np.minimum(roi[2:], size) - np.maximum(roi[:2], 0), 0, None)
     return float(np.prod(seen)) > side * side / 3
-
-
-def _advance(track: _Track, landmarks: Float32, time: float) -> None:
-    """Update a track; half of its last step is used as velocity: enough for fast heads, and robust to noise."""
-    step = landmarks[:, :2].mean(axis=0) - track.landmarks[:, :2].mean(axis=0)
-    track.velocity = np.asarray(0.5 * step, np.float32)
-    track.landmarks, track.time = landmarks, time
 
 
 def _scored(face: Faces, score: float) -> Faces:

@@ -68,8 +68,8 @@ class ShotBoundaryDetector:
 
 
 def _change(first: Float64, second: Float64) -> float:
-    """How much two thumbnails differ: 1 - correlation."""
-    return 1.0 - float(np.mean(first * second))
+    """How much two thumbnails differ: 1 - correlation; less for images with hardly any contrast."""
+    return float(np.mean((first - second) ** 2)) / 2
 
 
 def _thumbnail(image: UInt8) -> Float64:

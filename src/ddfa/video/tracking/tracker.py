@@ -9,7 +9,7 @@ from ddfa.detect import Detector
 from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
 from ddfa.video.io.source import Frame
-from ddfa.video.tracking.follower import Follower, TrackedDetection
+from ddfa.video.tracking.follower import MEMORY, Follower, TrackedDetection
 from ddfa.video.tracking.identity import IdentityCompensation
 from ddfa.video.tracking.smoother import TrackSmoother
 
@@ -41,6 +41,7 @@ class FaceTracker:
         smooth: whether identity, pose and expression are smoothed.
         look_ahead: frames by which `follow` delays its output, to smooth without lag; a call itself never waits.
         check: see `Follower`.
+        memory: seconds after which a lost face gets a new id.
 
     Attributes:
         follower: counts shot boundaries and searches of the whole frame.
@@ -54,8 +55,9 @@ class FaceTracker:
         smooth: bool = True,
         look_ahead: int = 0,
         check: Detector | None = None,
+        memory: float = MEMORY,
     ) -> None:
-        self.follower = Follower(aligner, detect_every, check)
+        self.follower = Follower(aligner, detect_every, check, memory)
         self._smoother = FaceSmoother(aligner.head, look_ahead) if smooth else None
 
     def __call__(self, frame: Frame) -> list[TrackedFace]:
@@ -120,8 +122,9 @@ class FaceSmoother:
             return
         waiting: deque[_Waiting] = deque()
         for frame, detections in detected:
-            # A track that is missing from this frame has ended: its delayed faces are output now.
-            for id in self._tracks.keys() - {detection.id for detection in detections}:
+            # A track that does not go on in this frame has ended: its delayed faces are output now.
+            going_on = {detection.id for detection in detections if not detection.restarted}
+            for id in self._tracks.keys() - going_on:
                 _fill_oldest(waiting, id, self._tracks.pop(id).finish())
             waiting.append(_Waiting(frame, {detection.id: None for detection in detections}))
             for detection in detections:
@@ -139,7 +142,8 @@ class FaceSmoother:
     def _track_of(self, detection: TrackedDetection, look_ahead: int) -> TrackSmoother:
         if self._compensation is None:
             self._compensation = IdentityCompensation(self._head, detection.face.layout)
-        return self._tracks.get(detection.id) or TrackSmoother(self._compensation, look_ahead)
+        past = None if detection.restarted else self._tracks.get(detection.id)
+        return past or TrackSmoother(self._compensation, look_ahead)
 
 
 @dataclass(eq=False)
