@@ -78,13 +78,26 @@ def photos(tmp_path):
     return folder
 
 
+class InnerSeer:
+    """A points teacher that sees the inner landmarks to the right of where the other teachers see them."""
+
+    def __init__(self, shift):
+        self.shift = np.float32([shift, 0])
+
+    def observe(self, photos, landmarks):
+        return landmarks[:, 17:].astype(np.float32) + self.shift
+
+
 @pytest.fixture
 def run_here(head, maps):
     """`label` in this process, with teachers that need no bundle."""
 
-    def run(config, seer):
+    def run(config, seer, *inner):
         photos = Photos(config.photos)
-        labeller = PhotoLabeller(photos, head, maps[0], {"open": [seer]}, config.max_error, config.centred)
+        labeller = PhotoLabeller(
+            photos, head, maps[0], {"open": [seer]}, config.max_error, config.centred,
+            points_teachers=inner, points_weight=config.points_weight,
+        )  # fmt: skip
         (config.output / PARTS).mkdir(parents=True)
         label_part(labeller, (config.output / PARTS / "000000.npz", photos.names))
         return label(config)
@@ -109,6 +122,34 @@ def test_photos_on_which_teachers_disagree_are_rejected(photos, tmp_path, maps, 
     assert not (config.output / "labels.npz").exists()
 
 
+def test_points_teachers_move_the_inner_landmarks_and_their_distance_counts(photos, tmp_path, head, maps, run_here):
+    configs = [LabelConfig(photos, (tmp_path / "t",), tmp_path / name, centred=0.7, points_weight=0.4) for name in "ab"]
+    alone = run_here(configs[0], Seer(seen_by(maps[0])))
+    both = run_here(configs[1], Seer(seen_by(maps[0])), InnerSeer(4), InnerSeer(16))
+    moved = (both.landmarks(head) - alone.landmarks(head))[:, 17:, :2].mean(axis=(0, 1))
+    np.testing.assert_allclose(moved, [4, 0], atol=1)  # 0.4 of the mean
+    assert (both.fit_error > alone.fit_error + 0.01).all()
+    np.testing.assert_allclose(both.expression, alone.expression, atol=1e-3)
+
+
+def test_a_second_round_keeps_labels_that_differ_much(photos, tmp_path, maps, run_here):
+    first = run_here(LabelConfig(photos, (tmp_path / "t",), tmp_path / "a", centred=0.7), Seer(seen_by(maps[0])))
+    for name, shift, kept in (("b", 4, 0), ("c", 60, 2)):
+        moved = Seer(seen_by(maps[0]) + np.float32([shift, 0, 0]))
+        config = LabelConfig(photos, (tmp_path / "t",), tmp_path / name, centred=0.7, previous=tmp_path / "a")
+        second = run_here(config, moved)
+        assert json.loads((config.output / "manifest.json").read_text())["kept"] == kept
+        assert (np.abs(second.pose - first.pose).max() < 1e-6) == (kept == 2)
+
+
 def test_no_teacher_is_refused(tmp_path):
     with pytest.raises(DataError, match="--teacher"):
         label(LabelConfig(tmp_path, (), tmp_path / "out"))
+
+
+def test_bad_settings_of_points_and_previous_labels_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"--points-weight 1\.5"):
+        label(LabelConfig(tmp_path, (tmp_path,), tmp_path / "out", points_weight=1.5))
+    with pytest.raises(DataError, match="is not a label file"):
+        label(LabelConfig(tmp_path, (tmp_path,), tmp_path / "out", previous=tmp_path / "none"))
+    assert not (tmp_path / "out").exists()

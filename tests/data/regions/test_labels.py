@@ -4,8 +4,9 @@ import pytest
 
 from ddfa.align import FaceAligner
 from ddfa.data.pseudo_labels.mesh_points import OBSERVED_POINTS
+from ddfa.data.pseudo_labels.mesh_scores import exclusive_gaze
 from ddfa.data.pseudo_labels.mesh_teacher import MeshView
-from ddfa.data.regions.labels import Corpus, RegionLabels, exclusive_gaze, held_out, label_corpus
+from ddfa.data.regions.labels import Corpus, RegionLabels, held_out, label_corpus
 from ddfa.data.regions.tongues import draw_tongue
 from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError

@@ -33,7 +33,7 @@ class FitOptions:
 
 @dataclass(frozen=True, eq=False)
 class FitConstraints:
-    """Observations besides the points, and a prior of the expression.
+    """Observations besides the points, and a prior of the coefficients.
 
     Attributes:
         differences: D differences between two points of the head, or two means of points. They do not change under
@@ -42,6 +42,7 @@ class FitConstraints:
         precision: (D,) inverse variance of their errors, head units to the power -2.
         expression: (n, E) prior mean of the expression, in place of 0.
         expression_std: (E,) prior standard deviation, in place of `FitOptions.expression_std`.
+        identity: (n, I) prior mean of the identity; None means 0.
     """
 
     differences: LinearPoints
@@ -49,16 +50,21 @@ class FitConstraints:
     precision: Floats
     expression: Floats
     expression_std: Floats
+    identity: Floats | None = None
 
     @staticmethod
-    def prior(points: LinearPoints, expression: Floats, expression_std: Floats) -> "FitConstraints":
-        """Only a prior of the expression and no differences; `points` are any points of the head."""
+    def prior(
+        points: LinearPoints, expression: Floats, expression_std: Floats, identity: Floats | None = None
+    ) -> "FitConstraints":
+        """Only a prior of the coefficients and no differences; `points` are any points of the head."""
         none = LinearPoints(points.mean[:0], points.bases[:, :0], points.identities)
-        return FitConstraints(none, np.zeros((len(expression), 0, 2)), np.zeros(0), expression, expression_std)
+        nothing = np.zeros((len(expression), 0, 2))
+        return FitConstraints(none, nothing, np.zeros(0), expression, expression_std, identity)
 
     def select(self, where: Bools) -> "FitConstraints":
         """The constraints of the heads at `where` (n,)."""
-        return replace(self, targets=self.targets[where], expression=self.expression[where])
+        identity = None if self.identity is None else self.identity[where]
+        return replace(self, targets=self.targets[where], expression=self.expression[where], identity=identity)
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,6 +289,8 @@ class CoefficientSolver:
             gap = (differences - self._hints.differences.mean).reshape(len(linear), -1)
             linear += gap @ self._weighted_hints
             linear[:, start:] += self._prior[start:] * self._hints.expression
+            if self._hints.identity is not None:
+                linear[:, :start] += self._prior[:start] * self._hints.identity
         kept = np.zeros_like(linear[:, start:])
         dual = np.zeros_like(kept)
         for _ in range(self._steps):

@@ -9,7 +9,7 @@ from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.data.pseudo_labels.teacher import DEFAULT_VIEWS, Teacher, View
 from ddfa.data.pseudo_labels.teacher_map import TeacherMap
 from ddfa.head.model import HeadModel
-from ddfa.regress.bundle import Bundle
+from ddfa.regress.registry import find_bundle
 from ddfa.regress.session import Regressor
 
 
@@ -23,7 +23,7 @@ def open_teachers(
     """
     teachers: dict[str, list[Teacher]] = {name: [] for name in maps}
     for path in bundles:
-        regressor = Regressor(Bundle.load(path), threads=1)
+        regressor = Regressor(find_bundle(path), threads=1)
         name = HeadModel.load(regressor.bundle.head_path).name
         teachers[name].append(Teacher(regressor, maps[name].teacher, views))
     return teachers

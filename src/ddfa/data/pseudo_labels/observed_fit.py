@@ -7,6 +7,7 @@ from ddfa.data.pseudo_labels.fit import Fit, FitOptions, fit
 from ddfa.data.pseudo_labels.human_landmarks import fit_annotated
 from ddfa.data.pseudo_labels.mesh_constraints import mesh_constraints
 from ddfa.data.pseudo_labels.mesh_teacher import MeshView
+from ddfa.data.pseudo_labels.points_fit import WEIGHT, fit_points
 from ddfa.data.pseudo_labels.teacher_map import TeacherMap
 from ddfa.head.model import HeadModel
 
@@ -18,17 +19,21 @@ def fit_observations(
     options: FitOptions | None = None,
     mesh: MeshView | None = None,
     human: Floats | None = None,
+    inner: Floats | None = None,
+    inner_weight: float = WEIGHT,
 ) -> Fit:
-    """Fit our head to the predictions of teachers, and to the face mesh and human landmarks where there are any.
+    """Fit our head to the predictions of teachers, and to face mesh, inner points and human landmarks if there are any.
 
     Args:
         mapping: from the teacher's points to ours.
         head: our head.
         seen: (n, 2, K, 3), see `observe`.
         options: weight of the points against the prior.
-        mesh: of the same photos. Where it is reliable it determines eyelids, gaze and lips; the other photos are
-            fitted without it.
+        mesh: of the same photos. Where it is reliable it determines eyelids, gaze, lips and most expressions; the other
+            photos are fitted without it.
         human: (n, 68, 2) annotations of the same photos, image px, NaN for photos without.
+        inner: (n, 51, 2) inner landmarks of the same photos that points teachers predict, image px.
+        inner_weight: of these in the mixture with the fitted ones.
     """
     centred = seen.copy()
     centred[..., 2] -= centred[..., 2].mean(axis=2, keepdims=True)  # the depth origin is arbitrary in each view
@@ -43,6 +48,8 @@ def fit_observations(
     if hints is not None and trusted.any():
         second = fit(mapping.own, targets[trusted], weights, head.identity_std, options, hints)
         found = found.replaced(trusted, second)
+    if inner is not None:
+        found = fit_points(head, found, inner, inner_weight)
     if human is None:
         return found
     # Photos are fitted in two groups, because all photos of one fit have the same constraints.

@@ -14,6 +14,8 @@ from ddfa.data.pseudo_labels.human_landmarks import read_landmarks
 from ddfa.data.pseudo_labels.labeller import PhotoLabeller
 from ddfa.data.pseudo_labels.mesh_teacher import MeshTeacher
 from ddfa.data.pseudo_labels.observation import open_teachers
+from ddfa.data.pseudo_labels.points_teacher import PointsTeacher
+from ddfa.data.pseudo_labels.second_round import keep_previous
 from ddfa.data.pseudo_labels.teacher_map import TeacherMap, joined, teacher_maps
 from ddfa.data.sets.dataset import LABEL_FILE, PHOTO_LINK
 from ddfa.data.sets.labels import Labels
@@ -26,7 +28,7 @@ from ddfa.jobs import missing, run_missing
 
 REJECTED_FILE: Final = "rejected.txt"
 _SETTINGS: Final = (
-    "photos", "teacher", "mesh_teacher", "landmarks", "centred", "vertices", "max_error", "chunk", "limit",
+    "photos", "mesh_teacher", "landmarks", "centred", "vertices", "max_error", "chunk", "limit",
 )  # fmt: skip
 
 _Chunk: TypeAlias = tuple[Path, tuple[str, ...]]  # its part file and the names of its photos
@@ -45,15 +47,18 @@ def label(config: LabelConfig) -> Labels:
         The labels, in the order of the photos' names.
 
     Raises:
-        DataError: there are no photos, or none of them could be labelled.
+        DataError: there are no photos, none of them could be labelled, or the previous labels cannot be used.
         ModelError: a teacher cannot be used.
         OutputError: the folder cannot be written.
     """
+    if not 0 <= config.points_weight <= 1:
+        raise DataError(f"--points-weight {config.points_weight:g} is not between 0 and 1")
     if not config.teacher:
         raise DataError("no teacher: name one or more bundles after --teacher")
+    previous = None if config.previous is None else Labels.load(config.previous / LABEL_FILE)
     photos = Photos(config.photos)
     names = photos.names[: config.limit or None]
-    settings = {name: getattr(config, name) for name in _SETTINGS} | {"teacher": " ".join(map(str, config.teacher))}
+    settings = _settings(config)
     folder = begin_parts(config.output, settings)
     groups = [names[start : start + config.chunk] for start in range(0, len(names), config.chunk)]
     parts = [folder / f"{number:06d}.npz" for number in range(len(groups))]
@@ -67,10 +72,25 @@ def label(config: LabelConfig) -> Labels:
             f"none of the {len(names)} photos of {config.photos} could be labelled, the first one is "
             f"{rejected[0].replace(chr(9), ': ')} (see {config.output / REJECTED_FILE} and --centred)"
         )
+    counts = {"rejected": len(rejected)}
+    if previous is not None:
+        labels, counts["kept"] = keep_previous(labels, previous, HeadModel.load(), config.keep_beyond)
     write_atomically(config.output / PHOTO_LINK, f"{config.photos.resolve()}\n".encode())
     labels.save(config.output / LABEL_FILE)
-    write_manifest(config.output, "ddfa data label", labels, settings, counts={"rejected": len(rejected)})
+    write_manifest(config.output, "ddfa data label", labels, settings, counts=counts)
     return labels
+
+
+def _settings(config: LabelConfig) -> dict[str, object]:
+    """All that the labels depend on; of the options of points teachers and second round, those in use."""
+    settings: dict[str, object] = {name: getattr(config, name) for name in _SETTINGS}
+    settings["teacher"] = " ".join(map(str, config.teacher))
+    if config.points_teacher:
+        settings["points_teacher"] = " ".join(map(str, config.points_teacher))
+        settings["points_weight"] = config.points_weight
+    if config.previous is not None:
+        settings |= {"previous": config.previous, "keep_beyond": config.keep_beyond}
+    return settings
 
 
 def label_part(labeller: PhotoLabeller, chunk: _Chunk) -> None:
@@ -89,6 +109,7 @@ def _label_missing(config: LabelConfig, photos: Photos, chunks: list[_Chunk]) ->
     head = HeadModel.load()
     # Opened here as well, so that bad files are an error before any process starts.
     _open_mesh_teacher(config, head)
+    _open_points_teachers(config)
     _read_human(config, photos)
     maps = teacher_maps(config.teacher, head, config.vertices)
     opened = partial(_open_labeller, config, head, maps)
@@ -107,6 +128,8 @@ def _open_labeller(config: LabelConfig, head: HeadModel, maps: Mapping[str, Teac
         config.centred,
         _open_mesh_teacher(config, head),
         _read_human(config, photos),
+        _open_points_teachers(config),
+        config.points_weight,
     )
     return partial(label_part, labeller)
 
@@ -121,6 +144,10 @@ def _open_mesh_teacher(config: LabelConfig, head: HeadModel) -> MeshTeacher | No
     if config.mesh_teacher is None or head.expression_mirror is None:
         return None
     return MeshTeacher(config.mesh_teacher, head.expression_mirror)
+
+
+def _open_points_teachers(config: LabelConfig) -> list[PointsTeacher]:
+    return [PointsTeacher(path) for path in config.points_teacher]
 
 
 def _rejects(part: Path) -> Path:

@@ -16,7 +16,7 @@ from ddfa.geometry.camera import FLIP_Y
 from ddfa.geometry.similarity import Similarity
 from ddfa.head.linear import LinearPoints
 from ddfa.head.model import HeadModel
-from ddfa.regress.bundle import Bundle
+from ddfa.regress.registry import find_bundle
 
 VERTICES: Final = 1200
 # Of the weight of all points: the 68 landmarks are few, and are what benchmarks and most users look at.
@@ -106,7 +106,7 @@ def teacher_maps(bundles: Sequence[Path], head: HeadModel, vertices: int = VERTI
     """
     heads: dict[str, HeadModel] = {}
     for path in bundles:
-        teacher = HeadModel.load(Bundle.load(path).head_path)
+        teacher = HeadModel.load(find_bundle(path).head_path)
         heads.setdefault(teacher.name, teacher)
     return {name: teacher_map(head, teacher, vertices) for name, teacher in heads.items()}
 

@@ -16,6 +16,7 @@ from numpy.lib.format import open_memmap
 
 from ddfa.align import FaceAligner
 from ddfa.arrays import Bools, Float32, Floats, UInt8
+from ddfa.data.pseudo_labels.mesh_scores import MAX_YAW_DEG, MIN_PRESENCE
 from ddfa.data.pseudo_labels.mesh_teacher import MeshTeacher
 from ddfa.data.sets.photos import Photos
 from ddfa.detect.detections import Detections
@@ -23,12 +24,6 @@ from ddfa.errors import DataError
 from ddfa.files import atomic_path, make_folder
 from ddfa.regress.registry import DEFAULT
 
-# The teacher is trusted above this probability of a face and below this yaw, degrees.
-MIN_PRESENCE: Final = 0.9
-MAX_YAW_DEG: Final = 40.0
-# Bound of the smaller score of two opposite gaze directions.
-_OPPOSITE_LIMIT: Final = 0.05
-_OPPOSITES: Final = (("eyeLookIn", "eyeLookOut"), ("eyeLookUp", "eyeLookDown"))
 # A face is neutral if the teacher's scores of these units (prefixes of their names) are below the limits.
 _NEUTRAL: Final = {
     "eyeBlink": 0.25, "eyeWide": 0.05, "eyeLook": 0.3, "browDown": 0.3, "browInnerUp": 0.2, "browOuterUp": 0.2,
@@ -167,23 +162,6 @@ def _photo(name: str) -> str:
     stem = Path(name).stem
     head, _, tail = stem.rpartition("_")
     return head if head and len(tail) <= 2 and tail.isdigit() else stem
-
-
-def exclusive_gaze(names: Sequence[str], scores: Float32) -> Float32:
-    """Scores (n, E) with the smaller of two opposite gaze directions of an eye bounded.
-
-    Args:
-        names: of the E expressions.
-        scores: (n, E) in [0, 1].
-    """
-    names, result = list(names), np.array(scores, np.float32)
-    for pair in _OPPOSITES:
-        for side in ("Left", "Right"):
-            both = [names.index(f"{name}{side}") for name in pair]
-            order = np.argsort(scores[:, both], axis=1)
-            rows, smaller = np.arange(len(result)), np.array(both)[order[:, 0]]
-            result[rows, smaller] = np.minimum(result[rows, smaller], _OPPOSITE_LIMIT)
-    return result
 
 
 def neutral_faces(names: Sequence[str], scores: Floats) -> Bools:

@@ -12,7 +12,8 @@ import numpy as np
 
 from ddfa.arrays import Bools, Float32, Float64, Floats, UInt8
 from ddfa.data.pseudo_labels.mesh_points import IRIS_LEFT, IRIS_RIGHT, OBSERVED_POINTS
-from ddfa.data.regions.labels import Corpus, exclusive_gaze
+from ddfa.data.pseudo_labels.mesh_scores import exclusive_gaze
+from ddfa.data.regions.labels import Corpus
 from ddfa.data.regions.tongues import draw_tongue
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.regress.patches import EYE_SIDE, MOUTH_SIDE, eye_patches, mirrored, mouth_patches, sides_in_image

@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 
 from ddfa.arrays import Float32
-from ddfa.data.regions.labels import Corpus, exclusive_gaze, neutral_faces
+from ddfa.data.pseudo_labels.mesh_scores import exclusive_gaze
+from ddfa.data.regions.labels import Corpus, neutral_faces
 from ddfa.files import write_atomically
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.head.open import load_open_head
