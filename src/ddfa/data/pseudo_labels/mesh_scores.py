@@ -20,8 +20,8 @@ class _Calibration(NamedTuple):
     """How a score becomes a coefficient of our head: gain times the score above its value at rest.
 
     Attributes:
-        gain: what a score of 1 moves, relative to a coefficient of 1: from a regression of the displacements of the
-            mesh on all scores of 14,000 frontal photos, bounded by 0.5 and 1.5; 1 where their directions differ.
+        gain: what a score of 1 moves, relative to a coefficient of 1, as `tools/calibrate_scores.py` measures it,
+            bounded by 0.5 and 1.5; 1 where both move points in different directions.
         rest: median score of neutral faces.
         std: of the coefficient around its target; larger where points of the mesh determine the unit as well.
     """
@@ -35,7 +35,7 @@ class _Calibration(NamedTuple):
 _CALIBRATIONS: Final = {
     # Closed lids are 1. The apertures of the lids tell left from right better than the scores do.
     "eyeBlink": _Calibration(1.1, 0.1, 0.05),
-    # The smaller of two opposite scores becomes 0. Gain: angles agree, whereas the mesh's irises move 0.9 times as far.
+    # The smaller of two opposite scores becomes 0. Both eyes move together: only the mean gain, 1.0, can be measured.
     "eyeLook": _Calibration(1.05, _OPPOSITE_LIMIT),
     "eyeSquint": _Calibration(1.5, 0.33),
     "eyeWide": _Calibration(),
