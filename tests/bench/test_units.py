@@ -1,9 +1,10 @@
-from types import SimpleNamespace
+import json
 
 import numpy as np
 import pytest
 
 from ddfa.align import FaceAligner
+from ddfa.bench.unit_photos import UnitPhotos, render_units
 from ddfa.bench.units import (
     gaze_angles_deg,
     gaze_directions,
@@ -14,7 +15,9 @@ from ddfa.bench.units import (
     units_sheet,
     wink_score,
 )
-from ddfa.data.regions.labels import Corpus, neutral_faces
+from ddfa.cli import main
+from ddfa.data.regions.labels import neutral_faces
+from ddfa.errors import DataError
 from ddfa.head.open import load_open_head
 
 NAMES = load_open_head().expression_names
@@ -114,7 +117,7 @@ def test_tables_have_a_row_each():
     scores = [score_units(name, NAMES, _scores(), _scores()) for name in ("one", "two")]
     units = units_sheet("units", scores[0])
     assert len(units.rows) == 52 and all(len(row) == len(units.columns) for row in units.rows)
-    report = units_report(scores, "drawn", 400)
+    report = units_report(scores, "drawn", {"faces": 400})
     assert [entry["model"] for entry in report.record] == ["one", "two"] and len(report.sheets) == 3
     assert set(report.chart.lines) == {"one", "two"}
     summary = summary_sheet("summary", scores)
@@ -122,19 +125,53 @@ def test_tables_have_a_row_each():
     assert all(len(row) == len(summary.columns) for row in summary.rows)
 
 
-def test_blendshapes_are_predicted_for_the_chosen_photos():
+def test_units_out_of_view_do_not_count():
+    truth, predicted, seen = _scores(), _scores(), np.ones((400, 52), bool)
+    left, right = NAMES.index("eyeBlinkLeft"), NAMES.index("eyeBlinkRight")
+    predicted[:200, left] = 0.0
+    seen[:200, left] = False
+    result = score_units("half", NAMES, predicted, truth, seen)
+    assert [result.units[left].r, result.units[left].r_difference] == pytest.approx([1, 1])
+    assert result.winks.recognised == result.winks.blinks_recognised == 1
+    seen[:, right] = False
+    hidden = score_units("one eye", NAMES, predicted, truth, seen)
+    assert not hidden.units[right].scored and np.isnan(hidden.units[right].r)
+    assert hidden.winks.winks == hidden.winks.blinks == 0
+    assert summary_sheet("summary", [hidden]).rows[0][0] == "one eye"
+
+
+def test_blendshapes_are_predicted_for_all_photos():
     aligner = FaceAligner(threads=1, regions=False)
-    photos = np.zeros((3, 96, 96, 3), np.uint8)
     face = load_open_head().landmark_points.mean[:, :2] * [0.4, -0.4] + 48
-    labels = SimpleNamespace(landmarks=np.repeat(face[None], 3, axis=0))
+    images = [np.full((96, 96, 3), value, np.uint8) for value in (0, 90)]
+    photos = UnitPhotos(images, np.stack([face, face + 3]), np.zeros((2, 52)), np.ones((2, 52), bool), np.zeros(2))
     watched = []
 
     def watch(numbers):
         watched.extend(numbers)
         return numbers
 
-    result = predict_units(
-        aligner, [Corpus(photos, labels, np.array([0, 2])), Corpus(photos, labels, np.array([1]))], watch
-    )
-    assert result.shape == (3, 52) and watched == [0, 1, 2]
-    np.testing.assert_array_equal(result[0], aligner(photos[0], landmarks=face[None]).blendshapes[0])
+    result = predict_units(aligner, photos, watch)
+    assert result.shape == (2, 52) and watched == [0, 1]
+    np.testing.assert_array_equal(result[1], aligner(images[1], landmarks=face[None] + 3).blendshapes[0])
+
+
+def test_rendered_faces_are_repeatable_and_labelled():
+    head = load_open_head()
+    photos, again, other = (render_units(head, 2, None, seed) for seed in (5, 5, 6))
+    np.testing.assert_array_equal(photos.images[1], again.images[1])
+    assert (photos.images[1] != other.images[1]).any()
+    assert photos.units.shape == photos.seen.shape == (2, 52)
+    side = len(photos.images[0])
+    assert (photos.landmarks > 0).all() and (photos.landmarks < side).all()  # the face is in the image
+    with pytest.raises(DataError, match="at least one"):
+        render_units(head, 0, None, 0)
+
+
+def test_command_measures_rendered_faces(tmp_path, capsys):
+    assert main(["bench", "units", "default", "--rendered", "8", "--threads", "1", "--output", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert [entry["model"] for entry in found["results"]] == ["default", "default with regions"]
+    assert "rendered faces" in capsys.readouterr().out
+    assert main(["bench", "units", "default"]) == 2
+    assert "--data FOLDER" in capsys.readouterr().err

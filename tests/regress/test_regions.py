@@ -125,7 +125,7 @@ def test_small_patches_are_left_to_the_first_network(fakes):
 
 
 # A face that turns to the image left (yaw > 0) hides its right eye.
-@pytest.mark.parametrize(("yaw", "visible"), [(55.0, "left"), (-55.0, "right")])
+@pytest.mark.parametrize(("yaw", "visible"), [(45.0, "left"), (-45.0, "right")])
 def test_a_hidden_eye_follows_the_visible_one(fakes, yaw, visible):
     networks, (eye, mouth) = fakes
     rotation = matrix_from_euler(np.array([[yaw, 0, 0]]))
@@ -134,6 +134,13 @@ def test_a_hidden_eye_follows_the_visible_one(fakes, yaw, visible):
     assert result.confidence[0, LEFT_BLINK] == result.confidence[0, RIGHT_BLINK] > 0.9
     assert [len(rows) for rows in eye.calls] == [1] and not mouth.calls  # only the visible eye is read
     assert np.isnan(result.pupils).any(axis=2).tolist() == [[visible == "right", visible == "left"]]
+
+
+def test_eyes_of_profiles_are_not_read(fakes):
+    networks, (eye, mouth) = fakes
+    rotation = matrix_from_euler(np.array([[70.0, 0, 0]]))
+    result = networks([_image("left")], _face((200, 150))[None], rotation, np.zeros((1, 52)))
+    assert not result.confidence.any() and not eye.calls and not mouth.calls
 
 
 def test_regions_are_blended_by_confidence():

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddfa.geometry.pose import matrix_from_euler
-from ddfa.regress.visible_side import follow_visible_eye, visible_shares
+from ddfa.regress.visible_side import follow_visible_eye, near_eye_share, visible_shares
 
 LOOK_IN, LOOK_OUT = 0, 1
 MIRRORED = [LOOK_OUT, LOOK_IN, 2]
@@ -29,6 +29,13 @@ def test_shares_have_no_jumps(yaw, step):
 @pytest.mark.parametrize(("yaw", "expected"), [(0, [1, 1, 1]), (35, [1, 1]), (45, [1, 0, 0]), (-80, [0, 1, 0])])
 def test_shares(yaw, expected):
     np.testing.assert_allclose(_shares(yaw)[: len(expected)], expected, atol=1e-9)
+
+
+def test_eyes_of_profiles_are_left_to_the_first_network():
+    rotation = matrix_from_euler(np.array([[yaw, 0.0, 0.0] for yaw in (0, 44, -52, 61, -90)]))
+    shares = near_eye_share(rotation)
+    np.testing.assert_allclose(shares[[0, 1, 3, 4]], [1, 1, 0, 0])
+    assert 0.3 < shares[2] < 0.8
 
 
 def test_the_hidden_eye_looks_where_the_visible_one_looks():

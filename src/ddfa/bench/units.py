@@ -1,8 +1,8 @@
-"""Accuracy of the 52 blendshapes (`ddfa bench units`): agreement with the mesh teacher's scores, unit by unit."""
+"""Accuracy of the 52 blendshapes (`ddfa bench units`), unit by unit: against the mesh teacher or the truth."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -11,12 +11,15 @@ from ddfa.arrays import Bools, Float32, Float64, Floats
 from ddfa.bench.chart import cumulative_chart
 from ddfa.bench.predict import Watch
 from ddfa.bench.report import Report, Sheet
-from ddfa.data.regions.labels import Corpus, neutral_faces
+from ddfa.bench.unit_photos import UnitPhotos
+from ddfa.data.pseudo_labels.mesh_teacher import MeshTeacher
+from ddfa.data.regions.labels import neutral_faces
 
-# A unit is scored by the teacher if the 99 % quantile of its scores reaches this.
+# A unit is scored if the 99 % quantile of its true values, or of the teacher's scores, reaches this.
 _SCORED_FROM: Final = 0.04
 # r of left minus right is measured if the standard deviation of the difference reaches this.
 _DIFFERS_FROM: Final = 0.01
+_FEWEST: Final = 3  # photos that show a unit, for it to be scored
 # Rotation of the eyes of the open head by a gaze unit of 1, degrees: sideways, up, down.
 _SIDE_DEG, _UP_DEG, _DOWN_DEG = 30.0, 20.0, 25.0
 # A wink is a difference of eyeBlink of at least the first value; it is recognised if the prediction has at least the
@@ -26,18 +29,18 @@ _WINK, _RECOGNISED = 0.2, 0.1
 
 @dataclass(frozen=True)
 class UnitScore:
-    """Agreement of one unit.
+    """Agreement of one unit. The truth may be the teacher's scores.
 
     Attributes:
         name: of the unit.
-        r: correlation with the teacher.
-        r_difference: correlation of left minus right with the teacher's; NaN for units without sides, or where the
-            teacher's sides hardly differ.
-        slope: of the regression of the predictions on the scores.
-        neutral: median prediction for neutral faces.
+        r: correlation with the truth.
+        r_difference: correlation of left minus right with the true difference; NaN for units without sides, or where
+            the true sides hardly differ.
+        slope: of the regression of the predictions on the truth.
+        neutral: median prediction for neutral faces; NaN if there are none.
         low: 2.5 % quantile of the predictions.
         high: 97.5 % quantile.
-        scored: whether the teacher scores this unit.
+        scored: whether the unit occurs.
     """
 
     name: str
@@ -52,12 +55,12 @@ class UnitScore:
 
 @dataclass(frozen=True, eq=False)
 class UnitScores:
-    """Agreement of a model with the teacher.
+    """Agreement of a model with the truth.
 
     Attributes:
         model: its name.
         units: one score per unit.
-        gaze_errors_deg: (m,) angles between the gaze directions of model and teacher, for all open eyes.
+        gaze_errors_deg: (m,) angles between the predicted and the true gaze directions, for all open eyes in view.
         winks: recognised winks and blinks.
     """
 
@@ -73,7 +76,7 @@ class UnitScores:
 
     @property
     def median_r(self) -> float:
-        """Median of r over the units that the teacher scores."""
+        """Median of r over the scored units."""
         return _median([unit.r for unit in self.units if unit.scored])
 
     @property
@@ -83,8 +86,9 @@ class UnitScores:
 
     @property
     def largest_neutral(self) -> float:
-        """Largest absolute median for neutral faces, over the units that the teacher scores."""
-        return float(max((abs(unit.neutral) for unit in self.units if unit.scored), default=float("nan")))
+        """Largest absolute median for neutral faces, over the scored units."""
+        values = [abs(unit.neutral) for unit in self.units if unit.scored and not np.isnan(unit.neutral)]
+        return max(values, default=float("nan"))
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ class WinkScore:
     """Winks and blinks that are recognised.
 
     Attributes:
-        winks: number of photos in which the teacher finds one eye closed further.
+        winks: number of photos in which one eye is closed further.
         recognised: share of them in which the prediction has the same eye closed further; NaN without winks.
         blinks: number of photos with both eyes equally closed.
         blinks_recognised: share of them that are not predicted as winks; NaN without blinks.
@@ -104,31 +108,35 @@ class WinkScore:
     blinks_recognised: float
 
 
-def predict_units(aligner: FaceAligner, corpora: Sequence[Corpus], watch: Watch) -> Float32:
-    """Blendshapes (n, 52) of the chosen photos of corpora, from RoIs around the landmarks of their labels.
+def predict_units(aligner: FaceAligner, photos: UnitPhotos, watch: Watch) -> Float32:
+    """Blendshapes (n, 52) of photos, from RoIs around their landmarks.
 
     Args:
         aligner: the model.
-        corpora: the photos, at least one.
+        photos: n photos.
         watch: wraps the sequence of numbers of the photos to show progress.
     """
-    photos = [(corpus, i) for corpus in corpora for i in corpus.chosen]
-    rows = []
-    for number in watch(range(len(photos))):
-        corpus, i = photos[number]
-        rows.append(aligner(corpus.images[i], landmarks=corpus.labels.landmarks[i : i + 1]).blendshapes)
+    rows = [
+        aligner(photos.images[i], landmarks=photos.landmarks[i : i + 1]).blendshapes for i in watch(range(len(photos)))
+    ]
     return np.concatenate(rows)
 
 
-def units_report(scores: Sequence[UnitScores], data: str, faces: int) -> Report:
+def teacher_units(teacher: MeshTeacher, photos: UnitPhotos, watch: Watch) -> Float32:
+    """Scores (n, 52) of the mesh teacher for photos; arguments as of `predict_units`."""
+    rows = [teacher.observe([photos.images[i]], photos.landmarks[i : i + 1]).scores for i in watch(range(len(photos)))]
+    return np.concatenate(rows)
+
+
+def units_report(scores: Sequence[UnitScores], title: str, settings: Mapping[str, Any], *further: Sheet) -> Report:
     """A summary with one row per model, and a table of all units for each model.
 
     Args:
         scores: of all models.
-        data: name of the photos.
-        faces: number of photos.
+        title: of the summary.
+        settings: what was measured.
+        further: tables after the summary.
     """
-    title = f"blendshapes against the mesh teacher on {data} ({faces} held-out photos)"
     record = [
         {
             "model": one.model,
@@ -143,40 +151,46 @@ def units_report(scores: Sequence[UnitScores], data: str, faces: int) -> Report:
     ]
     chart = cumulative_chart("gaze", "gaze error (degrees)", {one.model: (one.gaze_errors_deg, 0) for one in scores})
     tables = tuple(units_sheet(f"units: {one.model}", one) for one in scores)
-    return Report(summary_sheet(title, scores), record, chart, {"data": data, "faces": faces}, tables)
+    return Report(summary_sheet(title, scores), record, chart, settings, (*further, *tables))
 
 
-def score_units(model: str, names: Sequence[str], predicted: Floats, teacher: Floats) -> UnitScores:
-    """Compare blendshapes with the teacher's scores.
+def score_units(
+    model: str, names: Sequence[str], predicted: Floats, true: Floats, seen: Bools | None = None
+) -> UnitScores:
+    """Compare blendshapes with the teacher's scores, or with the truth.
 
     Args:
         model: its name, for the table.
         names: of the 52 units.
         predicted: (n, 52) of the model.
-        teacher: (n, 52) scores.
+        true: (n, 52).
+        seen: (n, 52) which units count in which photo; all by default.
     """
     names = list(names)
-    own, true = np.asarray(predicted, np.float64), np.asarray(teacher, np.float64)
-    neutral = neutral_faces(names, true)
-    units = tuple(_score(names, number, own, true, neutral) for number in range(len(names)))
-    gaze = gaze_angles_deg(gaze_directions(names, predicted), gaze_directions(names, teacher))
-    blinks = [names.index(f"eyeBlink{side}") for side in ("Left", "Right")]
-    open_gaze = gaze[teacher[:, blinks] < 0.4]  # closed eyes have no visible gaze
-    return UnitScores(model, units, open_gaze, wink_score(predicted[:, blinks], teacher[:, blinks]))
+    own, truth = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
+    seen = np.ones(true.shape, bool) if seen is None else seen
+    neutral = neutral_faces(names, truth)
+    units = tuple(_score(names, number, own, truth, seen, neutral) for number in range(len(names)))
+    gaze = gaze_angles_deg(gaze_directions(names, own), gaze_directions(names, truth))
+    blinks, looks = ([names.index(f"{unit}{side}") for side in ("Left", "Right")] for unit in ("eyeBlink", "eyeLookIn"))
+    # Closed eyes have no visible gaze.
+    open_gaze = gaze[(truth[:, blinks] < 0.4) & seen[:, looks]]
+    both = seen[:, blinks].all(axis=1)
+    return UnitScores(model, units, open_gaze, wink_score(own[both][:, blinks], truth[both][:, blinks]))
 
 
-def wink_score(predicted: Floats, teacher: Floats, recognised: float = _RECOGNISED) -> WinkScore:
-    """Shares of the teacher's winks that are recognised, and of its blinks that are not predicted as winks.
+def wink_score(predicted: Floats, true: Floats, recognised: float = _RECOGNISED) -> WinkScore:
+    """Shares of the winks that are recognised, and of the blinks that are not predicted as winks.
 
     Args:
         predicted: (n, 2) eyeBlink of the left and the right eye.
-        teacher: (n, 2) of the teacher, or the truth.
+        true: (n, 2).
         recognised: difference from which on a prediction is a wink.
     """
-    difference, true = predicted[:, 0] - predicted[:, 1], teacher[:, 0] - teacher[:, 1]
-    winks = np.abs(true) >= _WINK
-    blinks = (teacher.min(axis=1) >= 2 * _WINK) & (np.abs(true) < _WINK / 2)
-    right = (difference * np.sign(true) >= recognised)[winks]
+    difference, expected = predicted[:, 0] - predicted[:, 1], true[:, 0] - true[:, 1]
+    winks = np.abs(expected) >= _WINK
+    blinks = (true.min(axis=1) >= 2 * _WINK) & (np.abs(expected) < _WINK / 2)
+    right = (difference * np.sign(expected) >= recognised)[winks]
     blinks_recognised = (np.abs(difference) < recognised)[blinks]
     return WinkScore(int(winks.sum()), _mean(right), int(blinks.sum()), _mean(blinks_recognised))
 
@@ -219,9 +233,9 @@ def summary_sheet(title: str, scores: Sequence[UnitScores]) -> Sheet:
     rows = [
         (
             one.model,
-            f"{one.median_r:.2f}",
-            f"{one.median_r_difference:.2f}",
-            f"{one.largest_neutral:.3f}",
+            _number(one.median_r, 2),
+            _number(one.median_r_difference, 2),
+            _number(one.largest_neutral, 3),
             f"{one.gaze_deg:.1f}°",
             f"{100 * one.winks.recognised:.0f} % of {one.winks.winks}",
             f"{100 * one.winks.blinks_recognised:.0f} % of {one.winks.blinks}",
@@ -231,25 +245,37 @@ def summary_sheet(title: str, scores: Sequence[UnitScores]) -> Sheet:
     return Sheet(title, columns, rows)
 
 
+def _number(value: float, digits: int) -> str:
+    """A number for a table; empty if it is unknown."""
+    return "" if np.isnan(value) else f"{value:.{digits}f}"
+
+
 def _cells(unit: UnitScore) -> tuple[str, ...]:
+    neutral, high = _number(unit.neutral, 3), f"{unit.low:.2f}-{unit.high:.2f}"
     if not unit.scored:
-        return ("", "", "", f"{unit.neutral:.3f}", f"{unit.low:.2f}-{unit.high:.2f}")
-    difference = "" if np.isnan(unit.r_difference) else f"{unit.r_difference:.2f}"
-    return f"{unit.r:.2f}", difference, f"{unit.slope:.2f}", f"{unit.neutral:.3f}", f"{unit.low:.2f}-{unit.high:.2f}"
+        return ("", "", "", neutral, high)
+    return _number(unit.r, 2), _number(unit.r_difference, 2), _number(unit.slope, 2), neutral, high
 
 
-def _score(names: list[str], number: int, predicted: Float64, teacher: Float64, neutral: Bools) -> UnitScore:
-    own, true = predicted[:, number], teacher[:, number]
+def _score(
+    names: list[str], number: int, all_predicted: Float64, all_true: Float64, seen: Bools, neutral: Bools
+) -> UnitScore:
+    rows = seen[:, number]
+    if rows.sum() < _FEWEST:
+        nan = float("nan")
+        return UnitScore(names[number], nan, nan, nan, nan, nan, nan, scored=False)
+    own, true = all_predicted[rows, number], all_true[rows, number]
     other = _mirrored(names[number])
     r_difference = float("nan")
     if other in names and other != names[number]:
-        k = names.index(other)
-        difference = true - teacher[:, k]
-        if difference.std() >= _DIFFERS_FROM:
-            r_difference = correlation(own - predicted[:, k], difference)
+        both = rows & seen[:, names.index(other)]
+        pair = [number, names.index(other)]
+        difference = np.subtract(*all_true[both][:, pair].T)
+        if both.sum() >= _FEWEST and difference.std() >= _DIFFERS_FROM:
+            r_difference = correlation(np.subtract(*all_predicted[both][:, pair].T), difference)
     slope = float(np.cov(own, true)[0, 1] / true.var(ddof=1)) if true.var() > 0 else float("nan")
     low, high = (float(v) for v in np.quantile(own, [0.025, 0.975]))
-    at_rest = float(np.median(own[neutral])) if neutral.any() else float("nan")
+    at_rest = float(np.median(own[neutral[rows]])) if neutral[rows].any() else float("nan")
     scored = bool(np.quantile(true, 0.99) >= _SCORED_FROM)
     return UnitScore(names[number], correlation(own, true), r_difference, slope, at_rest, low, high, scored)
 

@@ -16,7 +16,7 @@ import numpy as np
 from ddfa.arrays import Bools, Float32, Float64, Floats, UInt8
 from ddfa.errors import ModelError, reason
 from ddfa.regress.patches import EYE_SIDE, MOUTH_SIDE, PATCH_SIDES, cut_patches, region_patches, sides_in_image
-from ddfa.regress.visible_side import follow_visible_eye, visible_shares
+from ddfa.regress.visible_side import follow_visible_eye, near_eye_share, visible_shares
 from ddfa.sessions import Device, open_session, session_options
 
 EYE_FILE, MOUTH_FILE = "eye.onnx", "mouth.onnx"
@@ -162,7 +162,9 @@ class RegionNetworks:
         zoom = sides / PATCH_SIDES
         eye_rows = auxiliary_inputs(units[:, self._eye_columns], rotation, zoom[:, :2], mirror=_MIRRORED_EYES)
         mouth_rows = auxiliary_inputs(units[:, self._mouth_columns], rotation, zoom[:, 2])
-        eye = self._eye(images, maps[:, :2], eye_rows, shares[:, :2] > 0)
+        trust = near_eye_share(rotation)[:, None]
+        eye = self._eye(images, maps[:, :2], eye_rows, shares[:, :2] * trust > 0)
+        eye[..., -1] *= trust
         mouth = self._mouth(images, maps[:, 2:], mouth_rows[:, None], shares[:, 2:] > 0)[:, 0]
         merged, confidence = (np.zeros((len(landmarks), self._count), np.float32) for _ in range(2))
         self._gather_eyes(merged, confidence, eye, shares[:, :2])

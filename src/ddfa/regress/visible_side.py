@@ -13,7 +13,9 @@ from ddfa.arrays import Float32, Float64, Floats
 # Sine of the yaw at which the nose begins to cover the far eye, and at which it hides it. In between the estimates for
 # the two eyes are blended, so that videos have no jumps.
 _FAR_EYE: Final = tuple(np.sin(np.deg2rad([36.0, 44.0])))
-# The teacher of the mouth network was trusted up to 40 degrees.
+# The networks were trained up to 40 degrees. On rendered faces the eye network is of some use up to 55 degrees, and of
+# none beyond; the mouth fades out before, where its teacher becomes unreliable.
+_NEAR_EYE: Final = tuple(np.sin(np.deg2rad([45.0, 60.0])))
 _MOUTH: Final = (np.sin(np.deg2rad(40.0)) / 2, np.sin(np.deg2rad(40.0)))
 _FULL, _HIDDEN = np.array([_FAR_EYE, _FAR_EYE, _MOUTH]).T
 
@@ -28,6 +30,16 @@ def visible_shares(rotation: Floats) -> Float64:
     turned = np.asarray(rotation, np.float64)[:, 0, 2, None] * [1, -1, 1]
     turned[:, 2] = np.abs(turned[:, 2])
     return np.asarray(((_HIDDEN - turned) / (_HIDDEN - _FULL)).clip(0, 1))
+
+
+def near_eye_share(rotation: Floats) -> Float64:
+    """How far the eye network is used: (n,), from 1 to 0 for profiles, whose eyes it has not been trained on.
+
+    Args:
+        rotation: (n, 3, 3) head to camera.
+    """
+    full, none = _NEAR_EYE
+    return np.asarray(((none - np.abs(np.asarray(rotation, np.float64)[:, 0, 2])) / (none - full)).clip(0, 1))
 
 
 def follow_visible_eye(

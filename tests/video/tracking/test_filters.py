@@ -11,6 +11,7 @@ from ddfa.video.tracking.filters import (
     rotation_vectors,
     rotations,
     weighted_rotation,
+    with_events,
 )
 
 ANGLES = st.tuples(st.floats(-80, 80), st.floats(-80, 80), st.floats(-80, 80))
@@ -72,3 +73,13 @@ def test_rotations_at_steady_speed_average_to_the_middle(angles):
     around = np.stack([centre @ rotations(np.array([0.0, 0.05 * k, 0.0])) for k in (-2, -1, 0, 1, 2)])
     weights = line_weights(np.arange(5.0), 2.0, 1.0)
     np.testing.assert_allclose(weighted_rotation(around, weights, centre), centre, atol=1e-9)
+
+
+@given(st.floats(-1, 1), st.floats(-1, 1))
+def test_events_are_kept_and_noise_is_not(smoothed, raw):
+    kept = float(with_events(np.array(smoothed), np.array(raw), 0.1, 0.25))
+    assert min(smoothed, raw) - 1e-9 <= kept <= max(smoothed, raw) + 1e-9
+    if abs(raw - smoothed) <= 0.1:
+        assert kept == smoothed
+    if abs(raw - smoothed) >= 0.26:
+        assert abs(kept - raw) < 1e-9

@@ -18,6 +18,7 @@ from ddfa.video.tracking.tracker import FaceTracker
 
 from ...conftest import make_head
 from ...face_factory import place_faces
+from ...rendered_face import RenderedFace
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,32 @@ def test_lag_is_under_a_frame(face, ahead: int) -> None:
     smooth = [one for one in given if one is not None] + steady.finish()
     behind = np.array(yaws) - [one.euler_deg[0, 0] for one in smooth]
     assert np.abs(behind[25:-5]).max() < (2.4 if ahead == 0 else 0.3)
+
+
+@pytest.fixture(scope="module")
+def blinking_frames() -> list[Frame]:
+    """A face at rest that blinks once, for 3 of 27 frames."""
+    rendered = RenderedFace(seed=2)
+    opened, closed = rendered.draw(), rendered.draw(eyeBlinkLeft=1.0, eyeBlinkRight=1.0)
+    noise = np.random.default_rng(0)
+    images = [closed if 12 <= k < 15 else opened for k in range(27)]
+    noisy = [np.clip(image + noise.normal(0, 2, image.shape), 0, 255).astype(np.uint8) for image in images]
+    return [Frame(image, k / 25, k) for k, image in enumerate(noisy)]
+
+
+@pytest.mark.parametrize("ahead", [0, 4])
+def test_a_blink_of_three_frames_is_seen(blinking_frames, ahead: int) -> None:
+    aligner = FaceAligner(threads=1)
+    blinks = [aligner.head.expression_names.index(f"eyeBlink{side}") for side in ("Left", "Right")]
+
+    def tracked(smooth: bool) -> np.ndarray:
+        tracker = FaceTracker(aligner, smooth=smooth, look_ahead=ahead)
+        return np.array([faces[0].faces.blendshapes[0, blinks].mean() for _, faces in tracker.follow(blinking_frames)])
+
+    raw, smooth = tracked(False), tracked(True)
+    assert raw[12:15].min() > 0.3 and raw[:12].max() < 0.15
+    assert smooth[12:15].max() > 0.8 * raw[12:15].max()
+    assert (smooth > smooth.max() / 2).sum() in (2, 3, 4)
 
 
 def test_cuts() -> None:

@@ -130,6 +130,23 @@ def line_weights(times: Floats, at: float, width: float) -> Float64:
     return np.asarray(weight * (second - first * distance) / spread)
 
 
+def with_events(smoothed: Floats, raw: Floats, noise: float, event: float) -> Float64:
+    """Undo smoothing where it removes more than noise, so that events shorter than the window remain.
+
+    Args:
+        smoothed: values after smoothing, an array of any shape.
+        raw: the same values before.
+        noise: difference up to which the smoothed value is used.
+        event: difference from which on the raw one is used; in between they are blended linearly.
+
+    Returns:
+        The values, float64.
+    """
+    removed = np.asarray(raw, np.float64) - smoothed
+    share = ((np.abs(removed) - noise) / (event - noise)).clip(0, 1)
+    return np.asarray(smoothed + share * removed)
+
+
 def weighted_rotation(all_rotations: Floats, weights: Floats, centre: Floats) -> Float64:
     """Average rotations in the tangent space at one of them.
 

@@ -7,7 +7,14 @@ import numpy as np
 
 from ddfa.arrays import Float64
 from ddfa.faces import Faces
-from ddfa.video.tracking.filters import OneEuro, RotationFilter, ValueFilter, line_weights, weighted_rotation
+from ddfa.video.tracking.filters import (
+    OneEuro,
+    RotationFilter,
+    ValueFilter,
+    line_weights,
+    weighted_rotation,
+    with_events,
+)
 from ddfa.video.tracking.identity import IdentityCompensation, IdentityMean
 from ddfa.video.tracking.motion import Motion, motion_of, moved
 
@@ -16,6 +23,8 @@ ROTATION: Final = OneEuro(cutoff=0.5, beta=0.08)  # beta: Hz per degree/s
 TRANSLATION: Final = OneEuro(cutoff=0.4, beta=16.0)  # Hz per width of the RoI/s
 SCALE: Final = OneEuro(cutoff=0.3, beta=3.0)  # Hz per e-fold/s
 EXPRESSION: Final = OneEuro(cutoff=0.8, beta=2.0)  # Hz per full swing/s
+# Of expression coefficients: a blink lasts only a few frames, which the window filter alone would remove.
+NOISE, EVENT = 0.1, 0.25
 STRETCH: Final = OneEuro(cutoff=0.3, beta=0.0)
 
 
@@ -103,5 +112,5 @@ class TrackSmoother:
             scale=float(np.exp(mean([np.log(np.array(m.scale)) for m in motions]))),
             translation=mean([m.translation for m in motions]),
             stretch=mean([m.stretch for m in motions]),
-            expression=mean([m.expression for m in motions]),
+            expression=with_events(mean([m.expression for m in motions]), motions[reach].expression, NOISE, EVENT),
         )
