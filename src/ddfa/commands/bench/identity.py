@@ -1,0 +1,74 @@
+"""`ddfa bench identity`: the neutral shape of people across photos or the frames of videos."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from ddfa.arrays import UInt8
+from ddfa.bench.identity import IdentityScores, identity_report, neutral_shapes, people_in, score_identity
+from ddfa.bench.jitter import open_recorded
+from ddfa.commands.bench.options import ModelOptions, progress
+from ddfa.data.sets.photos import Photos
+from ddfa.errors import DataError
+
+
+def identity(run: ModelOptions, photos: Path | None = None, videos: tuple[Path, ...] = (), every: int = 10) -> int:
+    """Measure how much the neutral shape changes between photos of one person, and how much people differ.
+
+    Args:
+        run: what is measured, and where the results go.
+        photos: folder or .tar with one folder of photos per person.
+        videos: videos of one person each, besides or instead of photos.
+        every: use each so manyth frame of a video.
+
+    Returns:
+        Exit code 0.
+    """
+    if photos is None and not videos:
+        raise DataError("name photos with --photos FOLDER, one folder per person, or videos with --videos")
+    if every < 1:
+        raise DataError("--every must be 1 or more")
+    sources = _Sources(photos, videos, every)
+    scores = []
+    for aligner in run.aligners():
+        name = aligner.bundle.name
+        order, watch = list(sources.people), progress(name)
+        shapes = {order[k]: neutral_shapes(aligner, sources.images(order[k])) for k in watch(range(len(order)))}
+        scores.append(score_identity(name, shapes))
+    _check(scores)
+    title = (
+        f"neutral shapes of {len(sources.people)} people (mean distance of vertices of the face; detected, two steps)"
+    )
+    return run.finish(identity_report(scores, title))
+
+
+class _Sources:
+    """Images by person.
+
+    Args:
+        photos: see `identity`.
+        videos: see `identity`.
+        every: see `identity`.
+    """
+
+    def __init__(self, photos: Path | None, videos: tuple[Path, ...], every: int) -> None:
+        self._photos = None if photos is None else Photos(photos)
+        self._every = every
+        named = {} if self._photos is None else people_in(self._photos)
+        self.people: dict[str, list[str] | Path] = {**named, **{video.stem: video for video in videos}}
+        if len(self.people) < len(named) + len(videos):
+            raise DataError("two people have the same name: rename a folder or a video")
+
+    def images(self, person: str) -> Iterator[UInt8]:
+        """The images of a person."""
+        source = self.people[person]
+        if isinstance(source, Path):
+            yield from (frame.image for frame in islice(open_recorded(source), 0, None, self._every))
+        else:
+            assert self._photos is not None
+            yield from (self._photos.read(name) for name in source)
+
+
+def _check(scores: list[IdentityScores]) -> None:
+    if not all(len(one.within) for one in scores):
+        raise DataError("no person has two images that show a face: name more photos, or a longer video")
