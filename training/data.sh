@@ -5,6 +5,7 @@
 #   PHOTOS    folders or uncompressed tar files of photos, separated by spaces (required)
 #   TEACHERS  bundles of `ddfa models import-3ddfa`, separated by spaces (required)
 #   MESH      a face_landmarker.task for eyelids, gaze and lips                           (default: none)
+#   POINTS    ONNX networks for 68 or 98 points, separated by spaces                      (default: none)
 #   CENTRED   for face crops: the RoI is the central square with this share of the width  (default: faces are detected)
 #   TURNED    pose-augmented images to make for each of PHOTOS                            (default 10000)
 #   OUT       folder of the data sets                                                     (default data)
@@ -20,6 +21,10 @@ read -ra TEACHERS <<<"$TEACHERS"
 
 OPTIONS=()
 if [[ -n "${MESH:-}" ]]; then OPTIONS+=(--mesh-teacher "$MESH"); fi
+if [[ -n "${POINTS:-}" ]]; then
+  read -ra POINTS <<<"$POINTS"
+  OPTIONS+=(--points-teacher "${POINTS[@]}")
+fi
 if [[ -n "${CENTRED:-}" ]]; then OPTIONS+=(--centred "$CENTRED"); fi
 
 SETS=()

@@ -8,7 +8,7 @@ from ddfa.data.sets.labels import Labels
 from ddfa.errors import DataError
 from ddfa.head.model import HeadModel
 
-KEEP_BEYOND: Final = 0.04
+KEEP_BEYOND: Final = 0.02
 
 
 def keep_previous(new: Labels, previous: Labels, head: HeadModel, limit: float) -> tuple[Labels, int]:
