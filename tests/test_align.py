@@ -4,6 +4,7 @@ import pytest
 from ddfa.align import FaceAligner
 from ddfa.detect import Detections
 from ddfa.errors import DetectorError, ImageError, ModelError
+from ddfa.geometry.perspective import Camera, Intrinsics
 from ddfa.geometry.roi import FITTED_ENLARGEMENT, roi_from_boxes, roi_from_landmarks
 from ddfa.images import read_image
 from ddfa.regress.convention import PixelConvention
@@ -207,3 +208,15 @@ def test_lower_min_score_reaches_the_detector(toy_bundle):
 @pytest.mark.parametrize("refine", [False, True])
 def test_each_person_once(shared_data, photo, count, refine):
     assert len(FaceAligner(threads=1)(read_image(shared_data.parent / photo), refine=refine)) == count
+
+
+def test_the_camera_is_that_of_the_results(toy_bundle) -> None:
+    camera = Camera(intrinsics=Intrinsics(300, 300, 99.5, 99.5), size=(200, 200))
+    aligner = FaceAligner(toy_bundle, camera=camera)
+    faces = aligner(np.full((200, 200, 3), 90, np.uint8), boxes=np.array([[50, 50, 120, 120]], np.float32))
+    pose = faces.perspective
+    assert faces.camera is camera and pose.rotation.shape == (1, 3, 3) and pose.distance_mm.shape == (1,)
+    with pytest.raises(ImageError, match="intrinsics for it"):
+        aligner(np.zeros((100, 200, 3), np.uint8))
+    with pytest.raises(ModelError, match="camera"):
+        _ = FaceAligner(toy_bundle)(np.zeros((200, 200, 3), np.uint8), boxes=faces.boxes).perspective

@@ -16,7 +16,9 @@ from ddfa.detect.limits import FaceLimits
 from ddfa.errors import DetectorError, ImageError
 from ddfa.faces import FaceModel, Faces
 from ddfa.geometry.duplicates import distinct_faces
+from ddfa.geometry.perspective import Camera
 from ddfa.geometry.roi import FITTED_ENLARGEMENT, ORIGINAL_ENLARGEMENT, roi_from_boxes, roi_from_landmarks
+from ddfa.head.measure import intrinsics_at
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.regions import RegionNetworks
 from ddfa.regress.registry import find_bundle
@@ -72,6 +74,7 @@ class FaceAligner:
             (YuNet: 0.6). A value below the threshold of a detector that you pass as a callable has no effect.
         min_size: drop detected faces whose box is smaller: the square root of its area, image px.
         max_faces: keep only the largest so many of the detected faces; 0 for all.
+        camera: the camera of the images, for `Faces.perspective`: distance and 6-DoF pose in mm.
 
     Attributes:
         bundle: the model.
@@ -95,8 +98,10 @@ class FaceAligner:
         min_score: float | None = None,
         min_size: float = 0.0,
         max_faces: int = 0,
+        camera: Camera | None = None,
     ) -> None:
         self.limits = FaceLimits(min_score, min_size, max_faces)
+        self.camera = camera
         self.bundle = model if isinstance(model, Bundle) else find_bundle(model)
         self._threads, self._device = threads, device
         self._given_detector = self._load_detector(detector) if isinstance(detector, str) else detector
@@ -136,7 +141,7 @@ class FaceAligner:
             `ddfa.geometry.duplicates`. Faces that were passed are all kept, in their order. No faces is a valid result.
 
         Raises:
-            ImageError: the image is not RGB uint8.
+            ImageError: the image is not RGB uint8, or the intrinsics of the camera are for another image size.
             DetectorError: boxes or landmarks are not finite, empty or outside the image.
         """
         (faces,) = self.align_located([self.locate(image, boxes, landmarks)], refine)
@@ -157,6 +162,8 @@ class FaceAligner:
             The image with the faces that `min_score` and `min_size` allow.
         """
         image = _checked_image(image)
+        if self.camera is not None:  # an error before any work
+            intrinsics_at(self.camera, (image.shape[1], image.shape[0]))
         given = boxes is not None or landmarks is not None
         found = self._detections(image, boxes, landmarks)
         if not given:
@@ -241,6 +248,7 @@ class FaceAligner:
             roi=one.roi,
             model=self.model,
             image_size=one.size,
+            camera=self.camera,
         )
 
     def _with_regions(self, images: Sequence[UInt8], results: list[Faces]) -> list[Faces]:

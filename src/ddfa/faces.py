@@ -9,8 +9,11 @@ import numpy as np
 
 from ddfa.arrays import Float32, Float64, Floats
 from ddfa.errors import ModelError
+from ddfa.geometry.perspective import Camera
 from ddfa.geometry.pose import WeakPerspective, compose, decompose, euler_from_matrix
+from ddfa.geometry.rotation import quaternion_from_matrix, turn_nod_tilt_from_matrix, vector_from_matrix
 from ddfa.head.linear import LinearPoints
+from ddfa.head.measure import HeadPose, head_poses, pose_points, pupils
 from ddfa.head.model import HeadModel
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.convention import PixelConvention
@@ -20,7 +23,7 @@ _STORED: Final = ("boxes", "scores", "params", "roi")
 # Derived arrays, or tuples of arrays, whose first axis is the face: a slice of a result takes over their rows.
 _DERIVED: Final = (
     "_parts", "_camera", "landmarks68", "vertices", "neutral_vertices", "rotation", "euler_deg", "scale", "translation",
-    "blendshapes",
+    "blendshapes", "perspective",
 )  # fmt: skip
 # Those that do not depend on the expression.
 _WITHOUT_EXPRESSION: Final = ("_camera", "neutral_vertices", "rotation", "euler_deg", "scale", "translation")
@@ -57,6 +60,11 @@ class FaceModel:
         head = HeadModel.load(bundle.head_path) if head is None else head
         return FaceModel(head, bundle.layout, bundle.convention, bundle.input_size)
 
+    @cached_property
+    def pose_points(self) -> LinearPoints:
+        """The points whose projection determines the pose in front of a camera."""
+        return pose_points(self.head)
+
     def decode(self, points: LinearPoints, params: Float32, roi: Floats) -> Float32:
         """Evaluate points of the head and project them into the image.
 
@@ -88,6 +96,7 @@ class Faces:
         roi: (n, 4) float32, the crop square in image px.
         model: head model, parameter layout, pixel convention and crop size.
         image_size: (width, height) in px.
+        camera: the camera of the image, for `perspective`; None if unknown.
 
     Raises:
         ModelError: the shapes of the arrays do not fit together.
@@ -99,6 +108,7 @@ class Faces:
     roi: Float32
     model: FaceModel
     image_size: tuple[int, int]
+    camera: Camera | None = None
 
     def __post_init__(self) -> None:
         n = len(self.params)
@@ -289,6 +299,38 @@ class Faces:
     def euler_deg(self) -> Float32:
         """(n, 3) float32 yaw, pitch, roll in degrees, 300W-LP convention (see `ddfa.geometry.pose`)."""
         return euler_from_matrix(self._camera.rotation).astype(np.float32)
+
+    @property
+    def turn_nod_tilt_deg(self) -> Float32:
+        """(n, 3) float32 turn, nod, tilt in degrees: readable for profiles too (see `ddfa.geometry.rotation`)."""
+        return turn_nod_tilt_from_matrix(self._camera.rotation).astype(np.float32)
+
+    @property
+    def rotation_vector(self) -> Float32:
+        """(n, 3) float32 axis times angle of `rotation`, radians."""
+        return vector_from_matrix(self._camera.rotation).astype(np.float32)
+
+    @property
+    def quaternion(self) -> Float32:
+        """(n, 4) float32 unit quaternion x, y, z, w of `rotation`, w >= 0."""
+        return quaternion_from_matrix(self._camera.rotation).astype(np.float32)
+
+    @cached_property
+    def perspective(self) -> HeadPose:
+        """The heads in front of the perspective camera of the image, in mm.
+
+        The head of each face, scaled so that its pupils are `camera.ipd_mm` apart, is posed such that its dense mesh
+        projects to where the network sees it.
+
+        Raises:
+            ModelError: the camera is not known.
+            ImageError: its intrinsics are for another image size.
+        """
+        if self.camera is None:
+            raise ModelError("faces: the camera is not known: pass it to the aligner, FaceAligner(camera=...)")
+        seen = self.model.decode(self.model.pose_points, self.params, self.roi)[..., :2]
+        known = self.model.pose_points.decode(self.identity, self.expression)
+        return head_poses(known, seen, pupils(self.head, self.identity), self.camera, self.image_size)
 
     @cached_property
     def scale(self) -> Float32:

@@ -1,6 +1,7 @@
 """Faces as plain data: the fields and digits of each output."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from ddfa.export.plain import (
     rounded_single,
     single,
 )
+from ddfa.geometry.perspective import Camera
 from ddfa.head.model import HeadModel
 
 from ..face_factory import place_faces
@@ -56,9 +58,20 @@ def test_records_of_a_video_are_flat(face) -> None:
 
 
 def test_the_table_keeps_float32(face) -> None:
-    plain = plain_face(face, TABLE)
+    plain = plain_face(replace(face, camera=Camera(fov_deg=60)), TABLE)
     assert {np.asarray(value).dtype for value in plain.values()} == {np.dtype(np.float32)}
     np.testing.assert_array_equal(plain["landmarks68"], face.landmarks68[0].ravel())
+
+
+def test_the_camera_is_described_if_it_is_known(face) -> None:
+    assert plain_face(face, RECORD)["camera"] is None
+    assert plain_face(face, VIDEO)["distance_mm"] is None
+    known = replace(face, camera=Camera(fov_deg=60, ipd_mm=65))
+    camera = plain_face(known, RECORD)["camera"]
+    assert camera["ipd_mm"] == 65 and camera["fx"] == pytest.approx(277.13, abs=0.01) and camera["cx"] == 159.5
+    np.testing.assert_allclose(camera["translation_mm"], known.perspective.translation_mm[0], rtol=1e-6)
+    assert plain_face(known, VIDEO)["distance_mm"] == pytest.approx(camera["distance_mm"], abs=1e-4)
+    assert json.loads(json.dumps(camera)) == camera
 
 
 def test_live_messages_have_landmarks_in_the_plane(face) -> None:

@@ -31,6 +31,11 @@ def faces_schema(bundle: Bundle) -> pa.Schema:
         pa.field("agreement", single),
         pa.field("params", pa.list_(single, bundle.layout.size)),
         pa.field("euler_deg", pa.list_(single, 3)),
+        pa.field("turn_nod_tilt_deg", pa.list_(single, 3)),
+        pa.field("camera_rotation", pa.list_(single, 9)),
+        pa.field("translation_mm", pa.list_(single, 3)),
+        pa.field("distance_mm", single),
+        pa.field("reprojection_error_px", single),
         pa.field("landmarks68", pa.list_(single, 68 * 3)),
         pa.field("error", pa.string()),
     ]

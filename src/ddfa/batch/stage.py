@@ -20,6 +20,7 @@ from ddfa.detect.yunet import FINE_SIDE
 from ddfa.errors import DDFAError
 from ddfa.export.plain import TABLE, plain_face
 from ddfa.faces import Faces
+from ddfa.geometry.perspective import Camera
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.images import ReducedImage, decode_image, decode_reduced
 from ddfa.regress.registry import find_bundle
@@ -43,6 +44,7 @@ class StageSettings:
         device: where the networks run.
         regions: refine the blendshapes with the region networks.
         limits: which of the detected faces become rows.
+        camera: of the photos; None if unknown.
     """
 
     model: str | None = None
@@ -53,6 +55,7 @@ class StageSettings:
     device: Device = "cpu"
     regions: bool = True
     limits: FaceLimits = field(default_factory=FaceLimits)
+    camera: Camera | None = None
 
 
 class AlignStage:
@@ -73,7 +76,7 @@ class AlignStage:
         import_module("ddfa.regress.sampling_kernel")
         settings = self._settings
         where = (settings.threads, settings.device, settings.regions)
-        return FaceAligner(settings.model, settings.detector, *where, **asdict(settings.limits))
+        return FaceAligner(settings.model, settings.detector, *where, **asdict(settings.limits), camera=settings.camera)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Align a batch.

@@ -11,6 +11,7 @@ import tyro
 
 from ddfa.align import FaceAligner
 from ddfa.arrays import UInt8
+from ddfa.commands.camera import NO_CAMERA, CameraOptions
 from ddfa.commands.counting import counted
 from ddfa.commands.limits import ALL_FACES, LimitOptions
 from ddfa.detect.boxes import BoxFile
@@ -45,6 +46,7 @@ def align(
     device: Device = "cpu",
     regions: bool = True,
     limits: LimitOptions = ALL_FACES,
+    camera: CameraOptions = NO_CAMERA,
 ) -> int:
     """Find the faces of photos and write their 3D shape.
 
@@ -69,6 +71,7 @@ def align(
         device: cpu, or cuda, which needs onnxruntime-gpu instead of onnxruntime.
         regions: refine the blendshapes with region networks, which read eyes and mouth at the resolution of the photo.
         limits: which of the detected faces are wanted.
+        camera: of the photos.
 
     Returns:
         The exit code.
@@ -80,7 +83,9 @@ def align(
         raise OutputError(f"--texture-size {texture_size}: choose 64 to 4096 px")
     require_modules(kinds)
     box_file = _read_box_file(boxes, photos)
-    aligner = FaceAligner(model, None if box_file else detector, threads, device, regions, **asdict(limits))
+    aligner = FaceAligner(
+        model, None if box_file else detector, threads, device, regions, **asdict(limits), camera=camera.camera()
+    )
     job = _Job(
         aligner=aligner,
         refine=refine,

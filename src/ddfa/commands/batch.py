@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from ddfa.commands.camera import NO_CAMERA, CameraOptions
 from ddfa.commands.counting import counted
 from ddfa.commands.limits import ALL_FACES, LimitOptions
 from ddfa.errors import OutputError
@@ -30,6 +31,7 @@ def batch(
     device: Device = "cpu",
     regions: bool = True,
     limits: LimitOptions = ALL_FACES,
+    camera: CameraOptions = NO_CAMERA,
 ) -> int:
     """Align many photos; every face becomes a row of a Parquet table.
 
@@ -51,6 +53,7 @@ def batch(
         device: cpu, or cuda, which needs onnxruntime-gpu instead of onnxruntime. On a cluster four actors share a GPU.
         regions: refine the blendshapes with region networks, which read eyes and mouth at the resolution of the photo.
         limits: which of the detected faces are wanted.
+        camera: of the photos.
 
     Returns:
         The exit code.
@@ -68,7 +71,9 @@ def batch(
 
         import_module("ray")  # a missing library is reported before any work
         run = run_ray
-    settings = StageSettings(model, detector, refine, full=full, device=device, regions=regions, limits=limits)
+    settings = StageSettings(
+        model, detector, refine, full=full, device=device, regions=regions, limits=limits, camera=camera.camera()
+    )
     job = open_job(inputs, output, settings, shard)
     missing = job.missing()
     before = job.shards - len(missing)

@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from ddfa.align import FaceAligner
+from ddfa.commands.camera import NO_CAMERA, CameraOptions
 from ddfa.commands.counting import counted
 from ddfa.commands.limits import ALL_FACES, LimitOptions
 from ddfa.draw.styles import EMPTY_STYLE, parse_style
@@ -38,6 +39,7 @@ def video(
     threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = 1,
     regions: bool = True,
     limits: LimitOptions = ALL_FACES,
+    camera: CameraOptions = NO_CAMERA,
 ) -> int:
     """Track the faces of a video; draw them and export what was found in every frame.
 
@@ -62,6 +64,7 @@ def video(
         threads: CPU threads of the network.
         regions: refine the blendshapes with region networks, which read eyes and mouth at the resolution of the frame.
         limits: which of the detected faces get a track.
+        camera: of the video.
 
     Returns:
         The exit code.
@@ -75,7 +78,7 @@ def video(
     outputs = VideoOutputs(output, data, glb, track, window=show or (frames.live and not to_files))
     summary = process_video(
         frames,
-        FaceAligner(model, threads=threads, regions=regions, **asdict(limits)),
+        FaceAligner(model, threads=threads, regions=regions, **asdict(limits), camera=camera.camera()),
         outputs,
         tracking,
         drawn,

@@ -70,7 +70,7 @@ def draw_figures(canvas: UInt8, figures: list[Figure], style: OverlayStyle) -> N
             draw_pose_box(canvas, corners, width, rear=False)
     for figure in figures[::-1] if style.pose else ():  # text last, so that no face covers it
         corners = pose_box_corners(figure.landmarks, figure.rotation)
-        plates.append(draw_angles(canvas, corners, figure.euler_deg, line_width(figure.landmarks), plates))
+        plates.append(draw_angles(canvas, corners, figure.turn_nod_tilt_deg, line_width(figure.landmarks), plates))
 
 
 def draw_mesh(canvas: UInt8, vertices: Float32, head: HeadModel, opacity: float) -> None:

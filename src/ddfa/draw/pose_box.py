@@ -99,14 +99,14 @@ def draw_axes(canvas: UInt8, landmarks: Float32, rotation: Float32, width: float
 
 
 def draw_angles(
-    canvas: UInt8, corners: Float32, euler_deg: Float32, width: float, taken: Sequence[Window] = ()
+    canvas: UInt8, corners: Float32, turn_nod_tilt_deg: Float32, width: float, taken: Sequence[Window] = ()
 ) -> Window:
     """Draw the angles on a dark plate below the box, or above it where it would hide other plates, in place.
 
     Args:
         canvas: (H, W, 3) uint8 RGB.
         corners: (8, 2) of the box, in pixels of the canvas.
-        euler_deg: (3,) yaw, pitch, roll.
+        turn_nod_tilt_deg: (3,) turn, nod, tilt: unlike yaw, pitch and roll they are readable for profiles.
         width: of the lines of this face in px.
         taken: plates of other faces.
 
@@ -114,7 +114,7 @@ def draw_angles(
         The plate.
     """
     letters = float(np.clip(6.5 * width, *_LETTERS))
-    words = _words(euler_deg, letters, float(np.ptp(corners[:, 0])))
+    words = _words(turn_nod_tilt_deg, letters, float(np.ptp(corners[:, 0])))
     length, height = text_size(words, letters)
     margin = round(0.6 * height)
     centre, (top, bottom) = float(corners[:, 0].mean()), (float(corners[:, 1].min()), float(corners[:, 1].max()))
@@ -130,10 +130,10 @@ def draw_angles(
     return plate
 
 
-def _words(euler_deg: Float32, letters: float, available: float) -> str:
+def _words(turn_nod_tilt_deg: Float32, letters: float, available: float) -> str:
     """The angles with their names, or as numbers alone where that would be much wider than the box."""
-    angles = np.rint(euler_deg) + 0.0  # no "-0"
-    words = "yaw {:+.0f}  pitch {:+.0f}  roll {:+.0f}".format(*angles)
+    angles = np.rint(turn_nod_tilt_deg) + 0.0  # no "-0"
+    words = "turn {:+.0f}  nod {:+.0f}  tilt {:+.0f}".format(*angles)
     return words if text_size(words, letters)[0] < 1.6 * available else "{:+.0f} {:+.0f} {:+.0f}".format(*angles)
 
 

@@ -26,7 +26,7 @@ class Figure:
         vertices: (V, 3) px, z towards the viewer.
         landmarks: (68, 3) px.
         rotation: (3, 3) head to camera, y up.
-        euler_deg: (3,) yaw, pitch, roll.
+        turn_nod_tilt_deg: (3,) angles.
         scale: px per head unit; the larger of two faces is assumed to be nearer to the camera, since heads differ less
             in size than in distance.
     """
@@ -35,7 +35,7 @@ class Figure:
     vertices: Float32
     landmarks: Float32
     rotation: Float32
-    euler_deg: Float32
+    turn_nod_tilt_deg: Float32
     scale: float
 
     @cached_property
@@ -81,7 +81,7 @@ def figures_of(faces: Faces, scale: float = 1.0, origin: tuple[float, float] = (
             scaled(faces.vertices[index] - shift, scale),
             scaled(faces.landmarks68[index] - shift, scale),
             faces.rotation[index],
-            faces.euler_deg[index],
+            faces.turn_nod_tilt_deg[index],
             float(faces.scale[index]) * scale,
         )
         for index in np.argsort(faces.scale, kind="stable")

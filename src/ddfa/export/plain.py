@@ -16,7 +16,8 @@ from ddfa.raster.visibility import landmark_visibility
 Digits: TypeAlias = Callable[[Any], Any]
 """Turns an array, or a scalar, into the numbers that are written."""
 
-_ANGLES: Final = ("yaw", "pitch", "roll")
+_ANGLES: Final = {"euler_deg": ("yaw", "pitch", "roll"), "turn_nod_tilt_deg": ("turn", "nod", "tilt")}
+_OF_CAMERA: Final = ("camera", "camera_rotation", "translation_mm", "distance_mm", "reprojection_error_px")
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,11 @@ RECORD: Final = FaceFormat(
         "score": exact,
         "roi": exact,
         "euler_deg": exact,
+        "turn_nod_tilt_deg": exact,
         "rotation": exact,
+        "rotation_vector": exact,
+        "quaternion": exact,
+        "camera": exact,
         "scale": exact,
         "translation": exact,
         "landmarks68": exact,
@@ -105,7 +110,8 @@ RECORD: Final = FaceFormat(
 VIDEO: Final = FaceFormat(
     dict.fromkeys(
         (
-            "score", "box", "roi", "euler_deg", "rotation", "scale", "translation", "blendshapes", "landmarks68",
+            "score", "box", "roi", "euler_deg", "turn_nod_tilt_deg", "rotation", "quaternion", "scale", "translation",
+            "camera_rotation", "translation_mm", "distance_mm", "reprojection_error_px", "blendshapes", "landmarks68",
             "params",
         ),
         rounded(5),
@@ -114,7 +120,23 @@ VIDEO: Final = FaceFormat(
     no_blendshapes=[],
 )  # fmt: skip
 TABLE: Final = FaceFormat(
-    dict.fromkeys(("box", "score", "roi", "params", "euler_deg", "landmarks68"), single), flat=True
+    dict.fromkeys(
+        (
+            "box",
+            "score",
+            "roi",
+            "params",
+            "euler_deg",
+            "turn_nod_tilt_deg",
+            "camera_rotation",
+            "translation_mm",
+            "distance_mm",
+            "reprojection_error_px",
+            "landmarks68",
+        ),
+        single,
+    ),
+    flat=True,
 )
 LIVE: Final = FaceFormat(
     {
@@ -136,7 +158,14 @@ _VALUES: Final[Mapping[str, Callable[[Faces], Any]]] = {
     "score": lambda face: face.scores[0],
     "roi": lambda face: face.roi[0],
     "euler_deg": lambda face: face.euler_deg[0],
+    "turn_nod_tilt_deg": lambda face: face.turn_nod_tilt_deg[0],
     "rotation": lambda face: face.rotation[0],
+    "rotation_vector": lambda face: face.rotation_vector[0],
+    "quaternion": lambda face: face.quaternion[0],
+    "camera_rotation": lambda face: face.perspective.rotation[0],
+    "translation_mm": lambda face: face.perspective.translation_mm[0],
+    "distance_mm": lambda face: face.perspective.distance_mm[0],
+    "reprojection_error_px": lambda face: face.perspective.reprojection_error_px[0],
     "scale": lambda face: face.scale[0],
     "translation": lambda face: face.translation[0],
     "landmarks68": lambda face: face.landmarks68[0],
@@ -150,14 +179,18 @@ _VALUES: Final[Mapping[str, Callable[[Faces], Any]]] = {
 def _field(name: str, face: Faces, form: FaceFormat, digits: Digits) -> Any:
     if name == "blendshapes" and not face.head.has_arkit:
         return form.no_blendshapes
+    if name in _OF_CAMERA and face.camera is None:
+        return None
+    if name == "camera":
+        return _camera(face, digits)
     values = _VALUES[name](face)
     if name == "landmarks68" and form.planar:
         values = values[:, :2]
     if form.flat:
         return digits(np.ravel(values) if np.ndim(values) else values)
     match name:
-        case "euler_deg":
-            return dict(zip(_ANGLES, digits(values), strict=True))
+        case "euler_deg" | "turn_nod_tilt_deg":
+            return dict(zip(_ANGLES[name], digits(values), strict=True))
         case "blendshapes":
             return dict(zip(face.head.expression_names, digits(values), strict=True))
         case "params":
@@ -165,3 +198,11 @@ def _field(name: str, face: Faces, form: FaceFormat, digits: Digits) -> Any:
             return {part: digits(numbers) for part, numbers in parts.items()}
         case _:
             return digits(values)
+
+
+def _camera(face: Faces, digits: Digits) -> dict[str, Any]:
+    """The intrinsics of the photo's camera, and the pose in front of it."""
+    assert face.camera is not None
+    intrinsics = face.camera.at(face.image_size)._asdict()
+    pose = {name: values[0] for name, values in face.perspective._asdict().items()}
+    return {name: digits(value) for name, value in {**intrinsics, "ipd_mm": face.camera.ipd_mm, **pose}.items()}

@@ -94,7 +94,10 @@ class _Parquet:
         numbers = pyarrow.list_(pyarrow.float32())
         kinds = {"frame": pyarrow.int64(), "time": pyarrow.float64(), "id": pyarrow.int64()}
         kinds |= {"score": pyarrow.float32(), "box": numbers, "roi": numbers, "euler_deg": numbers}
-        kinds |= {"rotation": numbers, "scale": pyarrow.float32(), "translation": numbers}
+        kinds |= {"turn_nod_tilt_deg": numbers, "rotation": numbers, "quaternion": numbers}
+        kinds |= {"scale": pyarrow.float32(), "translation": numbers}
+        kinds |= {"camera_rotation": numbers, "translation_mm": numbers}
+        kinds |= {"distance_mm": pyarrow.float32(), "reprojection_error_px": pyarrow.float32()}
         kinds |= {"blendshapes": numbers, "landmarks68": numbers, "params": numbers}
         self._schema = pyarrow.schema(list(kinds.items()))
         self._table = pyarrow.Table
