@@ -220,3 +220,19 @@ def test_the_camera_is_that_of_the_results(toy_bundle) -> None:
         aligner(np.zeros((100, 200, 3), np.uint8))
     with pytest.raises(ModelError, match="camera"):
         _ = FaceAligner(toy_bundle)(np.zeros((200, 200, 3), np.uint8), boxes=faces.boxes).perspective
+
+
+def test_several_images_in_one_call(aligner):
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (height, 300, 3), np.uint8) for height in (240, 300, 200)]
+    boxes = [BOXES, np.zeros((0, 4), np.float32), BOXES[:1]]
+    together = aligner(images, boxes=boxes, refine=True)
+    assert [len(faces) for faces in together] == [2, 0, 1] and together[1].image_size == (300, 300)
+    for image, given, faces in zip(images, boxes, together, strict=True):
+        alone = aligner(image, boxes=given, refine=True)
+        np.testing.assert_allclose(faces.params, alone.params, atol=1e-4)
+    assert aligner([]) == [] and len(aligner(tuple(images))) == 3
+    with pytest.raises(DetectorError, match="as many"):
+        aligner(images, boxes=boxes[:2])
+    with pytest.raises(ImageError, match="image 1 of the list"):
+        aligner([images[0], np.zeros((3, 3), np.uint8)])

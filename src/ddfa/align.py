@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,32 +121,54 @@ class FaceAligner:
     def _load_detector(self, name: str) -> Detector:
         return load_detector(name, self._threads, self._device, self.limits.min_score)
 
+    @overload
+    def __call__(
+        self, image: UInt8, boxes: Floats | None = None, landmarks: Floats | None = None, refine: bool = False
+    ) -> Faces: ...
+
+    @overload
     def __call__(
         self,
-        image: UInt8,
-        boxes: Floats | None = None,
-        landmarks: Floats | None = None,
+        image: list[UInt8] | tuple[UInt8, ...],
+        boxes: Sequence[Floats | None] | None = None,
+        landmarks: Sequence[Floats | None] | None = None,
         refine: bool = False,
-    ) -> Faces:
-        """Align all faces of an image.
+    ) -> list[Faces]: ...
+
+    def __call__(self, image: Any, boxes: Any = None, landmarks: Any = None, refine: bool = False) -> Any:
+        """Align all faces of an image, or of several images, whose faces are regressed in one batch.
 
         Args:
-            image: (H, W, 3) uint8 RGB.
+            image: (H, W, 3) uint8 RGB; or a list or tuple of such images, of any sizes. `boxes` and `landmarks` are
+                then lists of the same length.
             boxes: (n, 4) face boxes x0, y0, x1, y1 in image px, used instead of the detector.
             landmarks: (n, 68, 2 or 3) landmarks in image px, used instead of the detector; RoIs are then computed from
                 the landmarks.
             refine: regress twice, the second time on RoIs computed from the landmarks of the first result.
 
         Returns:
-            The faces. Detected ones are sorted by the size of their box, the largest first; each appears once, see
-            `ddfa.geometry.duplicates`. Faces that were passed are all kept, in their order. No faces is a valid result.
+            The faces, for several images a list of them. Detected ones are sorted by the size of their box, the largest
+            first; each appears once, see `ddfa.geometry.duplicates`. Faces that were passed are all kept, in their
+            order. No faces is a valid result.
 
         Raises:
             ImageError: the image is not RGB uint8, or the intrinsics of the camera are for another image size.
             DetectorError: boxes or landmarks are not finite, empty or outside the image.
         """
-        (faces,) = self.align_located([self.locate(image, boxes, landmarks)], refine)
-        return faces
+        if not isinstance(image, list | tuple):
+            (faces,) = self.align_located([self.locate(image, boxes, landmarks)], refine)
+            return faces
+        given = [[None] * len(image) if each is None else each for each in (boxes, landmarks)]
+        if any(len(each) != len(image) for each in given):
+            raise DetectorError(f"{len(image)} images need as many entries of boxes or landmarks, None for detection")
+        return self.align_located([self._numbered(*one) for one in zip(count(), image, *given, strict=False)], refine)
+
+    def _numbered(self, number: int, image: UInt8, boxes: Floats | None, landmarks: Floats | None) -> Located:
+        """`locate` for one of several images, which errors name."""
+        try:
+            return self.locate(image, boxes, landmarks)
+        except (ImageError, DetectorError) as error:
+            raise type(error)(f"image {number} of the list: {error}") from None
 
     def locate(
         self, image: UInt8, boxes: Floats | None = None, landmarks: Floats | None = None, reduced_by: float = 1.0

@@ -146,12 +146,12 @@ def test_refine_changes_the_region(run, samples: Path, tmp_path: Path) -> None:
 def test_bad_photos_do_not_stop_the_good(run, files, samples: Path, blank: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes((samples / "astronaut.jpg").read_bytes()[:5000])
     (tmp_path / "empty.jpg").touch()
-    bad = [tmp_path / "broken.jpg", tmp_path / "empty.jpg", tmp_path / "missing.jpg", tmp_path]
+    bad = [tmp_path / "broken.jpg", tmp_path / "empty.jpg", tmp_path / "missing.jpg"]
     code, out, err = run(*bad, blank, samples / "astronaut.jpg", "--save", "txt")
     assert code == exit_codes.FAILED
     assert [line.split(": ")[1].split(",")[0] for line in out[:2]] == ["0 faces", "1 face"]
-    assert out[2].startswith("6 photos, 1 face, 4 failed")
-    assert len(err) == 4 and all(line.startswith("ddfa align: ") for line in err)
+    assert out[2].startswith("5 photos, 1 face, 3 failed")
+    assert len(err) == 3 and all(line.startswith("ddfa align: ") for line in err)
     assert all(str(path) in line for path, line in zip(bad, err, strict=True))
     assert files() == ["astronaut_0.txt"]
 
@@ -284,3 +284,41 @@ def test_a_reader_that_stops_early_gets_no_traceback(samples: Path, toy_bundle, 
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == exit_codes.FAILED
+
+
+def test_folders_and_patterns(run, files, samples: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    (folder / "more" / ".hidden").mkdir(parents=True)
+    for name in ("b.jpg", "a.JPG", "more/c.jpg", "more/.hidden/d.jpg"):
+        shutil.copy(samples / "grace_hopper.jpg", folder / name)
+    (folder / "notes.txt").write_text("no photo")
+    out = folder / "out"
+    code, lines, err = run(folder, "-o", out, "--save", "txt,overlay")
+    assert (code, err) == (exit_codes.OK, []) and lines[-1].startswith("3 photos, ")
+    expected = [str(folder / name) for name in ("a.JPG", "b.jpg", "more/c.jpg")]
+    assert [line.split(":")[0] for line in lines[:-1]] == expected
+    again = run(folder, "-o", out, "--save", "txt,overlay")[1]
+    assert again[-1].startswith("3 photos, ")  # overlays of the first run are no input
+    assert len(run(folder / "**" / "*.jpg", folder / "b.jpg", "-o", out, "--save", "txt")[1]) == 3
+    for nothing in (tmp_path / "*.jpg", folder / "more" / ".hidden" / "x*"):
+        code, lines, err = run(nothing)
+        assert (code, lines) == (exit_codes.FAILED, []) and "matches" in err[0]
+    (tmp_path / "empty").mkdir()
+    assert "contains no photos" in run(tmp_path / "empty")[2][0]
+
+
+def test_json_lines(run, files, samples: Path, blank: Path, tmp_path: Path) -> None:
+    code, out, err = run(samples / "test1.jpg", blank, "--json", "--fov", "60")
+    assert (code, err) == (exit_codes.OK, []) and not (tmp_path / "out").exists()
+    records = [json.loads(line) for line in out]
+    assert [record["face"] for record in records] == [{"index": 0, "count": 2}, {"index": 1, "count": 2}]
+    assert {record["format"] for record in records} == {"openddfa.face"} and records[0]["camera"]["fx"] > 0
+    code, out, err = run(samples / "test1.jpg", "--json", "--save", "json")
+    assert len(out) == 2 and files() == ["test1_0.json", "test1_1.json"]
+    assert json.loads((tmp_path / "out" / "test1_1.json").read_text()) == json.loads(out[1])
+
+
+def test_quiet_prints_errors_only(run, files, samples: Path, tmp_path: Path) -> None:
+    code, out, err = run(samples / "test1.jpg", tmp_path / "missing.jpg", "--quiet", "--save", "txt")
+    assert (code, out) == (exit_codes.FAILED, []) and len(err) == 1 and "does not exist" in err[0]
+    assert files() == ["test1_0.txt", "test1_1.txt"]

@@ -1,5 +1,6 @@
 """`ddfa align`: 3D faces from photos, written to files."""
 
+import json
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -14,17 +15,20 @@ from ddfa.arrays import UInt8
 from ddfa.commands.camera import NO_CAMERA, CameraOptions
 from ddfa.commands.counting import counted
 from ddfa.commands.limits import ALL_FACES, LimitOptions
+from ddfa.commands.photos import list_photos
 from ddfa.detect.boxes import BoxFile
 from ddfa.draw.styles import OverlayStyle, parse_style
 from ddfa.errors import DDFAError, DetectorError, ImageError, OutputError
 from ddfa.exit_codes import FAILED, NOTHING_FOUND, OK
 from ddfa.export.face_files import FaceFiles, output_names
 from ddfa.export.kinds import kinds_help, parse_kinds, require_modules
+from ddfa.export.record import face_record
 from ddfa.faces import Faces
 from ddfa.files import make_folder
 from ddfa.images import read_image
 from ddfa.sessions import Device
 
+_DEFAULT_KINDS = "ply,obj,mat,txt,json,overlay"
 _PROGRESS_FROM = 5  # photos; fewer are done before a progress bar is of use
 
 
@@ -36,7 +40,9 @@ def align(
     detector: Annotated[str, tyro.conf.arg(metavar="NAME")] = "yunet",
     refine: bool = False,
     boxes: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    save: Annotated[str, tyro.conf.arg(metavar="KINDS", help=kinds_help())] = "ply,obj,mat,txt,json,overlay",
+    save: Annotated[
+        str | None, tyro.conf.arg(metavar="KINDS", help=f"{kinds_help()} By default {_DEFAULT_KINDS}.")
+    ] = None,
     style: Annotated[str, tyro.conf.arg(metavar="STYLES")] = "mesh+landmarks+pose",
     pose: Literal["photo", "neutral"] = "photo",
     expression: Literal["photo", "neutral"] = "photo",
@@ -45,6 +51,8 @@ def align(
     threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
     device: Device = "cpu",
     regions: bool = True,
+    json_lines: Annotated[bool, tyro.conf.arg(name="json")] = False,
+    quiet: bool = False,
     limits: LimitOptions = ALL_FACES,
     camera: CameraOptions = NO_CAMERA,
 ) -> int:
@@ -54,13 +62,13 @@ def align(
     Exit code 0: faces were found; 1: no photo shows a face; 2: a photo failed. The other photos are still processed.
 
     Args:
-        photos: image files.
+        photos: image files, folders (with their subfolders) or glob patterns.
         output: output folder; created if it does not exist.
         model: folder or name of a model bundle; the shipped one by default.
         detector: yunet, dlib, or dlib:FILE.dat for boxes with 68 landmarks.
         refine: regress twice, the second time on a crop around the first landmarks: slower, more accurate.
         boxes: .bbox, .txt or .json file with face boxes, used instead of the detector.
-        save: kinds of files, separated by commas; `kinds_help` lists them.
+        save: kinds of files, separated by commas; `kinds_help` lists them. None: `_DEFAULT_KINDS`.
         style: what the overlay shows, joined by "+": landmarks, mesh, wireframe, pose, depth, normals, pncc, uv,
             regions.
         pose: neutral: meshes face the camera.
@@ -70,6 +78,9 @@ def align(
         threads: CPU threads of the network; all by default.
         device: cpu, or cuda, which needs onnxruntime-gpu instead of onnxruntime.
         regions: refine the blendshapes with region networks, which read eyes and mouth at the resolution of the photo.
+        json_lines: print one JSON record per face to stdout (docs/outputs.md) instead of one line per photo; files are
+            then written only with --save.
+        quiet: print errors only.
         limits: which of the detected faces are wanted.
         camera: of the photos.
 
@@ -78,7 +89,9 @@ def align(
     """
     if not photos:
         raise ImageError("no photo given: ddfa align PHOTO...")
-    kinds, overlay_style = parse_kinds(save), parse_style(style)
+    photos = tuple(list_photos(photos, output))
+    chosen = save if save is not None else "" if json_lines else _DEFAULT_KINDS
+    kinds, overlay_style = parse_kinds(chosen, optional=save is None), parse_style(style)
     if not 64 <= texture_size <= 4096:
         raise OutputError(f"--texture-size {texture_size}: choose 64 to 4096 px")
     require_modules(kinds)
@@ -91,15 +104,18 @@ def align(
         refine=refine,
         boxes=box_file,
         kinds=kinds,
-        folder=make_folder(output),
+        folder=make_folder(output) if kinds else output,
         style=overlay_style,
         without_pose=pose == "neutral",
         without_expression=expression == "neutral",
         texture_size=texture_size,
         delight=delight,
+        json_lines=json_lines,
+        quiet=quiet,
     )
     faces, failures = 0, 0
-    for photo, name in _with_progress(list(zip(photos, output_names(photos), strict=True))):
+    named = list(zip(photos, output_names(photos), strict=True))
+    for photo, name in named if quiet else _with_progress(named):
         try:
             faces += job.run(photo, name)
         except DDFAError as error:
@@ -110,8 +126,9 @@ def align(
         except Exception as error:  # no error of one photo may stop the others
             failures += 1
             _complain(photo, f"unexpected {type(error).__name__}: {error}; please report it with this photo")
-    if len(photos) > 1:
-        print(f"{len(photos)} photos, {counted(faces, 'face')}, {failures} failed -> {output}")
+    if len(photos) > 1 and not (quiet or json_lines):
+        written = f" -> {output}" if kinds else ""
+        print(f"{len(photos)} photos, {counted(faces, 'face')}, {failures} failed{written}")
     if failures:
         return FAILED
     return OK if faces else NOTHING_FOUND
@@ -131,9 +148,11 @@ class _Job:
     without_expression: bool
     texture_size: int
     delight: bool
+    json_lines: bool
+    quiet: bool
 
     def run(self, photo: Path, name: str) -> int:
-        """Align one photo, write its files, print its line; returns the number of faces."""
+        """Align one photo, write its files, print its line or records; returns the number of faces."""
         image = read_image(photo)
         given = None if self.boxes is None else self.boxes.boxes_of(photo)
         start = time.perf_counter()
@@ -142,13 +161,18 @@ class _Job:
             faces = replace(faces, scores=given.scores)
         milliseconds = 1000 * (time.perf_counter() - start)
         written = self._write(photo, name, image, faces)
-        files = f", {counted(len(written), 'file')}: {self.folder / name}_*" if written else ""
-        print(f"{photo}: {counted(len(faces), 'face')}, {milliseconds:.0f} ms{files}", flush=True)
+        if self.json_lines:
+            for index in range(len(faces)):
+                record = face_record(faces, index, self.aligner.bundle, photo)
+                print(json.dumps(record, ensure_ascii=False, separators=(",", ":")), flush=True)
+        elif not self.quiet:
+            files = f", {counted(len(written), 'file')}: {self.folder / name}_*" if written else ""
+            print(f"{photo}: {counted(len(faces), 'face')}, {milliseconds:.0f} ms{files}", flush=True)
         return len(faces)
 
     def _write(self, photo: Path, name: str, image: UInt8, faces: Faces) -> list[Path]:
         """Write the files of a photo; a photo without a face gets none."""
-        if not len(faces):
+        if not len(faces) or not self.kinds:
             return []
         changed = self.without_pose or self.without_expression
         files = FaceFiles(
