@@ -259,11 +259,15 @@ class FaceAligner:
             return []
         inputs = [self._regressor.inputs(one.image, one.roi) for one in images]
         joined: Any = inputs[0] if len(inputs) == 1 else np.concatenate(inputs)
-        params = self._regressor.params_from_inputs(joined)
-        parts = np.split(params, np.cumsum([len(one.roi) for one in images])[:-1])
-        return [self._faces(one, own) for one, own in zip(images, parts, strict=True)]
+        params, quality = self._regressor.outputs_from_inputs(joined)
+        ends = np.cumsum([len(one.roi) for one in images])
+        rows = [slice(end - len(one.roi), end) for one, end in zip(images, ends, strict=True)]
+        return [
+            self._faces(one, params[own], None if quality is None else quality[own])
+            for one, own in zip(images, rows, strict=True)
+        ]
 
-    def _faces(self, one: Located, params: Float32) -> Faces:
+    def _faces(self, one: Located, params: Float32, quality: Float32 | None) -> Faces:
         return Faces(
             boxes=one.found.boxes,
             scores=one.found.scores,
@@ -272,6 +276,7 @@ class FaceAligner:
             model=self.model,
             image_size=one.size,
             camera=self.camera,
+            quality_output=quality,
         )
 
     def _with_regions(self, images: Sequence[UInt8], results: list[Faces]) -> list[Faces]:

@@ -61,6 +61,7 @@ COMMANDS: Final = (
     Command(("bench", "aflw2000"), "ddfa.commands.bench.aflw:aflw2000", "landmark accuracy on AFLW2000-3D"),
     Command(("bench", "aflw"), "ddfa.commands.bench.aflw:aflw", "accuracy of AFLW's 21 points"),
     Command(("bench", "pose"), "ddfa.commands.bench.pose:pose", "head pose against labelled angles"),
+    Command(("bench", "quality"), "ddfa.commands.bench.quality:quality", "estimated quality against true errors"),
     Command(("bench", "blink"), "ddfa.commands.bench.blink:blink", "an expression against reference scores"),
     Command(("bench", "apertures"), "ddfa.commands.bench.apertures:apertures", "eye and mouth aperture"),
     Command(("bench", "units"), "ddfa.commands.bench.units:units", "the 52 blendshapes on photos or rendered faces"),
@@ -78,6 +79,7 @@ COMMANDS: Final = (
     Command(("train",), "ddfa.commands.train:train", "train a network on labelled photos"),
     Command(("train-occlusion",), "ddfa.commands.train_occlusion:train_occlusion", "train the occlusion network"),
     Command(("train-regions",), "ddfa.commands.train_regions:train_regions", "train a region network"),
+    Command(("train-quality",), "ddfa.commands.train_quality:train_quality", "train a quality head"),
     Command(("average",), "ddfa.commands.average:average", "average the weights of several runs"),
 )
 

@@ -18,8 +18,9 @@ from ddfa.head.model import HeadModel
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.convention import PixelConvention
 from ddfa.regress.layout import ParamLayout, ParamParts
+from ddfa.regress.quality import QUALITY_SIZE, QualityEstimates, quality_estimates
 
-_STORED: Final = ("boxes", "scores", "params", "roi")
+_STORED: Final = ("boxes", "scores", "params", "roi", "quality_output")
 # Derived arrays, or tuples of arrays, whose first axis is the face: a slice of a result takes over their rows.
 _DERIVED: Final = (
     "_parts", "_camera", "landmarks68", "vertices", "neutral_vertices", "rotation", "euler_deg", "scale", "translation",
@@ -97,6 +98,7 @@ class Faces:
         model: head model, parameter layout, pixel convention and crop size.
         image_size: (width, height) in px.
         camera: the camera of the image, for `perspective`; None if unknown.
+        quality_output: (n, 137) float32 of the quality head, see `ddfa.regress.quality`; None for bundles without one.
 
     Raises:
         ModelError: the shapes of the arrays do not fit together.
@@ -109,11 +111,20 @@ class Faces:
     model: FaceModel
     image_size: tuple[int, int]
     camera: Camera | None = None
+    quality_output: Float32 | None = None
 
     def __post_init__(self) -> None:
         n = len(self.params)
-        shapes = {"boxes": (n, 4), "scores": (n,), "params": (n, self.layout.size), "roi": (n, 4)}
+        shapes = {
+            "boxes": (n, 4),
+            "scores": (n,),
+            "params": (n, self.layout.size),
+            "roi": (n, 4),
+            "quality_output": (n, QUALITY_SIZE),
+        }
         for name, shape in shapes.items():
+            if getattr(self, name) is None:
+                continue
             array = np.asarray(getattr(self, name), np.float32)
             if array.shape != shape:
                 raise ModelError(f"faces: {name} is {array.shape}, expected {shape}")
@@ -148,7 +159,7 @@ class Faces:
         return self._select(index)
 
     def _select(self, index: "slice | np.typing.NDArray[np.intp] | np.typing.NDArray[np.bool_]") -> "Faces":
-        stored: dict[str, Any] = {name: getattr(self, name)[index] for name in _STORED}
+        stored = {name: _taken(getattr(self, name), index) for name in _STORED}
         selected = replace(self, **stored)
         derived = self.__dict__.keys() & set(_DERIVED)
         selected.__dict__.update({name: _taken(self.__dict__[name], index) for name in derived})
@@ -175,7 +186,7 @@ class Faces:
         first = parts[0]
         if any(part.model is not first.model or part.image_size != first.image_size for part in parts):
             raise ModelError("faces: only results of one model and one image can be joined")
-        stored: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _STORED}
+        stored: dict[str, Any] = {name: _joined([getattr(part, name) for part in parts]) for name in _STORED}
         joined = replace(first, **stored)
         for name in _DERIVED:
             if all(name in part.__dict__ for part in parts):
@@ -354,14 +365,43 @@ class Faces:
         self.head.require_arkit("blendshapes")
         return np.clip(self.expression, 0.0, 1.0)
 
+    @property
+    def quality(self) -> Float32 | None:
+        """(n,) float32 in [0, 1], estimated probability of a face with accurate landmarks; None without a quality head.
+
+        Landmarks are accurate if their mean error is below 5 % of the face size.
+        """
+        return None if self._estimates is None else self._estimates.quality
+
+    @property
+    def landmark_std(self) -> Float32 | None:
+        """(n, 68) float32 image px, estimated standard deviation of each landmark along x or y; None as above."""
+        return None if self._estimates is None else self._estimates.landmark_std
+
+    @property
+    def landmark_occlusion(self) -> Float32 | None:
+        """(n, 68) float32 in [0, 1], estimated probability that a landmark is hidden; None without a quality head.
+
+        It may be hidden by the head itself or by something in front of it.
+        """
+        return None if self._estimates is None else self._estimates.landmark_occlusion
+
+    @cached_property
+    def _estimates(self) -> QualityEstimates | None:
+        return None if self.quality_output is None else quality_estimates(self.quality_output, self.roi)
+
 
 def _taken(value: Any, index: Any) -> Any:
-    """Index an array, or each array of a named tuple."""
+    """Index an array, or each array of a named tuple; None stays None."""
+    if value is None:
+        return None
     return type(value)(*(field[index] for field in value)) if isinstance(value, tuple) else value[index]
 
 
 def _joined(values: list[Any]) -> Any:
-    """Concatenate arrays, or named tuples of arrays field by field."""
+    """Concatenate arrays, or named tuples of arrays field by field; None if a part has none."""
+    if any(value is None for value in values):
+        return None
     if isinstance(values[0], tuple):
         return type(values[0])(*(np.concatenate(fields) for fields in zip(*values, strict=True)))
     return np.concatenate(values)

@@ -107,6 +107,7 @@ def run_missing(
     tasks: Sequence[Task],
     workers: int = 0,
     label: str = "",
+    method: Literal["fork", "spawn"] | None = None,
 ) -> None:
     """Do the tasks whose part files are missing, with a progress bar.
 
@@ -116,9 +117,10 @@ def run_missing(
         tasks: all tasks of the job.
         workers: processes; 0 means one per core.
         label: shown beside the bar.
+        method: see `run`.
     """
     todo = [tasks[index] for index in missing(parts)]
-    for _ in with_progress(run(open_worker, todo, workers), label, len(todo)):
+    for _ in with_progress(run(open_worker, todo, workers, method), label, len(todo)):
         pass
 
 

@@ -59,7 +59,8 @@ def test_records_of_a_video_are_flat(face) -> None:
 
 def test_the_table_keeps_float32(face) -> None:
     plain = plain_face(replace(face, camera=Camera(fov_deg=60)), TABLE)
-    assert {np.asarray(value).dtype for value in plain.values()} == {np.dtype(np.float32)}
+    numbers = [value for value in plain.values() if value is not None]  # None: without quality head
+    assert {np.asarray(value).dtype for value in numbers} == {np.dtype(np.float32)}
     np.testing.assert_array_equal(plain["landmarks68"], face.landmarks68[0].ravel())
 
 
@@ -84,6 +85,16 @@ def test_live_messages_have_landmarks_in_the_plane(face) -> None:
 def test_heads_without_blendshapes(toy_head) -> None:
     toy = place_faces(toy_head)
     assert [plain_face(toy, form)["blendshapes"] for form in (RECORD, VIDEO, LIVE)] == [None, [], {}]
+
+
+def test_estimates_of_the_quality_head(toy_head) -> None:
+    toy = place_faces(toy_head)
+    output = np.linspace(-4, 0, 137, dtype=np.float32)[None]
+    rated = replace(toy, quality_output=output)
+    plain = plain_face(rated, RECORD)
+    assert 0 < plain["quality"] < 0.1 and len(plain["landmark_std"]) == len(plain["landmark_occlusion"]) == 68
+    assert plain["landmark_occlusion"][67] == 0.5
+    assert [plain_face(toy, form)["quality"] for form in (RECORD, VIDEO, TABLE, LIVE)] == [None] * 4
 
 
 def test_one_face_at_a_time(toy_head) -> None:

@@ -37,6 +37,9 @@ def faces_schema(bundle: Bundle) -> pa.Schema:
         pa.field("distance_mm", single),
         pa.field("reprojection_error_px", single),
         pa.field("landmarks68", pa.list_(single, 68 * 3)),
+        pa.field("quality", single),
+        pa.field("landmark_std", pa.list_(single, 68)),
+        pa.field("landmark_occlusion", pa.list_(single, 68)),
         pa.field("error", pa.string()),
     ]
     metadata = {

@@ -30,6 +30,8 @@ class Predictions:
         euler_deg: (m, 3) float32 yaw, pitch, roll.
         expression: (m, E) float32 as regressed.
         expression_names: E names.
+        quality: (m,) float32, see `Faces.quality`; None for bundles without a quality head.
+        landmark_std: (m, 68) float32 px, see `Faces.landmark_std`; None likewise.
     """
 
     model: str
@@ -40,6 +42,8 @@ class Predictions:
     euler_deg: Float32
     expression: Float32
     expression_names: tuple[str, ...]
+    quality: Float32 | None = None
+    landmark_std: Float32 | None = None
 
     @property
     def missed(self) -> int:
@@ -103,6 +107,10 @@ def collect(aligner: FaceAligner, count: int, look: Callable[[int], Faces], watc
     def stacked(attribute: str, *shape: int) -> Float32:
         return np.concatenate([np.zeros((0, *shape), np.float32), *(getattr(faces, attribute) for _, faces in found)])
 
+    def optional(attribute: str) -> Float32 | None:
+        parts = [getattr(faces, attribute) for _, faces in found]
+        return None if not parts or parts[0] is None else np.concatenate(parts)
+
     return Predictions(
         model=aligner.bundle.name,
         index=np.array([i for i, _ in found], np.intp),
@@ -112,4 +120,6 @@ def collect(aligner: FaceAligner, count: int, look: Callable[[int], Faces], watc
         euler_deg=stacked("euler_deg", 3),
         expression=stacked("expression", len(names)),
         expression_names=names,
+        quality=optional("quality"),
+        landmark_std=optional("landmark_std"),
     )

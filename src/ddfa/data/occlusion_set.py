@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import cv2
 import numpy as np
 
-from ddfa.arrays import Float32, UInt8
+from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.data.augmentation import Augmentation, degrade
 from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.data.synthetic.objects.hands import hand_occluder
@@ -143,19 +143,8 @@ class OccludedFaces:
         return [self._hand(face, rng) for _ in range(1 + (rng.random() < _SECOND))]
 
     def _hand(self, face: UnoccludedFace, rng: np.random.Generator) -> Occluder:
-        colours, opacity = self.hands[rng.integers(len(self.hands))]
-        affine, mirrored = _random_affine(rng, 25, 0.15)
-        colours = _warp(colours, affine, mirrored).astype(np.float32) * np.float32(2 / 255)
-        alpha = _warp(opacity, affine, mirrored, cv2.BORDER_CONSTANT).astype(np.float32) / np.float32(255)
         skin = face.skin if rng.random() > _STRANGER else self.faces[rng.integers(len(self.faces))].skin
-        tint = skin * rng.uniform(0.75, 1.2) * np.exp(rng.normal(0, 0.05, 3))
-        mean = (colours * alpha[..., None]).sum(axis=(0, 1)) / max(float(alpha.sum()), 1.0)
-        shade = np.asarray(np.minimum(colours / max(float(mean.mean()), 0.05) * tint, 1), np.float32)
-        blur = float(rng.choice([0.0, rng.uniform(0.4, 1.5)]))
-        if blur:  # out of focus, being nearer than the face, or moving
-            shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), blur), np.float32)
-            alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), blur), np.float32)
-        return Occluder(shade, alpha)
+        return place_hand(self.hands[rng.integers(len(self.hands))], skin, rng)
 
     def _patch(self, rng: np.random.Generator) -> Occluder:
         """A polygon cut out of another photo."""
@@ -169,6 +158,30 @@ class OccludedFaces:
         mask = np.zeros((SIDE, SIDE), np.float32)
         cv2.fillPoly(mask, [np.rint(outline * 16).astype(np.int32)], 1.0, cv2.LINE_8, 4)
         return Occluder(colours, np.asarray(cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.5, 2)), np.float32))
+
+
+def place_hand(hand: tuple[UInt8, UInt8], skin: Floats, rng: np.random.Generator) -> Occluder:
+    """Vary the position, colour and sharpness of a rendered hand.
+
+    Args:
+        hand: one of `draw_hands`.
+        skin: (3,) colour of the skin, RGB in [0, 1].
+        rng: source of randomness.
+
+    Returns:
+        An occluder of side `SIDE`.
+    """
+    affine, mirrored = _random_affine(rng, 25, 0.15)
+    colours = _warp(hand[0], affine, mirrored).astype(np.float32) * np.float32(2 / 255)
+    alpha = _warp(hand[1], affine, mirrored, cv2.BORDER_CONSTANT).astype(np.float32) / np.float32(255)
+    tint = skin * rng.uniform(0.75, 1.2) * np.exp(rng.normal(0, 0.05, 3))
+    mean = (colours * alpha[..., None]).sum(axis=(0, 1)) / max(float(alpha.sum()), 1.0)
+    shade = np.asarray(np.minimum(colours / max(float(mean.mean()), 0.05) * tint, 1), np.float32)
+    blur = float(rng.choice([0.0, rng.uniform(0.4, 1.5)]))
+    if blur:  # out of focus, being nearer than the face, or moving
+        shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), blur), np.float32)
+        alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), blur), np.float32)
+    return Occluder(shade, alpha)
 
 
 def _random_affine(rng: np.random.Generator, turn_deg: float = 8.0, zoom: float = 0.08) -> tuple[Float32, bool]:

@@ -18,6 +18,7 @@ from ddfa.raster.visibility import hidden_in, hidden_landmarks
 # Photos are resized until their longer side is within these bounds, px: lines on a 200 px photo would hide the face,
 # and lines on a 20,000 px photo are invisible.
 OVERLAY_SIDES: Final = (1200, 2400)
+_LIKELY: Final = 0.6  # probability from which a landmark is drawn as hidden
 
 
 def draw_overlay(
@@ -95,12 +96,14 @@ def _needs_surface(style: OverlayStyle, figures: list[Figure]) -> bool:
 
 
 def _hidden(figure: Figure, surface: RasterizedFace | None, nearer: list[RasterizedFace | None]) -> Bools:
-    """(68,) bool, landmarks occluded by their own head or by a nearer face."""
+    """(68,) bool, landmarks occluded by their own head, by a nearer face or, as estimated, by anything else."""
     if surface is None:
         own = hidden_landmarks(figure.landmarks, figure.vertices, figure.head)
     else:
         extent = float(np.ptp(figure.landmarks[:, :2], axis=0).max())
         own = hidden_in(surface.raster.depth, surface.window.local(figure.landmarks), extent)
+    if figure.occlusion is not None:
+        own = own | (figure.occlusion > _LIKELY)
     return np.asarray(own | covered(figure.landmarks, nearer))
 
 

@@ -29,6 +29,7 @@ class Figure:
         turn_nod_tilt_deg: (3,) angles.
         scale: px per head unit; the larger of two faces is assumed to be nearer to the camera, since heads differ less
             in size than in distance.
+        occlusion: (68,) estimated probability that each landmark is hidden; None if it is not estimated.
     """
 
     head: HeadModel
@@ -37,6 +38,7 @@ class Figure:
     rotation: Float32
     turn_nod_tilt_deg: Float32
     scale: float
+    occlusion: Float32 | None = None
 
     @cached_property
     def rasterized(self) -> "dict[tuple[int, ...], RasterizedFace | None]":
@@ -83,6 +85,7 @@ def figures_of(faces: Faces, scale: float = 1.0, origin: tuple[float, float] = (
             faces.rotation[index],
             faces.turn_nod_tilt_deg[index],
             float(faces.scale[index]) * scale,
+            None if faces.landmark_occlusion is None else faces.landmark_occlusion[index],
         )
         for index in np.argsort(faces.scale, kind="stable")
     ]

@@ -104,6 +104,9 @@ RECORD: Final = FaceFormat(
         "params": exact,
         "blendshapes": exact,
         "visibility68": flags,
+        "quality": exact,
+        "landmark_std": exact,
+        "landmark_occlusion": exact,
         "depth_range": exact,
     }
 )
@@ -112,7 +115,7 @@ VIDEO: Final = FaceFormat(
         (
             "score", "box", "roi", "euler_deg", "turn_nod_tilt_deg", "rotation", "quaternion", "scale", "translation",
             "camera_rotation", "translation_mm", "distance_mm", "reprojection_error_px", "blendshapes", "landmarks68",
-            "params",
+            "params", "quality", "landmark_std", "landmark_occlusion",
         ),
         rounded(5),
     ),
@@ -133,6 +136,9 @@ TABLE: Final = FaceFormat(
             "distance_mm",
             "reprojection_error_px",
             "landmarks68",
+            "quality",
+            "landmark_std",
+            "landmark_occlusion",
         ),
         single,
     ),
@@ -147,6 +153,9 @@ LIVE: Final = FaceFormat(
         "scale": rounded(4),
         "landmarks68": rounded_single(1),
         "visibility68": flags,
+        "quality": rounded(3),
+        "landmark_std": rounded_single(2),
+        "landmark_occlusion": rounded_single(2),
         "blendshapes": rounded_single(3),
     },
     planar=True,
@@ -172,8 +181,15 @@ _VALUES: Final[Mapping[str, Callable[[Faces], Any]]] = {
     "params": lambda face: face.params[0],
     "blendshapes": lambda face: face.blendshapes[0],
     "visibility68": landmark_visibility,
+    "quality": lambda face: _first(face.quality),
+    "landmark_std": lambda face: _first(face.landmark_std),
+    "landmark_occlusion": lambda face: _first(face.landmark_occlusion),
     "depth_range": lambda face: np.array([face.vertices[0, :, 2].min(), face.vertices[0, :, 2].max()]),
 }
+
+
+def _first(values: Any) -> Any:
+    return None if values is None else values[0]
 
 
 def _field(name: str, face: Faces, form: FaceFormat, digits: Digits) -> Any:
@@ -184,6 +200,8 @@ def _field(name: str, face: Faces, form: FaceFormat, digits: Digits) -> Any:
     if name == "camera":
         return _camera(face, digits)
     values = _VALUES[name](face)
+    if values is None:  # the bundle has no quality head
+        return None
     if name == "landmarks68" and form.planar:
         values = values[:, :2]
     if form.flat:

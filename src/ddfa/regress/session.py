@@ -9,6 +9,7 @@ from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.errors import ModelError, reason
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.crop import cut_crops
+from ddfa.regress.quality import QUALITY_OUTPUT, QUALITY_SIZE
 from ddfa.regress.sampling import MIDDLE, RANGE, best_sampler, network_crops
 from ddfa.sessions import Device, open_session, session_options
 
@@ -39,16 +40,21 @@ class Regressor:
         try:
             self._session = open_session(str(path), options, device)
             (self._input,) = self._session.get_inputs()
-            shape = self._session.get_outputs()[0].shape
+            outputs = {one.name: one.shape for one in self._session.get_outputs()}
         except ModelError:
             raise
         except Exception as error:  # ONNX Runtime's own exception types are not public
             raise ModelError(f"{path} cannot be loaded as a network ({reason(error)})") from None
-        if shape[-1] != bundle.layout.size:
-            raise ModelError(
-                f"bundle '{bundle.name}': the network returns {shape[-1]} values, not {bundle.layout.size}: import or "
-                "convert it again"
-            )
+        first, *others = outputs
+        self._outputs = [first, *(name for name in others if name == QUALITY_OUTPUT)]
+        for name, size in zip(self._outputs, (bundle.layout.size, QUALITY_SIZE), strict=False):
+            found = outputs[name][-1]
+            if found != size:
+                what = "" if name == first else f" as '{name}'"
+                raise ModelError(
+                    f"bundle '{bundle.name}': the network returns {found} values{what}, not {size}: import or convert "
+                    "it again"
+                )
 
     def __call__(self, image: UInt8, roi: Floats) -> Float32:
         """Regress the faces in the given RoIs.
@@ -74,7 +80,7 @@ class Regressor:
         """
         size, convention = self.bundle.input_size, self.bundle.convention
         if self._normalises or convention.is_original:
-            return self._inputs_of(cut_crops(image, roi, size, convention))
+            return self.crop_inputs(cut_crops(image, roi, size, convention))
         self._crops += len(roi)
         crops = network_crops(image, roi, size, best_sampler(self._crops))
         return crops if self.bundle.channel_order == "RGB" else crops[:, ::-1]
@@ -88,9 +94,10 @@ class Regressor:
         Returns:
             (n, P) float32 parameters, de-whitened.
         """
-        return self.params_from_inputs(self._inputs_of(crops))
+        return self.params_from_inputs(self.crop_inputs(crops))
 
-    def _inputs_of(self, crops: UInt8) -> Float32 | UInt8:
+    def crop_inputs(self, crops: UInt8) -> Float32 | UInt8:
+        """Inputs of the network from crops (n, S, S, 3) uint8 RGB that are already cut, see `inputs`."""
         return crops if self._normalises else network_inputs(crops, self.bundle.channel_order)
 
     @property
@@ -107,11 +114,28 @@ class Regressor:
         Returns:
             (n, P) float32 parameters, de-whitened.
         """
+        return self.outputs_from_inputs(inputs)[0]
+
+    def outputs_from_inputs(self, inputs: Float32 | UInt8) -> tuple[Float32, Float32 | None]:
+        """Run the network and its quality head, in batches.
+
+        Args:
+            inputs: (n, ...), as returned by `inputs`.
+
+        Returns:
+            (n, P) float32 parameters, de-whitened; (n, 137) float32 of the quality head, see `ddfa.regress.quality`,
+            or None for a bundle without.
+        """
+        sizes = (self.bundle.layout.size, QUALITY_SIZE)[: len(self._outputs)]
         if not len(inputs):
-            return np.zeros((0, self.bundle.layout.size), np.float32)
+            empty = [np.zeros((0, size), np.float32) for size in sizes]
+            return empty[0], empty[1] if len(empty) > 1 else None
         batches = (inputs[start : start + _BATCH] for start in range(0, len(inputs), _BATCH))
-        whitened = [self._session.run(None, {self._input.name: batch})[0] for batch in batches]
-        return self.bundle.whitening.dewhiten(np.concatenate(whitened).astype(np.float32, copy=False))
+        results = [self._session.run(self._outputs, {self._input.name: batch}) for batch in batches]
+        whitened, *extra = (
+            np.concatenate(parts).astype(np.float32, copy=False) for parts in zip(*results, strict=True)
+        )
+        return self.bundle.whitening.dewhiten(whitened), extra[0] if extra else None
 
 
 def network_inputs(crops: UInt8, channel_order: Literal["RGB", "BGR"]) -> Float32:

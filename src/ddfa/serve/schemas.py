@@ -108,6 +108,9 @@ class Face(BaseModel):
     params: dict[str, Any]
     blendshapes: dict[str, float] | None
     visibility68: list[bool]
+    quality: float | None
+    landmark_std: Numbers | None
+    landmark_occlusion: Numbers | None
     depth_range: Numbers
     files: dict[str, File]
 

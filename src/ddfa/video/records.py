@@ -99,6 +99,7 @@ class _Parquet:
         kinds |= {"camera_rotation": numbers, "translation_mm": numbers}
         kinds |= {"distance_mm": pyarrow.float32(), "reprojection_error_px": pyarrow.float32()}
         kinds |= {"blendshapes": numbers, "landmarks68": numbers, "params": numbers}
+        kinds |= {"quality": pyarrow.float32(), "landmark_std": numbers, "landmark_occlusion": numbers}
         self._schema = pyarrow.schema(list(kinds.items()))
         self._table = pyarrow.Table
         self._writer = pyarrow.parquet.ParquetWriter(str(path), self._schema)

@@ -32,7 +32,7 @@ def average_with_flip(bundle: Bundle, target: Path, network_path: Path | None = 
     source, gain, shift = flip_map(bundle)
     network = onnx.load(network_path or bundle.model_path)
     graph = network.graph
-    (images,), (result,) = graph.input, graph.output
+    (images,), (result, *extra) = graph.input, graph.output
     if images.type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
         raise ModelError(f"bundle '{bundle.name}' has uint8 input: use the bundle it was converted from")
     constants = {
@@ -44,6 +44,7 @@ def average_with_flip(bundle: Bundle, target: Path, network_path: Path | None = 
         "mirror_shift": shift,
         "mirror_half": np.float32(0.5),
     }
+    renamed = {result.name: "mirror_results"}
     before = [
         helper.make_node(
             "Slice", [images.name, "mirror_start", "mirror_end", "mirror_axis", "mirror_start"], ["mirror_image"]
@@ -58,9 +59,14 @@ def average_with_flip(bundle: Bundle, target: Path, network_path: Path | None = 
         helper.make_node("Add", ["mirror_plain", "mirror_undone"], ["mirror_sum"]),
         helper.make_node("Mul", ["mirror_sum", "mirror_half"], [result.name]),
     ]
+    for output in extra:  # of a quality head: that of the crop itself
+        after.append(
+            helper.make_node("Split", [f"mirror_{output.name}"], [output.name, f"mirror_{output.name}_unused"], axis=0)
+        )
+        renamed[output.name] = f"mirror_{output.name}"
     for node in graph.node:
         node.input[:] = ["mirror_both" if name == images.name else name for name in node.input]
-        node.output[:] = ["mirror_results" if name == result.name else name for name in node.output]
+        node.output[:] = [renamed.get(name, name) for name in node.output]
     graph.initializer.extend(numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items())
     graph.node.extend([*before, *after])
     OnnxModel(network).topological_sort()

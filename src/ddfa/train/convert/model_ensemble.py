@@ -44,9 +44,13 @@ def average_models(bundles: Sequence[Bundle], target: Path) -> None:
         ]
         averaged.append(f"{name}_whitened")
     nodes.append(helper.make_node("Mean", averaged, [result.name]))
+    extra = []
+    for output in list(parts[0].graph.output)[1:]:  # a quality head: that of the first network
+        extra.append(_copied(output, output.name.removeprefix("network0_")))
+        nodes.append(helper.make_node("Identity", [output.name], [extra[-1].name]))
     initializers = [tensor for part in parts for tensor in part.graph.initializer]
     initializers += [numpy_helper.from_array(array.astype(np.float32), name) for name, array in constants.items()]
-    graph = helper.make_graph(nodes, "ensemble", [images], [result], initializers)
+    graph = helper.make_graph(nodes, "ensemble", [images], [result, *extra], initializers)
     network = helper.make_model(graph, opset_imports=parts[0].opset_import, ir_version=parts[0].ir_version)
     OnnxModel(network).topological_sort()
     onnx.checker.check_model(network)

@@ -1,0 +1,1 @@
+"""Training of the quality head: error and occlusion of landmarks, estimated from the features of a regressor."""
