@@ -1,6 +1,7 @@
 """Adding a quality head to the ONNX file of a regressor."""
 
 from pathlib import Path
+from typing import Any
 
 import onnx
 from onnx import helper, numpy_helper
@@ -28,7 +29,7 @@ def attach_quality(source: Path, head: QualityHead, target: Path) -> None:
     graph.initializer.extend(
         numpy_helper.from_array(value.numpy(), _PREFIX + name) for name, value in head.state_dict().items()
     )
-    chain: tuple[tuple[str, str, str, dict[str, int]], ...] = (
+    chain: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         ("Conv", "reduce.0", "reduced", {}),
         ("Relu", "", "rectified", {}),
         ("Flatten", "", "flat", {}),
