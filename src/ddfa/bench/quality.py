@@ -116,9 +116,26 @@ def score_quality(found: Predictions, truth: Floats, *, align: bool = False) -> 
         calibration_error(found.quality, accurate),
         auc(found.quality, accurate),
         spearman(found.landmark_std.mean(axis=1) / size, relative),
-        float(np.sqrt(((errors / found.landmark_std[..., None]) ** 2).mean())),
+        _ratio(errors, found.landmark_std),
         tuple(reliability(found.quality, accurate)),
     )
+
+
+def deviation_ratio(found: Predictions, truth: Floats, points: slice = slice(None)) -> float:
+    """Root mean square of the errors in x and y, each divided by its estimated deviation.
+
+    Args:
+        found: predictions of a model with a quality head for n photos.
+        truth: (n, 68, 2 or more) true landmarks, px.
+        points: landmarks that count.
+    """
+    assert found.landmark_std is not None
+    errors = found.landmarks68[:, points, :2] - truth[found.index][:, points, :2]
+    return _ratio(errors, found.landmark_std[:, points])
+
+
+def _ratio(errors: Floats, std: Floats) -> float:
+    return float(np.sqrt(np.mean((errors / std[..., None]) ** 2)))
 
 
 def quality_report(scores: Sequence[QualityScore], title: str) -> Report:

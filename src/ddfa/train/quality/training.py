@@ -1,5 +1,6 @@
 """Training of the quality head (`ddfa train-quality`): extract features, train, calibrate, add to a bundle."""
 
+import math
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,10 @@ import torch
 import tyro
 from torch import Tensor
 
+from ddfa.align import FaceAligner
+from ddfa.bench.predict import predict
+from ddfa.bench.quality import deviation_ratio
+from ddfa.bench.sets import AnnotatedSet, true_landmarks
 from ddfa.data.occlusion_set import draw_hands
 from ddfa.data.quality.samples import QualitySamples, known_faces
 from ddfa.data.sets.dataset import LabelledPhotos
@@ -19,6 +24,7 @@ from ddfa.files import make_folder
 from ddfa.head.model import HeadModel
 from ddfa.jobs import check_settings
 from ddfa.regress.bundle import MODEL_FILE, Bundle, write_bundle
+from ddfa.regress.quality import LANDMARKS
 from ddfa.regress.registry import DEFAULT, find_bundle
 from ddfa.train.log import RunLog
 from ddfa.train.quality.attach import attach_quality
@@ -29,6 +35,7 @@ from ddfa.train.schedule import cosine
 from ddfa.train.state import ema_of
 
 _HELD_OUT_SEED: Final = 2**40  # beyond the seeds of the training samples
+_EYES_AND_MOUTH: Final = slice(36, 68)
 _HANDS: Final = 400
 _GRAD_CLIP: Final = 5.0
 _FLOOR: Final = 0.01
@@ -48,6 +55,9 @@ class QualityConfig:
         lr: peak learning rate of AdamW; a short warm-up, then a cosine.
         weight_decay: of AdamW.
         held_out: share of the photos to calibrate and measure on.
+        annotated: photos with human landmarks, as for `ddfa bench landmarks`. The deviations are scaled so that they
+            fit the errors of eyes and mouth there, where annotations agree best on the positions of landmarks; by
+            default they refer to the labels of `data`, which have errors of their own.
         workers: processes; 0 means one per core.
         threads: of PyTorch.
         seed: of the weights and of sampling.
@@ -62,6 +72,7 @@ class QualityConfig:
     lr: float = 2e-3
     weight_decay: float = 0.05
     held_out: float = 0.1
+    annotated: Path | None = None
     workers: int = 0
     threads: int = 2
     seed: int = 0
@@ -91,12 +102,30 @@ def make_quality(config: QualityConfig) -> tuple[Bundle, dict[str, float]]:
     first, second = _halves(held_out)
     calibrate(head, first)
     figures = evaluate(head, second)
-    with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / MODEL_FILE
+    made = _with_head(bundle, head, config.output / "bundle")
+    if config.annotated is not None:
+        ratio = _deviation_ratio(made, config.annotated)
+        head.calibrate((1.0, 0.0), torch.full((LANDMARKS,), math.log(ratio)), (1.0, 0.0))
+        made = _with_head(bundle, head, config.output / "bundle")
+        figures["annotated"] = ratio
+    return made, figures
+
+
+def _with_head(bundle: Bundle, head: QualityHead, folder: Path) -> Bundle:
+    """Write a copy of a bundle with a quality head."""
+    assert bundle.folder is not None
+    with tempfile.TemporaryDirectory() as temporary:
+        model = Path(temporary) / MODEL_FILE
         attach_quality(bundle.model_path, head, model)
-        assert bundle.folder is not None
         files = {name: bundle.folder / name for name in bundle.files} | {MODEL_FILE: model}
-        return write_bundle(bundle, config.output / "bundle", files), figures
+        return write_bundle(bundle, folder, files)
+
+
+def _deviation_ratio(bundle: Bundle, data: Path) -> float:
+    """How much larger the errors of eyes and mouth on annotated photos are than their deviations."""
+    annotated = AnnotatedSet.load(data)
+    found = predict(FaceAligner(bundle, threads=1, regions=False), annotated)
+    return deviation_ratio(found, true_landmarks(annotated), _EYES_AND_MOUTH)
 
 
 def train_head(config: QualityConfig, training: FeatureSet) -> QualityHead:
