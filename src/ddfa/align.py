@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ddfa.arrays import Bools, Float32, Floats, UInt8
 from ddfa.detect import Detections, Detector, load_detector
 from ddfa.detect.detections import box_areas
-from ddfa.detect.limits import FaceLimits
+from ddfa.detect.limits import MIN_QUALITY, FaceLimits
 from ddfa.errors import DetectorError, ImageError
 from ddfa.faces import FaceModel, Faces
 from ddfa.geometry.duplicates import distinct_faces
@@ -75,6 +75,8 @@ class FaceAligner:
             (YuNet: 0.6). A value below the threshold of a detector that you pass as a callable has no effect.
         min_size: drop detected faces whose box is smaller: the square root of its area, image px.
         max_faces: keep only the largest so many of the detected faces; 0 for all.
+        min_quality: drop detected faces whose estimated quality is lower, see `Faces.quality`; no effect for bundles
+            without a quality head.
         camera: the camera of the images, for `Faces.perspective`: distance and 6-DoF pose in mm.
 
     Attributes:
@@ -99,9 +101,10 @@ class FaceAligner:
         min_score: float | None = None,
         min_size: float = 0.0,
         max_faces: int = 0,
+        min_quality: float = MIN_QUALITY,
         camera: Camera | None = None,
     ) -> None:
-        self.limits = FaceLimits(min_score, min_size, max_faces)
+        self.limits = FaceLimits(min_score, min_size, max_faces, min_quality)
         self.camera = camera
         self.bundle = model if isinstance(model, Bundle) else find_bundle(model)
         self._threads, self._device = threads, device
@@ -219,10 +222,15 @@ class FaceAligner:
         return self._with_regions([one.image for one in images], wanted)
 
     def _wanted(self, one: Located, faces: Faces) -> Faces:
-        """Drop faces that repeat another one, then those beyond the largest `max_faces`."""
+        """Drop faces of low quality, those that repeat another one, and those beyond the largest `max_faces`."""
         if one.given:
             return faces
-        kept = np.flatnonzero(distinct_faces(faces.landmarks68, faces.boxes, faces.scores)) if len(faces) > 1 else None
+        scores = faces.scores
+        if faces.quality is not None and len(faces):
+            wanted = faces.quality >= self.limits.min_quality
+            faces = faces if wanted.all() else faces[np.flatnonzero(wanted)]
+            scores = faces.scores * faces.quality  # of two fits to one face, the better one is kept
+        kept = np.flatnonzero(distinct_faces(faces.landmarks68, faces.boxes, scores)) if len(faces) > 1 else None
         if kept is not None and len(kept) < len(faces):
             faces = faces[kept]
         most = self.limits.max_faces

@@ -30,6 +30,8 @@ def test_score_and_size() -> None:
         ({"min_size": -1}, "--min-size -1"),
         ({"min_size": float("inf")}, "--min-size inf"),
         ({"max_faces": -2}, "--max-faces -2"),
+        ({"min_quality": -0.1}, "--min-quality -0.1"),
+        ({"min_quality": 1.1}, "--min-quality 1.1"),
     ],
 )
 def test_limits_out_of_range(values: dict, option: str) -> None:

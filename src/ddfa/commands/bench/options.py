@@ -46,7 +46,7 @@ class Models:
         names = [bundle.name for bundle in bundles]
         if len(set(names)) < len(set(self.models)):  # bundles of several training runs often have the same name
             bundles = [replace(bundle, name=model) for bundle, model in zip(bundles, self.models, strict=True)]
-        return [FaceAligner(bundle, detector, self.threads, regions=self.regions) for bundle in bundles]
+        return [FaceAligner(bundle, detector, self.threads, regions=self.regions, min_quality=0) for bundle in bundles]
 
     def finish(self, report: Report) -> int:
         """Print a report and write its files; returns exit code 0."""
