@@ -228,8 +228,8 @@ class FaceAligner:
         scores = faces.scores
         if faces.quality is not None and len(faces):
             wanted = faces.quality >= self.limits.min_quality
+            scores = (faces.scores * faces.quality)[wanted]  # of two fits to one face, the better one is kept
             faces = faces if wanted.all() else faces[np.flatnonzero(wanted)]
-            scores = faces.scores * faces.quality  # of two fits to one face, the better one is kept
         kept = np.flatnonzero(distinct_faces(faces.landmarks68, faces.boxes, scores)) if len(faces) > 1 else None
         if kept is not None and len(kept) < len(faces):
             faces = faces[kept]
