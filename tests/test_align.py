@@ -236,3 +236,14 @@ def test_several_images_in_one_call(aligner):
         aligner(images, boxes=boxes[:2])
     with pytest.raises(ImageError, match="image 1 of the list"):
         aligner([images[0], np.zeros((3, 3), np.uint8)])
+
+
+def test_faces_of_low_quality_are_dropped_unless_they_are_passed(root):
+    image = read_image(root / "samples" / "astronaut.jpg")
+    upside_down = np.ascontiguousarray(image[::-1, ::-1])
+    every = FaceAligner(threads=1, regions=False, min_quality=0)
+    (box,) = every(image).boxes
+    turned = np.array([[*(np.array(image.shape[1::-1]) - 1 - box[2:]), *(np.array(image.shape[1::-1]) - 1 - box[:2])]])
+    assert every(image).quality[0] > 0.95 and every(upside_down, turned).quality[0] < 0.3
+    strict = FaceAligner(threads=1, regions=False, min_quality=0.999999)
+    assert len(strict(image)) == 0 and len(strict(image, box[None])) == 1
