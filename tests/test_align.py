@@ -1,10 +1,14 @@
+import cv2
 import numpy as np
 import pytest
 
 from ddfa.align import FaceAligner
 from ddfa.detect import Detections
 from ddfa.errors import DetectorError, ImageError, ModelError
+from ddfa.faces import Faces
+from ddfa.geometry.camera import FLIP_Y
 from ddfa.geometry.perspective import Camera, Intrinsics
+from ddfa.geometry.pose import in_plane_deg
 from ddfa.geometry.roi import FITTED_ENLARGEMENT, roi_from_boxes, roi_from_landmarks
 from ddfa.images import read_image
 from ddfa.regress.convention import PixelConvention
@@ -14,7 +18,7 @@ from .conftest import make_bundle
 
 @pytest.fixture(scope="module")
 def aligner(toy_bundle):
-    return FaceAligner(toy_bundle, threads=1)
+    return FaceAligner(toy_bundle, threads=1, any_roll=False)  # a face of noise may have any roll
 
 
 @pytest.fixture
@@ -50,7 +54,7 @@ def test_refine_regresses_again_around_the_first_landmarks(aligner, image):
 
 def test_refine_keeps_the_first_roi_where_landmarks_are_unusable(aligner, image, monkeypatch):
     nowhere = np.full((2, 4), np.nan, np.float32)
-    monkeypatch.setattr("ddfa.align.roi_from_landmarks", lambda _: nowhere)
+    monkeypatch.setattr("ddfa.located.roi_from_landmarks", lambda _: nowhere)
     np.testing.assert_array_equal(
         aligner(image, boxes=BOXES, refine=True).roi, roi_from_boxes(BOXES, enlargement=FITTED_ENLARGEMENT)
     )
@@ -65,9 +69,9 @@ def test_custom_detector(toy_bundle, image):
     def with_landmarks(_):
         return Detections(BOXES[:1], np.array([0.9], np.float32), points)
 
-    faces = FaceAligner(toy_bundle, detector=with_boxes)(image)
+    faces = FaceAligner(toy_bundle, detector=with_boxes, any_roll=False)(image)
     np.testing.assert_array_equal(faces.scores, np.array([0.9, 0.8], np.float32))
-    faces = FaceAligner(toy_bundle, detector=with_landmarks)(image)
+    faces = FaceAligner(toy_bundle, detector=with_landmarks, any_roll=False)(image)
     np.testing.assert_array_equal(faces.roi, roi_from_landmarks(points))
 
 
@@ -86,7 +90,7 @@ def test_no_face_is_a_result(toy_bundle, image):
 
 
 def test_original_bundles_truncate_the_roi(tmp_path, image):
-    aligner = FaceAligner(make_bundle(tmp_path / "v2", convention=PixelConvention.V2))
+    aligner = FaceAligner(make_bundle(tmp_path / "v2", convention=PixelConvention.V2), any_roll=False)
     side = aligner(image, boxes=BOXES).roi[:, 2] - aligner(image, boxes=BOXES).roi[:, 0]
     np.testing.assert_array_equal(side, [165, 158])
 
@@ -174,7 +178,9 @@ SEVERAL = Detections(
 
 def test_limits_apply_to_detected_faces_only(toy_bundle, image, monkeypatch):
     monkeypatch.setattr("ddfa.align.distinct_faces", lambda landmarks, boxes, scores: np.ones(len(scores), bool))
-    limited = FaceAligner(toy_bundle, lambda _: SEVERAL, threads=1, min_score=0.8, min_size=50, max_faces=1)
+    limited = FaceAligner(
+        toy_bundle, lambda _: SEVERAL, threads=1, any_roll=False, min_score=0.8, min_size=50, max_faces=1
+    )
     np.testing.assert_array_equal(limited(image).boxes, SEVERAL.boxes[[1]])
     np.testing.assert_array_equal(limited(image, boxes=SEVERAL.boxes).boxes, SEVERAL.boxes)
     # In an image reduced to half the size, a box of 40 px is one of 80 px of the photo.
@@ -186,20 +192,20 @@ def test_limits_apply_to_detected_faces_only(toy_bundle, image, monkeypatch):
 def test_max_faces_keeps_the_largest_whatever_their_order(toy_bundle, image, monkeypatch):
     monkeypatch.setattr("ddfa.align.distinct_faces", lambda landmarks, boxes, scores: np.ones(len(scores), bool))
     unsorted = SEVERAL.select(np.array([2, 0, 3, 1]))
-    faces = FaceAligner(toy_bundle, lambda _: unsorted, threads=1, max_faces=2)(image)
+    faces = FaceAligner(toy_bundle, lambda _: unsorted, threads=1, any_roll=False, max_faces=2)(image)
     np.testing.assert_array_equal(faces.boxes, SEVERAL.boxes[[0, 1]])
 
 
 def test_a_face_detected_twice_appears_once(toy_bundle, image):
     twice = Detections(np.concatenate([BOXES, BOXES[:1] + 4]), np.array([0.7, 0.8, 0.9], np.float32))
-    aligner = FaceAligner(toy_bundle, lambda _: twice, threads=1)
+    aligner = FaceAligner(toy_bundle, lambda _: twice, threads=1, any_roll=False)
     np.testing.assert_array_equal(aligner(image).boxes, twice.boxes[1:])
     assert len(aligner(image, boxes=twice.boxes)) == 3
 
 
 def test_lower_min_score_reaches_the_detector(toy_bundle):
-    image = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
-    assert len(FaceAligner(toy_bundle, min_score=0.01)(image)) > len(FaceAligner(toy_bundle)(image)) == 0
+    image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+    assert len(FaceAligner(toy_bundle, min_score=0.01).detector(image)) > len(FaceAligner(toy_bundle)(image)) == 0
 
 
 @pytest.mark.parametrize(
@@ -241,9 +247,87 @@ def test_several_images_in_one_call(aligner):
 def test_faces_of_low_quality_are_dropped_unless_they_are_passed(root):
     image = read_image(root / "samples" / "astronaut.jpg")
     upside_down = np.ascontiguousarray(image[::-1, ::-1])
-    every = FaceAligner(threads=1, regions=False, min_quality=0)
+    every = FaceAligner(threads=1, regions=False, min_quality=0, any_roll=False)
     (box,) = every(image).boxes
     turned = np.array([[*(np.array(image.shape[1::-1]) - 1 - box[2:]), *(np.array(image.shape[1::-1]) - 1 - box[:2])]])
     assert every(image).quality[0] > 0.95 and every(upside_down, turned).quality[0] < 0.3
     strict = FaceAligner(threads=1, regions=False, min_quality=0.999999)
     assert len(strict(image)) == 0 and len(strict(image, box[None])) == 1
+
+
+def turned(image, degrees):
+    """The image turned clockwise on a larger canvas, and the affine map (2, 3) of its points."""
+    height, width = image.shape[:2]
+    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    size = round(width * abs(c) + height * abs(s)), round(width * abs(s) + height * abs(c))
+    matrix = np.array([[c, -s, 0], [s, c, 0]])
+    matrix[:, 2] = (np.array(size) - 1) / 2 - matrix[:, :2] @ ((np.array([width, height]) - 1) / 2)
+    return np.asarray(cv2.warpAffine(image, matrix, size, borderValue=(110, 110, 110)), np.uint8), matrix
+
+
+def compare(aligner, photo, upright, degrees, **given):
+    """Largest landmark error in % of the face size and largest roll error in degrees, over all faces of a photo."""
+    image, matrix = turned(photo, degrees)
+    faces = aligner(image, **{name: value(matrix) for name, value in given.items()}, refine=True)
+    assert len(faces) == len(upright)
+    errors = []
+    for face in upright:
+        points = face.landmarks68[0, :, :2]
+        there = points @ matrix[:, :2].T + matrix[:, 2]
+        distance = np.linalg.norm(faces.landmarks68[..., :2] - there, axis=2).mean(axis=1)
+        best = int(np.argmin(distance))
+        roll = in_plane_deg(faces.rotation[best]) - in_plane_deg(face.rotation[0]) - degrees
+        size = np.sqrt(np.prod(np.ptp(points, axis=0)))
+        errors.append((100 * distance[best] / size, abs((roll + 180) % 360 - 180)))
+    return np.max(errors, axis=0)
+
+
+@pytest.mark.parametrize("sample", ["astronaut", "grace_hopper", "test1"])
+def test_any_roll(root, sample):
+    photo = read_image(root / "samples" / f"{sample}.jpg")
+    aligner = FaceAligner(threads=1)
+    upright = aligner(photo, refine=True)
+    for degrees in range(45, 360, 45):
+        nme, roll = compare(aligner, photo, upright, degrees)
+        assert nme < 3 and roll < 3, (degrees, nme, roll)
+
+
+@pytest.mark.parametrize("degrees", [90, 150, 180, -60])
+def test_any_roll_of_own_boxes(root, degrees):
+    photo = read_image(root / "samples" / "grace_hopper.jpg")
+    aligner = FaceAligner(threads=1, detector=lambda _: pytest.fail("the detector is not used"))
+    corners = np.array([[177, 112], [359, 112], [359, 329], [177, 329]])
+    upright = aligner(photo, boxes=[[177, 112, 359, 329]], refine=True)
+
+    def boxes(matrix):
+        points = corners @ matrix[:, :2].T + matrix[:, 2]
+        return [[*points.min(axis=0), *points.max(axis=0)]]
+
+    nme, roll = compare(aligner, photo, upright, degrees, boxes=boxes)
+    assert nme < 3 and roll < 3
+
+
+def test_parameters_mean_the_same_at_any_roll(root):
+    """Landmarks, mesh, scale and translation of a turned face follow from its parameters and its RoI."""
+    photo = np.ascontiguousarray(read_image(root / "samples" / "grace_hopper.jpg")[::-1, ::-1])
+    face = FaceAligner(threads=1)(photo)
+    assert abs(abs(in_plane_deg(face.rotation[0])) - 180) < 10
+    points = face.head.decode_landmarks(face.identity, face.expression)[0]
+    there = face.scale[0] * FLIP_Y * (points @ face.rotation[0].T) + face.translation[0]
+    assert np.abs(there - face.landmarks68[0])[:, :2].max() < 0.05 * np.ptp(there[:, 0])
+    fresh = Faces(face.boxes, face.scores, face.params, face.roi, face.model, face.image_size)
+    np.testing.assert_array_equal(fresh.vertices, face.vertices)
+
+
+def test_upright_faces_do_not_depend_on_the_option(root):
+    photo = read_image(root / "samples" / "test1.jpg")
+    with_, without = (FaceAligner(threads=1, any_roll=value)(photo) for value in (True, False))
+    np.testing.assert_array_equal(with_.params, without.params)
+    np.testing.assert_array_equal(with_.roi, without.roi)
+
+
+@pytest.mark.parametrize("model", ["default", "v2_mb1"])
+def test_upside_down(shared_data, model, request):
+    bundle = None if model == "default" else request.getfixturevalue(model)
+    faces = FaceAligner(bundle, threads=1)(read_image(shared_data.parent / "cases" / "upside-down" / "rot180.jpg"))
+    assert len(faces) == 1 and abs(abs(faces.euler_deg[0, 2]) - 177) < 3

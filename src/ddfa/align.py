@@ -1,7 +1,6 @@
 """Face alignment: detect, crop, regress and decode, in one class."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
 from pathlib import Path
@@ -10,50 +9,26 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ddfa.arrays import Bools, Float32, Floats, UInt8
+from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.detect import Detections, Detector, load_detector
 from ddfa.detect.detections import box_areas
 from ddfa.detect.limits import MIN_QUALITY, FaceLimits
+from ddfa.detect.turned import best_of, detect_turned
 from ddfa.errors import DetectorError, ImageError
 from ddfa.faces import FaceModel, Faces
 from ddfa.geometry.duplicates import distinct_faces
 from ddfa.geometry.perspective import Camera
+from ddfa.geometry.pose import in_plane_matrix
 from ddfa.geometry.roi import FITTED_ENLARGEMENT, ORIGINAL_ENLARGEMENT, roi_from_boxes, roi_from_landmarks
 from ddfa.head.measure import intrinsics_at
+from ddfa.located import Located, needed_turn, usable
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.regions import RegionNetworks
 from ddfa.regress.registry import find_bundle
+from ddfa.regress.roll import RollNetwork
 from ddfa.regress.session import Regressor
+from ddfa.regress.turned import turn_pose
 from ddfa.sessions import Device
-
-# In a crop of an RoI more than this many times as large as the image, a face has too few pixels for the network.
-_LARGEST_ROI = 8
-
-
-@dataclass(frozen=True, eq=False)
-class Located:
-    """An image whose faces are detected but not aligned yet.
-
-    Attributes:
-        image: (H, W, 3) uint8 RGB.
-        roi: (n, 4) float32, squares in image px to crop for the network.
-        found: the n detections.
-        given: whether they are boxes or landmarks of the caller: those faces are all kept.
-    """
-
-    image: UInt8
-    roi: Float32
-    found: Detections
-    given: bool = False
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in px."""
-        return self.image.shape[1], self.image.shape[0]
-
-    def select(self, index: "NDArray[np.intp]") -> "Located":
-        """The faces at `index` (m,), in that order."""
-        return replace(self, roi=self.roi[index], found=self.found.select(index))
 
 
 class FaceAligner:
@@ -78,12 +53,16 @@ class FaceAligner:
         min_quality: drop detected faces whose estimated quality is lower, see `Faces.quality`; no effect for bundles
             without a quality head.
         camera: the camera of the images, for `Faces.perspective`: distance and 6-DoF pose in mm.
+        any_roll: align faces at any roll, also upside down: crops of faces beyond 35° are turned upright. Upright faces
+            are not affected.
 
     Attributes:
         bundle: the model.
         model: what its parameters mean.
         head: its head model.
         regions: the region networks in use; None for none.
+        limits: which detected faces are wanted.
+        any_roll: whether faces at any roll are aligned.
 
     Raises:
         ModelError: the bundle is missing, damaged or inconsistent, or the device is not available.
@@ -103,6 +82,7 @@ class FaceAligner:
         max_faces: int = 0,
         min_quality: float = MIN_QUALITY,
         camera: Camera | None = None,
+        any_roll: bool = True,
     ) -> None:
         self.limits = FaceLimits(min_score, min_size, max_faces, min_quality)
         self.camera = camera
@@ -110,6 +90,8 @@ class FaceAligner:
         self._threads, self._device = threads, device
         self._given_detector = self._load_detector(detector) if isinstance(detector, str) else detector
         self._regressor = Regressor(self.bundle, threads, device=device)
+        self.any_roll = any_roll
+        self._roll = RollNetwork(threads, device) if any_roll else None
         self.model = FaceModel.of(self.bundle)
         self.head = self.model.head
         folder = self.bundle.regions_path if regions and self.head.has_arkit else None
@@ -192,15 +174,34 @@ class FaceAligner:
             intrinsics_at(self.camera, (image.shape[1], image.shape[0]))
         given = boxes is not None or landmarks is not None
         found = self._detections(image, boxes, landmarks)
+        roll = self._roll_of(image, found)
+        quarters = set(np.round(roll / 90).astype(int) % 4) - {0}
+        if quarters and not given:  # the whole photo may be turned, and other faces are easier to find upright
+            found = best_of([found, *(detect_turned(self.detector, image, q) for q in quarters)]).largest_first()
+            roll = self._roll_of(image, found)
         if not given:
             wanted = self.limits.accept(found.boxes * reduced_by, found.scores)
-            found = found if wanted.all() else found.select(np.flatnonzero(wanted))
+            if not wanted.all():
+                found, roll = found.select(np.flatnonzero(wanted)), roll[wanted]
         if found.landmarks is not None:
-            return Located(image, roi_from_landmarks(found.landmarks), found, given)
+            return Located(image, roi_from_landmarks(found.landmarks), found, given, roll)
         original = self.bundle.convention.is_original
         enlargement = ORIGINAL_ENLARGEMENT if original else FITTED_ENLARGEMENT
-        roi = roi_from_boxes(found.boxes, enlargement=enlargement, truncate=original)
-        return Located(image, roi, found, given)
+        roi = roi_from_boxes(found.boxes, enlargement=enlargement, truncate=original, roll_deg=roll)
+        return Located(image, roi, found, given, roll)
+
+    def _roll_of(self, image: UInt8, found: Detections) -> Float32:
+        """By how much the faces are turned (n,), degrees clockwise."""
+        if self._roll is None or not len(found):
+            return np.zeros(len(found), np.float32)
+        if found.landmarks is not None:
+            roi = roi_from_landmarks(found.landmarks)
+        else:
+            roi = roi_from_boxes(found.boxes, enlargement=FITTED_ENLARGEMENT, shift_down=0.0)
+        good = usable(roi, (image.shape[1], image.shape[0]))  # the others are refused when they are regressed
+        roll = np.zeros(len(found), np.float32)
+        roll[good] = self._roll(image, roi[good])
+        return roll
 
     def align_located(self, images: Sequence[Located], refine: bool = False) -> list[Faces]:
         """Regress the faces of several images in one batch: the second half of a call.
@@ -215,9 +216,7 @@ class FaceAligner:
         Raises:
             DetectorError: an RoI does not touch its image or is far larger than it.
         """
-        results = self._regress(images)
-        if refine:
-            results = self._regress([_refined(image, faces) for image, faces in zip(images, results, strict=True)])
+        results = self._refine(images, self._regress(images), refine)
         wanted = [self._wanted(one, faces) for one, faces in zip(images, results, strict=True)]
         return self._with_regions([one.image for one in images], wanted)
 
@@ -238,13 +237,25 @@ class FaceAligner:
             return faces
         return faces[np.sort(np.argsort(-box_areas(faces.boxes), kind="stable")[:most])]
 
-    def align_rois(self, image: UInt8, roi: Float32, found: Detections) -> Faces:
+    def _refine(self, images: Sequence[Located], results: list[Faces], every: bool) -> list[Faces]:
+        """Regress again on the first landmarks: every face, or those that are turned, whose boxes are less accurate."""
+        chosen = [np.arange(len(one.roi)) if every else np.flatnonzero(one.roll_deg) for one in images]
+        if not any(map(len, chosen)):
+            return results
+        first = zip(images, results, chosen, strict=True)
+        again = self._regress(
+            [one.select(index).refined(faces[index], turn=self.any_roll) for one, faces, index in first]
+        )
+        return [_with_rows(faces, index, new) for faces, index, new in zip(results, chosen, again, strict=True)]
+
+    def align_rois(self, image: UInt8, roi: Float32, found: Detections, roll_deg: Float32 | None = None) -> Faces:
         """Regress the faces in given RoIs, in one step.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             roi: (n, 4) squares in image px.
             found: the n detections that they belong to.
+            roll_deg: (n,) by how much the faces are turned clockwise, see `Located`; 0 by default.
 
         Returns:
             The faces.
@@ -252,12 +263,13 @@ class FaceAligner:
         Raises:
             DetectorError: an RoI does not touch the image or is far larger than it.
         """
-        return self._with_regions([image], self._regress([Located(image, roi, found)]))[0]
+        one = Located(image, roi, found, roll_deg=np.zeros(len(roi), np.float32) if roll_deg is None else roll_deg)
+        return self._with_regions([image], self._regress([one]))[0]
 
     def _regress(self, images: Sequence[Located]) -> list[Faces]:
         """Run one regression step for all faces of all images."""
         for one in images:
-            unusable = np.flatnonzero(~_usable(one.roi, one.size))
+            unusable = np.flatnonzero(~usable(one.roi, one.size))
             if len(unusable):
                 width, height = one.size
                 raise DetectorError(
@@ -265,7 +277,7 @@ class FaceAligner:
                 )
         if not images:
             return []
-        inputs = [self._regressor.inputs(one.image, one.roi) for one in images]
+        inputs = [self._regressor.inputs(one.image, one.roi, one.roll_deg) for one in images]
         joined: Any = inputs[0] if len(inputs) == 1 else np.concatenate(inputs)
         params, quality = self._regressor.outputs_from_inputs(joined)
         ends = np.cumsum([len(one.roi) for one in images])
@@ -276,6 +288,10 @@ class FaceAligner:
         ]
 
     def _faces(self, one: Located, params: Float32, quality: Float32 | None) -> Faces:
+        if one.roll_deg.any():
+            layout, size = self.model.layout, self.model.crop_size
+            pose, identity, expression = layout.split(params)
+            params = layout.join(turn_pose(pose, one.roll_deg, size, self.model.convention), identity, expression)
         return Faces(
             boxes=one.found.boxes,
             scores=one.found.scores,
@@ -296,6 +312,10 @@ class FaceAligner:
             np.concatenate(arrays)
             for arrays in zip(*((f.landmarks68, f.rotation, f.expression) for f in results), strict=True)
         )
+        # The region networks expect faces that are almost upright, as the first network does.
+        turn = needed_turn(rotation)
+        if turn.any():
+            rotation = (in_plane_matrix(-turn) @ rotation).astype(np.float32)
         each = [image for image, count in zip(images, counts, strict=True) for _ in range(count)]
         refined = self.regions(each, landmarks, rotation, first).merged(first)
         parts = np.split(refined, np.cumsum(counts)[:-1])
@@ -311,6 +331,15 @@ class FaceAligner:
         return self.detector(image)
 
 
+def _with_rows(faces: Faces, index: "NDArray[np.intp]", new: Faces) -> Faces:
+    """Replace the faces at `index` (m,) by m new ones."""
+    if len(index) == len(faces):
+        return new
+    order = np.arange(len(faces))
+    order[index] = len(faces) + np.arange(len(index))
+    return Faces.concat([faces, new])[order]
+
+
 def _checked_image(image: Any) -> UInt8:
     array: NDArray[Any] = np.asarray(image)
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8 or not array.size:
@@ -318,20 +347,3 @@ def _checked_image(image: Any) -> UInt8:
             f"an image must be RGB uint8 (H, W, 3), not {array.dtype} {array.shape}: read files with ddfa.read_image"
         )
     return array
-
-
-def _refined(one: Located, faces: Faces) -> Located:
-    """Return the image with RoIs computed from the landmarks of a first result."""
-    if not len(faces):
-        return one
-    refined = roi_from_landmarks(faces.landmarks68)
-    # A face whose first result is far off keeps its first RoI: refinement must not turn it into an error.
-    return replace(one, roi=np.where(_usable(refined, one.size)[:, None], refined, one.roi))
-
-
-def _usable(roi: Float32, image_size: tuple[int, int]) -> Bools:
-    """Return which RoIs (n, 4) touch the image and are not far larger than it."""
-    width, height = image_size
-    touches = (roi[:, 2] > 0) & (roi[:, 3] > 0) & (roi[:, 0] < width) & (roi[:, 1] < height)
-    side = roi[:, 2] - roi[:, 0]
-    return np.asarray(touches & (side > 0) & (side <= _LARGEST_ROI * max(width, height)))

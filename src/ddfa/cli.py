@@ -78,6 +78,7 @@ COMMANDS: Final = (
     Command(("data", "show"), "ddfa.commands.data:show", "a contact sheet of a data set"),
     Command(("train",), "ddfa.commands.train:train", "train a network on labelled photos"),
     Command(("train-occlusion",), "ddfa.commands.train_occlusion:train_occlusion", "train the occlusion network"),
+    Command(("train-roll",), "ddfa.commands.train_roll:train_roll", "train the network for faces at any roll"),
     Command(("train-regions",), "ddfa.commands.train_regions:train_regions", "train a region network"),
     Command(("train-quality",), "ddfa.commands.train_quality:train_quality", "train a quality head"),
     Command(("average",), "ddfa.commands.average:average", "average the weights of several runs"),

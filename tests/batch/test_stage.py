@@ -10,12 +10,12 @@ import pytest
 pa = pytest.importorskip("pyarrow", reason="needs the extra `batch`")
 
 from ddfa import FaceAligner  # noqa: E402
-from ddfa.align import Located  # noqa: E402
 from ddfa.batch import stage as stages  # noqa: E402
 from ddfa.batch.stage import INPUT_SCHEMA, AlignStage, StageSettings  # noqa: E402
 from ddfa.errors import DetectorError  # noqa: E402
 from ddfa.faces import Faces  # noqa: E402
 from ddfa.images import read_image  # noqa: E402
+from ddfa.located import Located  # noqa: E402
 
 NUMBERS = ("box", "score", "roi", "agreement", "params", "euler_deg", "landmarks68")
 

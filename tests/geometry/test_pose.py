@@ -7,6 +7,8 @@ from ddfa.geometry.pose import (
     compose,
     decompose,
     euler_from_matrix,
+    in_plane_deg,
+    in_plane_matrix,
     matrix_from_euler,
     nearest_rotation,
     original_euler,
@@ -112,3 +114,11 @@ def test_small_motions_are_derivatives_of_the_similarity(axis):
     np.testing.assert_allclose(motions[axis], (points @ rotation.T - points) / step, atol=1e-5)
     np.testing.assert_array_equal(motions[3 + axis], np.tile(2 * np.eye(3)[axis], (5, 1)))
     np.testing.assert_array_equal(motions[6], points)
+
+
+@given(st.floats(-179, 179), st.floats(-100, 100), st.floats(-60, 60))
+def test_tilt_in_the_image_plane(roll, yaw, pitch):
+    upright = matrix_from_euler([0.0, pitch, 0.0]) @ matrix_from_euler([yaw, 0.0, 0.0])
+    assert abs(in_plane_deg(upright)) < 1e-6  # a head that turns and nods is not tilted, in profile and beyond
+    assert in_plane_deg(in_plane_matrix(roll) @ upright) == pytest.approx(roll, abs=1e-6)
+    np.testing.assert_allclose(in_plane_matrix(roll), matrix_from_euler([0.0, 0.0, roll]), atol=1e-12)

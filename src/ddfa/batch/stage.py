@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from ddfa.align import FaceAligner, Located
+from ddfa.align import FaceAligner
 from ddfa.arrays import Float32
 from ddfa.batch.schema import faces_schema
 from ddfa.detect.detections import box_overlap
@@ -23,6 +23,7 @@ from ddfa.faces import Faces
 from ddfa.geometry.perspective import Camera
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.images import ReducedImage, decode_image, decode_reduced
+from ddfa.located import Located
 from ddfa.regress.registry import find_bundle
 from ddfa.sessions import Device
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ddfa.arrays import Bools, Float32, UInt8
-from ddfa.detect.detections import Detections, box_areas
+from ddfa.arrays import UInt8
+from ddfa.detect.detections import Detections
+from ddfa.detect.turned import best_of, detect_turned, overlapping
 from ddfa.detect.yunet_network import YuNetNetwork
 from ddfa.errors import DetectorError
 from ddfa.files import shipped_bytes
@@ -24,6 +25,10 @@ COARSE_SIDES = (192, 384)
 FINE_SIDE = 1024
 FINE_FACE_SIDE = 256.0
 NMS_OVERLAP = 0.3
+# Scores of upright faces are rarely below this. A photo whose best face is below, or that has none, is searched again,
+# turned by 90, 180 and 270°, at low resolution: in AFLW2000-3D these are 4 % of the upright photos.
+TURNED_BELOW = 0.85
+TURNED_SIDE = 256
 SCORE_THRESHOLD = 0.6
 
 
@@ -31,7 +36,8 @@ class YuNet:
     """The default detector: 0.2 MB of weights, a few milliseconds per image.
 
     The network runs twice on an image of more than 384 x 384 px: at low resolution for large faces, at high resolution
-    for small ones. On a smaller image it runs once; an image of less than 192 x 192 px is enlarged first.
+    for small ones. On a smaller image it runs once; an image of less than 192 x 192 px is enlarged first. If the best
+    face is weak, it also runs on small copies turned by 90, 180 and 270°.
     """
 
     def __init__(
@@ -69,17 +75,26 @@ class YuNet:
         side = math.sqrt(image.shape[0] * image.shape[1])
         scale = min(side, self._max_side) / side
         image = _resized(image, scale)  # once for both passes: reducing a large image is slow
-        coarse = self._detect(image, min(max(side, COARSE_SIDES[0]), COARSE_SIDES[1]) / (scale * side), scale)
-        if side <= COARSE_SIDES[1]:
-            return coarse.largest_first()
-        fine = self._detect(image, 1, scale)
-        small = np.flatnonzero((fine.boxes[:, 2:] - fine.boxes[:, :2]).max(axis=1) * scale <= FINE_FACE_SIDE)
-        return merge_passes(coarse, fine.select(small)).largest_first()
+        coarse_scale = min(max(side, COARSE_SIDES[0]), COARSE_SIDES[1]) / (scale * side)
+        found = self._detect(image, coarse_scale, scale)
+        if side > COARSE_SIDES[1]:
+            fine = self._detect(image, 1, scale)
+            small = np.flatnonzero((fine.boxes[:, 2:] - fine.boxes[:, :2]).max(axis=1) * scale <= FINE_FACE_SIDE)
+            found = merge_passes(found, fine.select(small))
+        if not len(found) or found.scores.max() < TURNED_BELOW:
+            reduced = min(coarse_scale, TURNED_SIDE / (scale * side)) if len(found) else coarse_scale
+            found = best_of([found, *(self._detect(image, reduced, scale, quarters) for quarters in (1, 2, 3))])
+        return found.largest_first()
 
-    def _detect(self, image: UInt8, scale: float, previous_scale: float) -> Detections:
-        """Run the network once on the image resized by `scale`; it has been resized by `previous_scale` already."""
-        boxes, scores = self._network(_resized(image, scale))
-        return Detections.from_boxes(boxes / (scale * previous_scale), scores)
+    def _detect(self, image: UInt8, scale: float, previous_scale: float, quarters: int = 0) -> Detections:
+        """Run the network once on the image resized by `scale`, which has been resized by `previous_scale` already.
+
+        The image is then turned anticlockwise by so many quarters of a turn.
+        """
+        found = detect_turned(
+            lambda turned: Detections.from_boxes(*self._network(turned)), _resized(image, scale), quarters
+        )
+        return Detections(found.boxes / (scale * previous_scale), found.scores)
 
 
 def _resized(image: UInt8, scale: float) -> UInt8:
@@ -100,16 +115,7 @@ def merge_passes(coarse: Detections, fine: Detections) -> Detections:
     Returns:
         The coarse faces, then the remaining fine ones.
     """
-    new = np.flatnonzero(~_overlapping(fine.boxes, coarse.boxes))
+    new = np.flatnonzero(~overlapping(fine.boxes, coarse.boxes))
     return Detections(
         np.concatenate([coarse.boxes, fine.boxes[new]]), np.concatenate([coarse.scores, fine.scores[new]])
     )
-
-
-def _overlapping(boxes: Float32, others: Float32) -> Bools:
-    """Return which boxes (n, 4) share more than half of the smaller area with one of `others` (m, 4)."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=2)
-    smaller = np.minimum(box_areas(boxes)[:, None], box_areas(others)[None, :])
-    return np.asarray((shared > 0.5 * smaller).any(axis=1))

@@ -51,6 +51,39 @@ def matrix_from_euler(euler_deg: Floats) -> Float64:
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
+def in_plane_deg(rotation: Floats) -> Float64:
+    """Compute how far heads are tilted in the image plane: the direction of their vertical axis in the image.
+
+    Unlike the Euler angle roll it is continuous at yaw ±90°: an upright profile has 0. It is the angle about the
+    camera's axis, by which an image has to be turned; the tilt of `ddfa.geometry.rotation` is about the head's axis.
+
+    Args:
+        rotation: (..., 3, 3) rotation matrices.
+
+    Returns:
+        (...,) float64 degrees in -180..180, clockwise positive.
+    """
+    R = np.asarray(rotation, np.float64)
+    angle: Float64 = np.rad2deg(np.arctan2(R[..., 0, 1], R[..., 1, 1]))
+    return angle
+
+
+def in_plane_matrix(angle_deg: Floats) -> Float64:
+    """Build rotations in the image plane, which add to `in_plane_deg` when multiplied from the left.
+
+    Args:
+        angle_deg: (n,) degrees, clockwise in the image.
+
+    Returns:
+        (n, 3, 3) float64, in camera axes (y up).
+    """
+    angle = np.deg2rad(np.asarray(angle_deg, np.float64))
+    matrix = np.zeros((*angle.shape, 3, 3))
+    matrix[..., 0, 0] = matrix[..., 1, 1] = np.cos(angle)
+    matrix[..., 0, 1], matrix[..., 1, 0], matrix[..., 2, 2] = np.sin(angle), -np.sin(angle), 1
+    return matrix
+
+
 def euler_from_matrix(rotation: Floats) -> Float64:
     """Compute the Euler angles of rotations: the exact inverse of `matrix_from_euler`.
 

@@ -12,19 +12,28 @@ from ddfa.arrays import Float32, Float64, Floats
 
 # Constants of the original 3DDFA: its models need the crops that they were trained on.
 ORIGINAL_ENLARGEMENT = 1.58
-_BOX_SHIFT_DOWN = 0.14
+BOX_SHIFT_DOWN = 0.14
 # On 300-W (a training set) the original rule, applied to YuNet's boxes, gives RoIs 1.23 times as large as those around
 # the landmarks, on which networks are trained; this enlargement makes them equal.
 FITTED_ENLARGEMENT = 1.28
 
 
-def roi_from_boxes(boxes: Floats, *, enlargement: float = ORIGINAL_ENLARGEMENT, truncate: bool = False) -> Float32:
+def roi_from_boxes(
+    boxes: Floats,
+    *,
+    enlargement: float = ORIGINAL_ENLARGEMENT,
+    truncate: bool = False,
+    roll_deg: Floats | float = 0.0,
+    shift_down: float = BOX_SHIFT_DOWN,
+) -> Float32:
     """Compute RoIs from detector boxes by the rule of the original 3DDFA: 1.58 times larger, slightly lower.
 
     Args:
         boxes: (n, 4) x0, y0, x1, y1 in image px.
         enlargement: side of the RoI divided by the mean side of the box.
         truncate: truncate the side to whole pixels, as the original code does.
+        roll_deg: (n,) or one for all, roll of the faces, clockwise: the direction in which "lower" is.
+        shift_down: distance of the RoI's centre below that of the box, divided by the mean side of the box.
 
     Returns:
         (n, 4) float32 squares.
@@ -34,7 +43,8 @@ def roi_from_boxes(boxes: Floats, *, enlargement: float = ORIGINAL_ENLARGEMENT, 
     side = enlargement * size
     if truncate:
         side = np.trunc(side)
-    return _squares((x0 + x1) / 2, (y0 + y1) / 2 + _BOX_SHIFT_DOWN * size, side)
+    angle, shift = np.deg2rad(np.asarray(roll_deg, np.float64)), shift_down * size
+    return _squares((x0 + x1) / 2 - shift * np.sin(angle), (y0 + y1) / 2 + shift * np.cos(angle), side)
 
 
 def roi_from_landmarks(landmarks: Floats) -> Float32:

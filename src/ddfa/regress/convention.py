@@ -10,7 +10,7 @@ from enum import Enum
 import cv2
 import numpy as np
 
-from ddfa.arrays import Float32, Floats
+from ddfa.arrays import Float32, Float64, Floats
 from ddfa.geometry.camera import FLIP_Y
 
 
@@ -93,6 +93,11 @@ class PixelConvention(Enum):
         factor, corner = self._factors(roi, size)
         crop = (np.asarray(points, np.float64) - corner) / factor
         return ((crop - self._offset(size)) * FLIP_Y).astype(np.float32)
+
+    def crop_centre(self, size: int) -> Float64:
+        """The point (3,) of the crop frame that is at the centre of the RoI: crop px, y up; its z is 0."""
+        x, y, _ = (size / 2 - np.asarray(self._offset(size), np.float64)) * FLIP_Y
+        return np.array([x, y, 0.0])
 
     def _offset(self, size: int) -> tuple[float, float, float]:
         """Return the offset to add after flipping y: crop coordinates to distances from the RoI's corner, crop px."""

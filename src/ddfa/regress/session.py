@@ -1,7 +1,7 @@
 """Running the network: from RoIs of an image to parameters."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from ddfa.regress.bundle import Bundle
 from ddfa.regress.crop import cut_crops
 from ddfa.regress.quality import QUALITY_OUTPUT, QUALITY_SIZE
 from ddfa.regress.sampling import MIDDLE, RANGE, best_sampler, network_crops
+from ddfa.regress.turned import turned_patch
 from ddfa.sessions import Device, open_session, session_options
 
 # Limits the memory of one run; larger batches are no faster per face.
@@ -68,16 +69,27 @@ class Regressor:
         """
         return self.params_from_inputs(self.inputs(image, roi))
 
-    def inputs(self, image: UInt8, roi: Floats) -> Float32 | UInt8:
+    def inputs(self, image: UInt8, roi: Floats, roll_deg: Floats | None = None) -> Float32 | UInt8:
         """Cut the inputs of the network; inputs of several images can be concatenated before they are regressed.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             roi: (n, 4) squares in image px.
+            roll_deg: (n,) by how much the faces are turned clockwise: their crops are turned back about the centre of
+                the RoI, see `ddfa.regress.turned`. 0 for none, which is the default.
 
         Returns:
             (n, 3, S, S) float32, or (n, S, S, 3) uint8 for a network that normalises its input.
         """
+        if roll_deg is None or not np.any(roll_deg):
+            return self._upright_inputs(image, roi)
+        crops: list[Any] = []
+        for square, roll in zip(roi, roll_deg, strict=True):
+            patch, own = turned_patch(image, square, float(roll), self.bundle.input_size) if roll else (image, square)
+            crops.append(self._upright_inputs(patch, own[None]))
+        return np.asarray(np.concatenate(crops))
+
+    def _upright_inputs(self, image: UInt8, roi: Floats) -> Float32 | UInt8:
         size, convention = self.bundle.input_size, self.bundle.convention
         if self._normalises or convention.is_original:
             return self.crop_inputs(cut_crops(image, roi, size, convention))

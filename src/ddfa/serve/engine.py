@@ -18,12 +18,13 @@ from typing import Any, Final, TypeVar
 import cv2
 import numpy as np
 
-from ddfa.align import FaceAligner, Located
+from ddfa.align import FaceAligner
 from ddfa.arrays import UInt8
 from ddfa.export.face_files import FaceFiles
 from ddfa.export.glb import write_glb
 from ddfa.export.record import face_record
 from ddfa.faces import Faces
+from ddfa.located import Located
 from ddfa.regress.bundle import MODEL_FILE
 from ddfa.serve.image_limits import decode_checked
 from ddfa.serve.metrics import Metrics

@@ -7,7 +7,7 @@ import pytest
 
 from ddfa.align import FaceAligner
 from ddfa.detect import Detections
-from ddfa.geometry.pose import matrix_from_euler
+from ddfa.geometry.pose import in_plane_deg, matrix_from_euler
 from ddfa.images import read_image
 from ddfa.video.io.source import Frame
 from ddfa.video.tracking.identity import IdentityCompensation, IdentityMean
@@ -153,6 +153,19 @@ def test_a_face_is_lost_and_found(root, aligner) -> None:
     tracker = FaceTracker(aligner)
     shown = [len(tracker(frame)) for frame in frames_of([photo] * 3 + [gone] * 15 + [photo] * 6)]
     assert shown[:3] == [1, 1, 1] and shown[17] == 0 and shown[-1] == 1
+
+
+@pytest.mark.parametrize("quarters", [1, 2])
+def test_turned_people_are_tracked(root, aligner, quarters: int) -> None:
+    photo = np.rot90(read_image(root / "samples" / "astronaut.jpg"), -quarters)
+    tracker = FaceTracker(aligner, smooth=False)
+    pictures = [np.ascontiguousarray(np.roll(photo, 2 * k, axis=0)) for k in range(24)]  # checked twice
+    tracks = [tracker(frame) for frame in frames_of(pictures)]
+    assert all([face.id for face in faces] == [0] for faces in tracks)
+    tilt = np.array([in_plane_deg(faces[0].faces.rotation[0]) for faces in tracks])
+    assert np.abs((tilt - 90 * quarters + 180) % 360 - 180).max() < 12
+    y = [faces[0].faces.landmarks68[0, :, 1].mean() for faces in tracks]
+    assert np.abs(np.diff(y) - 2).max() < 2
 
 
 def test_no_face_no_track(aligner) -> None:

@@ -46,7 +46,12 @@ class Models:
         names = [bundle.name for bundle in bundles]
         if len(set(names)) < len(set(self.models)):  # bundles of several training runs often have the same name
             bundles = [replace(bundle, name=model) for bundle, model in zip(bundles, self.models, strict=True)]
-        return [FaceAligner(bundle, detector, self.threads, regions=self.regions, min_quality=0) for bundle in bundles]
+        # Original bundles are measured by their own protocol, which does not turn faces.
+        turned = [not bundle.convention.is_original for bundle in bundles]
+        return [
+            FaceAligner(bundle, detector, self.threads, regions=self.regions, min_quality=0, any_roll=any_roll)
+            for bundle, any_roll in zip(bundles, turned, strict=True)
+        ]
 
     def finish(self, report: Report) -> int:
         """Print a report and write its files; returns exit code 0."""

@@ -20,6 +20,7 @@ from ddfa.detect.yunet import YuNet
 from ddfa.faces import Faces
 from ddfa.geometry.duplicates import SAME_LANDMARKS, covered_landmarks
 from ddfa.geometry.roi import roi_from_landmarks
+from ddfa.regress.turned import turned_patch
 from ddfa.video.io.source import Frame
 from ddfa.video.tracking.appearance import Appearance, Look
 from ddfa.video.tracking.motion import boxes_around
@@ -129,12 +130,13 @@ class Follower:
             track = sight.track
             if sight.distance > OTHER and self._is_replaced(sight):
                 others = _boxes([other for other in self._tracks if other is not track])
-                seen = None if track.contested else self._detect_near(frame.image, sight.face.boxes[0])
+                seen = None if track.contested else self._detect_near(frame.image, sight.face.boxes[0], track.roll)
                 self._lose([track])
                 if seen is not None and (box_overlap(others, track.box) < _SAME).all():
                     strangers.append(_scored(sight.face, float(seen.scores[0])))
                 continue
             track.remember(sight.look, sight.distance)
+            self._turn(track, sight.face)
             kept.append(TrackedDetection(track.id, _scored(sight.face, track.score)))
         return kept, strangers
 
@@ -151,7 +153,8 @@ class Follower:
         found = Detections(
             np.stack([track.box for track in self._tracks]), np.array([track.score for track in self._tracks])
         )
-        faces = self._aligner.align_rois(frame.image, np.stack(rois), found)
+        rolls = np.array([track.roll for track in self._tracks], np.float32)
+        faces = self._aligner.align_rois(frame.image, np.stack(rois), found, rolls)
         sights, failed = [], []
         for track, roi, face in zip(list(self._tracks), rois, faces, strict=True):
             confirmed = self._confirmed(frame, track, roi, face)
@@ -211,7 +214,8 @@ class Follower:
         track.unchecked += 1
         if suspect or track.misses or track.unchecked >= _CHECK:
             track.unchecked = 0
-            seen = self._detect_near(frame.image, track.box if suspect else boxes_around(landmarks[None])[0])
+            box = track.box if suspect else boxes_around(landmarks[None])[0]
+            seen = self._detect_near(frame.image, box, track.roll)
             track.misses = 0 if seen is not None else track.misses + 1
             if (seen is None and suspect) or track.misses >= _PATIENCE:
                 return None
@@ -223,10 +227,27 @@ class Follower:
         track.advance(landmarks, frame.time)
         return _scored(face, track.score)
 
-    def _detect_near(self, image: UInt8, box: Float32) -> Detections | None:
-        """Run the checking detector in a window around a box; returns the detection that overlaps the box, if any."""
+    def _turn(self, track: Track, face: Faces) -> None:
+        if self._aligner.any_roll:
+            track.turn(face.rotation)
+
+    def _detect_near(self, image: UInt8, box: Float32, roll_deg: float = 0.0) -> Detections | None:
+        """Run the checking detector in a window around a box; returns the detection that overlaps the box, if any.
+
+        The window of a turned face is turned upright; its detection is moved to the centre of the box.
+        """
         side = 2.0 * float(max(box[2:] - box[:2]))
         centre = (box[:2] + box[2:]) / 2
+        if roll_deg:
+            square = np.concatenate([centre - side / 2, centre + side / 2])
+            window, own = turned_patch(image, square, roll_deg, _WINDOW // 2)
+            zoom, middle = (own[2] - own[0]) / side, (own[:2] + own[2:]) / 2
+            half = (box[2:] - box[:2]).max() / 2 * zoom
+            seen = self._detect_near(window, np.concatenate([middle - half, middle + half]))
+            if seen is None:
+                return None
+            half_sides = (seen.boxes[:, 2:] - seen.boxes[:, :2]) / zoom / 2
+            return Detections(np.concatenate([centre - half_sides, centre + half_sides], axis=1), seen.scores)
         x0, y0 = (max(0, int(v - side / 2)) for v in centre)
         window = image[y0 : int(centre[1] + side / 2) + 1, x0 : int(centre[0] + side / 2) + 1]
         if min(window.shape[:2]) < 8:
@@ -270,6 +291,7 @@ class Follower:
                 self._lost.remove(track)
                 track.restart(face.landmarks68[0], score, frame.time)
             track.remember(look, 0.0)
+            self._turn(track, face)
             self._tracks.append(track)
             found.append(TrackedDetection(track.id, face, restarted=True))
         return found

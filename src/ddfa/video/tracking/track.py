@@ -7,7 +7,9 @@ from typing import Final
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from ddfa.arrays import Float32, Float64
+from ddfa.arrays import Float32, Float64, Floats
+from ddfa.located import needed_turn
+from ddfa.regress.roll import UPRIGHT_DEG
 from ddfa.video.tracking.appearance import Appearance, Look, mixed
 from ddfa.video.tracking.motion import boxes_around
 
@@ -16,6 +18,7 @@ from ddfa.video.tracking.motion import boxes_around
 SAME: Final = 0.4  # below: the same person, wherever the face appears
 OTHER: Final = 0.6  # above: another person, even at the same place
 _CLOSE: Final = 0.7  # distance of two faces relative to the sum of their sizes, below which hair may cover the other
+_HYSTERESIS_DEG: Final = 10.0
 _UNLIKELY: Final = 10.0  # cost of a pair that must not be matched
 _SLOWLY: Final = 0.02  # weight of a frame that hardly looks like the track: the light may have changed
 
@@ -32,6 +35,7 @@ class Track:
         look: running mean of the looks; None before the first.
         last_look: of the last frame.
         velocity: (2,) px a frame.
+        roll: by how much the next crop is turned back, degrees, see `ddfa.located`.
         unchecked: frames since the last check by the detector.
         misses: failed checks in a row.
         contested: frames for which the look is not updated, since another face is, or was, close.
@@ -45,6 +49,7 @@ class Track:
     look: Look | None = None
     last_look: Look | None = None
     velocity: Float32 = field(default_factory=lambda: np.zeros(2, np.float32))
+    roll: float = 0.0
     unchecked: int = 0
     misses: int = 0
     contested: int = 0
@@ -70,11 +75,20 @@ class Track:
         self.velocity = np.asarray(0.5 * step, np.float32)
         self.landmarks, self.time = landmarks, time
 
+    def turn(self, rotation: Floats) -> None:
+        """Decide by how much the next crop is turned back, from the rotation (1, 3, 3) in this frame.
+
+        Near the limit, what was decided for the last frame is kept.
+        """
+        limit = UPRIGHT_DEG - _HYSTERESIS_DEG if self.roll else UPRIGHT_DEG
+        self.roll = float(needed_turn(rotation, limit)[0])
+
     def restart(self, landmarks: Float32, score: float, time: float) -> None:
         """Begin again at another place."""
         self.landmarks, self.score, self.time = landmarks, score, time
         self.velocity = np.zeros(2, np.float32)
         self.unchecked = self.misses = self.contested = 0
+        self.roll = 0.0
         self.elsewhere, self.last_look = False, None
 
     def remember(self, look: Look, distance: float) -> None:
