@@ -15,7 +15,7 @@ import numpy as np
 
 from ddfa.arrays import Bools, Float32, Float64, Floats, UInt8
 from ddfa.errors import ModelError, reason
-from ddfa.regress.eyelids import refined_blinks
+from ddfa.regress.eyelids import even_blinks
 from ddfa.regress.patches import EYE_SIDE, MOUTH_SIDE, PATCH_SIDES, cut_patches, region_patches, sides_in_image
 from ddfa.regress.visible_side import follow_visible_eye, near_eye_share, visible_shares
 from ddfa.sessions import Device, open_session, session_options
@@ -180,7 +180,7 @@ class RegionNetworks:
         A unit that both eyes predict (browInnerUp) is their mean, weighted by confidence.
         """
         own = eye[..., : len(EYE_UNITS)].clip(0, 1)
-        own[..., _BLINK] = refined_blinks(own[..., _BLINK], eye[..., -2])
+        own[..., _BLINK] = even_blinks(own[..., _BLINK])
         units, sure = follow_visible_eye(own, eye[..., -1], shares, _OTHER_EYE)
         columns = self._eye_columns
         merged[:, columns], confidence[:, columns] = units, sure[..., None]
