@@ -1,5 +1,8 @@
 """Who is who: people who leave, return, cross or are replaced, one frame at a time."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from ddfa.video.tracking.tracker import FaceTracker
@@ -50,6 +53,21 @@ def test_another_person_from_one_frame_to_the_next(ids, people) -> None:
     first, second = people
     seen = ids([[(first, LEFT)]] * 5 + [[(second, LEFT)]] * 5 + [[(first, LEFT)]] * 5)
     assert seen == [[0]] * 5 + [[1]] * 5 + [[0]] * 5
+
+
+@pytest.mark.parametrize("light", [(2.2, 2.2, 2.2), (0.4, 0.4, 0.4), (1.2, 1.0, 0.75)])
+@pytest.mark.parametrize("frames", [1, 5])
+def test_flashes_and_other_light_change_no_id(aligner, stage, people, light, frames: int) -> None:
+    first, second = people
+    shown = stage.frames([[(first, LEFT), (second, RIGHT)]] * 12)
+    lit = [
+        replace(frame, image=np.clip(frame.image * np.array(light), 0, 255).astype(np.uint8))
+        if 4 <= frame.index < 4 + frames
+        else frame
+        for frame in shown
+    ]
+    tracker = FaceTracker(aligner, smooth=False)
+    assert all([face.id for face in tracker(frame)] == [0, 1] for frame in lit)
 
 
 @pytest.mark.parametrize("front", [0, 1])

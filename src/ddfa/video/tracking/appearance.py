@@ -22,6 +22,7 @@ _DETAIL: Final = 40  # px, height of the landmarks' box in the image that is sam
 _LEAST: Final = 0.25  # cosine of the angle to the viewer from which a point counts as visible
 _FEWEST: Final = 30  # points in common below which two looks are not compared
 _CHROMA: Final = 6.0  # weight of a difference of chromaticity relative to one of the pattern
+_SHIFT: Final = 2.0  # weight of a shift of chromaticity common to all points
 _RATE: Final = 0.1  # weight of a new frame in the running mean
 
 
@@ -121,8 +122,13 @@ def _normalised(values: Float32, weights: Float32) -> Float32:
 
 
 def _difference(first: Float32, second: Float32, weights: Float32) -> float:
-    """1 - correlation of the brightness patterns, plus the weighted mean difference of chromaticity."""
+    """1 - correlation of the brightness patterns, plus the weighted mean difference of chromaticity.
+
+    A shift common to all points counts less: it may be the light or the white balance of the camera.
+    """
     share = weights / weights.sum()
     pattern = 1.0 - share @ (_normalised(first[:, 0], weights) * _normalised(second[:, 0], weights))
-    chroma = share @ np.sqrt(((first[:, 1:] - second[:, 1:]) ** 2).sum(axis=1))
-    return float(pattern + _CHROMA * chroma)
+    chroma = first[:, 1:] - second[:, 1:]
+    shift = share @ chroma
+    own = share @ np.sqrt(((chroma - shift) ** 2).sum(axis=1))
+    return float(pattern + _CHROMA * own + _SHIFT * np.sqrt(shift @ shift))

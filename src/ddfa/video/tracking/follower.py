@@ -34,6 +34,7 @@ _PATIENCE: Final = 3  # failed checks in a row until a face is lost
 _SAME: Final = 0.3  # IoU from which a box and a track are the same face
 _CONTESTED: Final = 10  # frames after two faces were close until looks are updated again
 _UNCERTAIN: Final = 1.0  # s for which a face that may be a covered one gets no new id
+_FLASH: Final = 0.25  # change of the frame's brightness, relative, at which looks are not compared
 _FAILURE: Final = 0.35  # IoU of consecutive RoIs below which tracking has failed
 _SMALLEST: Final = 16.0  # px, side of the RoI
 _WINDOW: Final = 192  # px, largest side of the window in which a track is checked
@@ -87,6 +88,7 @@ class Follower:
         self._appearance = Appearance(aligner.head)
         self._tracks: list[Track] = []
         self._lost: list[Track] = []
+        self._brightness = 0.0  # of the last frame
         self._since = self._every  # frames since the whole frame was searched
         self._count = 0
         self.detections = 0
@@ -123,19 +125,23 @@ class Follower:
         Tracks that fail become lost ones. Also returns the faces of other people that are found instead.
         """
         sights = self._sights(frame)
+        steady = not self._light_changes(frame.image)
         self._keep_one_of_duplicates(sights)
         self._undo_swaps(sights)
         kept, strangers = [], []
         for sight in sights:
             track = sight.track
-            if sight.distance > OTHER and self._is_replaced(sight):
+            if steady and sight.distance > OTHER and self._is_replaced(sight):
                 others = _boxes([other for other in self._tracks if other is not track])
                 seen = None if track.contested else self._detect_near(frame.image, sight.face.boxes[0], track.roll)
                 self._lose([track])
                 if seen is not None and (box_overlap(others, track.box) < _SAME).all():
                     strangers.append(_scored(sight.face, float(seen.scores[0])))
                 continue
-            track.remember(sight.look, sight.distance)
+            if steady:
+                track.remember(sight.look, sight.distance)
+            else:
+                track.last_look = sight.look
             self._turn(track, sight.face)
             kept.append(TrackedDetection(track.id, _scored(sight.face, track.score)))
         return kept, strangers
@@ -168,6 +174,11 @@ class Follower:
         self._lose(failed)
         return sights
 
+    def _light_changes(self, image: UInt8) -> bool:
+        """Whether the whole frame is suddenly brighter or darker, as in a flash."""
+        last, self._brightness = self._brightness, float(image[::8, ::8].mean())
+        return abs(self._brightness - last) > _FLASH * max(last, 1.0)
+
     def _keep_one_of_duplicates(self, sights: list[_Sight]) -> None:
         """Of tracks on the same face, keep the one that looks like it, or the older one; notes which are close."""
         for sight in list(sights):
@@ -189,11 +200,12 @@ class Follower:
         distances = np.array(
             [[self._appearance.distance(look, sight.look) for sight in close] for look in looks if look is not None]
         )
-        owners = [(sight.track.landmarks, sight.track.velocity, sight.face, sight.look) for sight in close]
+        owners = [(one.track.landmarks, one.track.velocity, one.track.roll, one.face, one.look) for one in close]
         for row, face in enumerate(swapped(distances)):
             if face != row:
                 sight = close[row]
-                sight.track.landmarks, sight.track.velocity, sight.face, sight.look = owners[face]
+                landmarks, velocity, roll, sight.face, sight.look = owners[face]
+                sight.track.landmarks, sight.track.velocity, sight.track.roll = landmarks, velocity, roll
                 sight.distance = float(distances[row, face])
 
     def _is_replaced(self, sight: _Sight) -> bool:

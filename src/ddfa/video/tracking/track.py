@@ -13,8 +13,8 @@ from ddfa.regress.roll import UPRIGHT_DEG
 from ddfa.video.tracking.appearance import Appearance, Look, mixed
 from ddfa.video.tracking.motion import boxes_around
 
-# Distances of looks (`Appearance.distance`). One person in a news clip: median 0.06, at most 0.32; photos of different
-# people: median 0.97, 1 % below 0.36.
+# Distances of looks (`Appearance.distance`). One person in a news clip: median 0.06, at most 0.34; photos of different
+# people: median 0.91, 1 % below 0.36.
 SAME: Final = 0.4  # below: the same person, wherever the face appears
 OTHER: Final = 0.6  # above: another person, even at the same place
 _CLOSE: Final = 0.7  # distance of two faces relative to the sum of their sizes, below which hair may cover the other
