@@ -9,7 +9,6 @@ face must look like the person of the track (`Appearance`).
 from dataclasses import dataclass, replace
 from typing import Final
 
-import cv2
 import numpy as np
 
 from ddfa.align import FaceAligner
@@ -20,10 +19,10 @@ from ddfa.detect.yunet import YuNet
 from ddfa.faces import Faces
 from ddfa.geometry.duplicates import SAME_LANDMARKS, covered_landmarks
 from ddfa.geometry.roi import roi_from_landmarks
-from ddfa.regress.turned import turned_patch
 from ddfa.video.io.source import Frame
 from ddfa.video.tracking.appearance import Appearance, Look
 from ddfa.video.tracking.motion import boxes_around
+from ddfa.video.tracking.nearby import SAME_BOX, NearbyDetector
 from ddfa.video.tracking.shot_boundary import ShotBoundaryDetector
 from ddfa.video.tracking.track import OTHER, SAME, Track, returning, swapped
 
@@ -31,13 +30,11 @@ MEMORY: Final = 3.0  # s, by default: how long a lost face keeps its id
 _SOON: Final = 5  # frames between searches of the whole frame while somebody is missing or nobody is in view
 _CHECK: Final = 10  # frames between checks of a track
 _PATIENCE: Final = 3  # failed checks in a row until a face is lost
-_SAME: Final = 0.3  # IoU from which a box and a track are the same face
 _CONTESTED: Final = 10  # frames after two faces were close until looks are updated again
 _UNCERTAIN: Final = 1.0  # s for which a face that may be a covered one gets no new id
 _FLASH: Final = 0.25  # change of the frame's brightness, relative, at which looks are not compared
 _FAILURE: Final = 0.35  # IoU of consecutive RoIs below which tracking has failed
 _SMALLEST: Final = 16.0  # px, side of the RoI
-_WINDOW: Final = 192  # px, largest side of the window in which a track is checked
 _CHECK_SCORE: Final = 0.3  # threshold of the checking detector; tracked profiles have lower scores than detected faces
 
 
@@ -83,7 +80,7 @@ class Follower:
         self, aligner: FaceAligner, detect_every: int = 30, check: Detector | None = None, memory: float = MEMORY
     ) -> None:
         self._aligner, self._every, self._memory = aligner, max(1, detect_every), memory
-        self._check = check or YuNet(score_threshold=_CHECK_SCORE)
+        self._detect_near = NearbyDetector(check or YuNet(score_threshold=_CHECK_SCORE))
         self._jumps = ShotBoundaryDetector()
         self._appearance = Appearance(aligner.head)
         self._tracks: list[Track] = []
@@ -135,7 +132,7 @@ class Follower:
                 others = _boxes([other for other in self._tracks if other is not track])
                 seen = None if track.contested else self._detect_near(frame.image, sight.face.boxes[0], track.roll)
                 self._lose([track])
-                if seen is not None and (box_overlap(others, track.box) < _SAME).all():
+                if seen is not None and (box_overlap(others, track.box) < SAME_BOX).all():
                     strangers.append(_scored(sight.face, float(seen.scores[0])))
                 continue
             if steady:
@@ -243,44 +240,13 @@ class Follower:
         if self._aligner.any_roll:
             track.turn(face.rotation)
 
-    def _detect_near(self, image: UInt8, box: Float32, roll_deg: float = 0.0) -> Detections | None:
-        """Run the checking detector in a window around a box; returns the detection that overlaps the box, if any.
-
-        The window of a turned face is turned upright; its detection is moved to the centre of the box.
-        """
-        side = 2.0 * float(max(box[2:] - box[:2]))
-        centre = (box[:2] + box[2:]) / 2
-        if roll_deg:
-            square = np.concatenate([centre - side / 2, centre + side / 2])
-            window, own = turned_patch(image, square, roll_deg, _WINDOW // 2)
-            zoom, middle = (own[2] - own[0]) / side, (own[:2] + own[2:]) / 2
-            half = (box[2:] - box[:2]).max() / 2 * zoom
-            seen = self._detect_near(window, np.concatenate([middle - half, middle + half]))
-            if seen is None:
-                return None
-            half_sides = (seen.boxes[:, 2:] - seen.boxes[:, :2]) / zoom / 2
-            return Detections(np.concatenate([centre - half_sides, centre + half_sides], axis=1), seen.scores)
-        x0, y0 = (max(0, int(v - side / 2)) for v in centre)
-        window = image[y0 : int(centre[1] + side / 2) + 1, x0 : int(centre[0] + side / 2) + 1]
-        if min(window.shape[:2]) < 8:
-            return None
-        scale = min(1.0, _WINDOW / max(window.shape[:2]))
-        small = cv2.resize(window, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else window
-        found = self._check(np.ascontiguousarray(small, np.uint8))
-        boxes = found.boxes / scale + np.array([x0, y0, x0, y0], np.float32)
-        overlaps = box_overlap(boxes, box)
-        if not len(overlaps) or overlaps.max() < _SAME:
-            return None
-        best = int(np.argmax(overlaps))
-        return Detections(boxes[best : best + 1], found.scores[best : best + 1])
-
     def _search(self, frame: Frame) -> list[TrackedDetection]:
         """Detect faces in the whole frame, and identify those without a track."""
         self._since = 0
         self.detections += 1
         located = self._aligner.locate(frame.image)
         known = _boxes(self._tracks)
-        new = [i for i, box in enumerate(located.found.boxes) if (box_overlap(known, box) < _SAME).all()]
+        new = [i for i, box in enumerate(located.found.boxes) if (box_overlap(known, box) < SAME_BOX).all()]
         if not new:
             return []
         (faces,) = self._aligner.align_located([located.select(np.array(new))], refine=True)
