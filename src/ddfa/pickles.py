@@ -10,7 +10,7 @@ import pickle
 import re
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ class _Dtype:
         name = spec.decode("latin1") if isinstance(spec, bytes) else spec
         if not isinstance(name, str) or not _PLAIN_DTYPE.fullmatch(name):
             raise ModelError(f"refused: arrays of {name!r:.40}, only plain numbers are allowed")
-        self._spec, self._order = name.lstrip("<>|="), name[0] if name[0] in "<>" else "="
+        self._spec, self._order = name.lstrip("<>|="), _byte_order(name[0])
 
     def __setstate__(self, state: Any) -> None:
         # (version, byte order, subarray, names, fields, item size, alignment, flags[, metadata])
@@ -44,12 +44,16 @@ class _Dtype:
         order = order.decode("latin1") if isinstance(order, bytes) else order
         if order not in ("<", ">", "|", "=") or rest[:3] != [None] * 3 or rest[3:6] != [-1, -1, 0] or any(rest[6:]):
             raise ModelError("refused: arrays with fields or objects, only plain numbers are allowed")
-        self._order = order if order in "<>" else "="
+        self._order = _byte_order(order)
 
     @property
     def dtype(self) -> "np.dtype[Any]":
         """The NumPy dtype."""
         return np.dtype(self._spec).newbyteorder(self._order)
+
+
+def _byte_order(code: str) -> Literal["<", ">", "="]:
+    return "<" if code == "<" else ">" if code == ">" else "="
 
 
 class _Array:

@@ -54,7 +54,7 @@ def test_what_a_head_has_is_required_by_name(toy_head):
     uv, triangles = toy_head.require_texture("textures")
     assert uv is toy_head.uv and triangles is toy_head.uv_triangles
     with pytest.raises(ModelError, match="textures: head model 'toy' has no texture coordinates: use a bundle"):
-        replace(toy_head, uv=None).require_texture("textures")
+        replace(toy_head, uv=None, uv_triangles=None).require_texture("textures")
     assert not toy_head.has_arkit
     with pytest.raises(ModelError, match="blendshapes: head model 'toy' has no ARKit blendshapes: use a bundle"):
         toy_head.require_arkit("blendshapes")

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, Floats, Int32
 from ddfa.errors import ModelError
+from ddfa.head.checks import check_head
 from ddfa.head.linear import LinearPoints
 
 ARKIT_UNITS: Final = 52
@@ -45,7 +46,7 @@ class HeadModel:
             barycentric points. Only the original V2 basis needs it: the z of its landmark 44 is that of another vertex.
 
     Raises:
-        ModelError: arrays whose shapes or indices do not fit together.
+        ModelError: arrays of the wrong shape or type, with indices out of range or absurd numbers.
     """
 
     name: str
@@ -67,7 +68,7 @@ class HeadModel:
     landmark_axes: Int32 | None = None
 
     def __post_init__(self) -> None:
-        self._check()
+        check_head(self)
         # One buffer for both bases lets decode be a single matrix product; the public arrays are views of it.
         bases = np.concatenate([self.identity_basis, self.expression_basis]).astype(np.float32, copy=False)
         points = LinearPoints(np.asarray(self.mean, np.float32), bases, len(self.identity_basis))
@@ -196,27 +197,3 @@ class HeadModel:
         from ddfa.head.readers import load_head
 
         return load_head(path)
-
-    def _check(self) -> None:
-        vertices, triangles = len(self.mean), len(self.triangles)
-        shapes: dict[str, tuple[Any, tuple[int, ...]]] = {
-            "mean": (self.mean, (vertices, 3)),
-            "identity_basis": (self.identity_basis, (len(self.identity_std), vertices, 3)),
-            "expression_basis": (self.expression_basis, (len(self.expression_names), vertices, 3)),
-            "triangles": (self.triangles, (triangles, 3)),
-            "landmark_vertices": (self.landmark_vertices, (68, 3)),
-            "landmark_weights": (self.landmark_weights, (68, 3)),
-            "landmark_axes": (self.landmark_axes, (68, 3)),
-            "uv_triangles": (self.uv_triangles, (triangles, 3)),
-            "mirror_vertices": (self.mirror_vertices, (vertices,)),
-            "identity_mirror": (self.identity_mirror, (len(self.identity_std),)),
-            "expression_mirror": (self.expression_mirror, (len(self.expression_names),)),
-            **{f"regions[{name}]": (mask, (vertices,)) for name, mask in self.regions.items()},
-        }
-        for name, (array, shape) in shapes.items():
-            if array is not None and array.shape != shape:
-                raise ModelError(f"head model '{self.name}': {name} is {array.shape}, expected {shape}")
-        for name in ("triangles", "landmark_vertices", "landmark_axes", "mirror_vertices"):
-            index = getattr(self, name)
-            if index is not None and index.size and not 0 <= index.min() <= index.max() < vertices:
-                raise ModelError(f"head model '{self.name}': {name} points outside the {vertices} vertices")

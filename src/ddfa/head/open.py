@@ -20,11 +20,15 @@ import numpy as np
 
 from ddfa.arrays import Float32
 from ddfa.errors import ModelError
+from ddfa.head.checks import check_extent
 from ddfa.head.model import HeadModel
 
 OPEN_HEAD = Path(__file__).parent / "assets" / "open_head.npz"
 _BASES = ("identity_basis", "expression_basis")
 _REGION = "region_"
+_METRE = 1000.0  # mm
+MAX_BYTES = 1 << 30
+"""Largest size of the arrays of a file."""
 
 
 @cache
@@ -52,9 +56,8 @@ def load_npz(path: Path) -> HeadModel:
         ModelError: the file is missing, damaged or incomplete.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            stored = dict(archive)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        stored = _arrays(path)
+    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, NotImplementedError):
         raise ModelError(
             f"{path} is damaged or not a head model: use an .npz, a V1 train.configs folder or a V2 .pkl"
         ) from None
@@ -70,9 +73,26 @@ def load_npz(path: Path) -> HeadModel:
             values |= _subdivide(stored, values)
         values["name"], values["licence"] = str(stored["name"]), str(stored["licence"])
         values["expression_names"] = tuple(str(name) for name in stored["expression_names"])
-        return HeadModel(**values)
-    except (KeyError, TypeError, ValueError) as error:
+        head = HeadModel(**values)
+        check_extent(head, _METRE)
+        return head
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise ModelError(f"{path} is not a complete head model ({error})") from None
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    """Read the arrays of an `.npz`.
+
+    Raises:
+        ValueError: they would take more than a gigabyte, or one contains objects.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
+            raise ValueError("it is too large")
+    with np.load(path, allow_pickle=False) as archive:
+        return dict(archive)
 
 
 def _expand(basis: Any, scale: Any) -> Float32:
@@ -86,6 +106,13 @@ def _subdivide(stored: dict[str, Any], controls: dict[str, Any]) -> dict[str, Fl
 
     shapes = np.concatenate([controls["mean"][None], *(controls[name] for name in _BASES)])
     matrix = (stored["stencil_weights"], stored["stencil_columns"].astype(np.int32), stored["stencil_starts"])
+    weights, columns, starts = matrix
+    # SciPy checks neither that rows are consecutive nor that columns exist before its kernels use them.
+    rising = starts.ndim == 1 and len(starts) > 0 and starts[0] == 0 and (np.diff(starts.astype(np.int64)) >= 0).all()
+    if not rising or starts[-1] != len(columns) or weights.shape != columns.shape or not np.isfinite(weights).all():
+        raise ValueError("the rows of its stencil do not fit together")
+    if len(columns) and not 0 <= columns.min() <= columns.max() < shapes.shape[1]:
+        raise ValueError("its stencil refers to vertices that do not exist")
     operator = csr_array(matrix, shape=(len(matrix[2]) - 1, shapes.shape[1]))
     flat = np.ascontiguousarray(shapes.transpose(1, 0, 2)).reshape(shapes.shape[1], -1)
     dense = (operator @ flat).reshape(-1, len(shapes), 3).transpose(1, 0, 2)
