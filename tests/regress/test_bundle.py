@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 
 import numpy as np
@@ -55,6 +56,10 @@ def test_missing_file(folder):
         ({"files": {"model.onnx": "", "/etc/passwd": ""}}, "outside the bundle"),
         ({"files": {}}, r"does not list model\.onnx"),
         ({"files": 3}, "not a bundle's card"),
+        ({"head": "head/other.npz"}, "does not list the files of its head"),
+        ({"input_size": 10**9}, "input_size"),
+        ({"input_size": 1e400}, "not a bundle's card"),
+        ({"whitening": {"mean": [float("nan")] * 62, "std": [1.0] * 62}}, "not finite"),
     ],
 )
 def test_inconsistent_cards(folder, changes, message):
@@ -85,3 +90,25 @@ def test_rewriting_replaces_a_bundle_but_nothing_else(toy_bundle, folder, tmp_pa
     with pytest.raises(OutputError, match="cannot write the bundle"):
         write_bundle(toy_bundle, tmp_path / "new", files | {"missing.bin": tmp_path / "missing.bin"})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "other"]
+
+
+def test_a_file_that_the_card_does_not_list(folder):
+    (folder / ".DS_Store").write_bytes(b"")
+    Bundle.load(folder)
+    (folder / "head" / "tri.pkl").write_bytes(b"")  # would be read beside the basis
+    with pytest.raises(ModelError, match=r"contains head/tri\.pkl, which its bundle\.json does not list"):
+        Bundle.load(folder)
+
+
+def test_deeply_nested_or_huge_cards_are_one_clear_error(folder, tmp_path):
+    path = folder / "bundle.json"
+    path.write_text("[" * 200_000)
+    with pytest.raises(ModelError, match=r"bundle\.json is not valid JSON"):
+        Bundle.load(folder)
+    path.write_bytes(b" " * (17 << 20))
+    with pytest.raises(ModelError, match="larger than 16 MB"):
+        Bundle.load(folder)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ModelError, match="not a regular file"):
+        Bundle.load(folder)

@@ -56,3 +56,45 @@ def test_file_that_is_not_a_network(toy_bundle, tmp_path):
 def test_network_of_another_layout(toy_bundle):
     with pytest.raises(ModelError, match="the network returns 62 values, not 144"):
         Regressor(replace(toy_bundle, layout=ParamLayout(80, 52)))
+
+
+def constant_network(path, output, shape=("n", 62)):
+    """A network that returns `output` whatever its input is."""
+    onnx = pytest.importorskip("onnx", reason="needs the extra `train`")
+    helper = onnx.helper
+    crops = helper.make_tensor_value_info("input", onnx.TensorProto.FLOAT, ["n", 3, 120, 120])
+    result = helper.make_tensor_value_info("output", onnx.TensorProto.FLOAT, shape)
+    value = onnx.numpy_helper.from_array(np.asarray(output, np.float32))
+    node = helper.make_node("Constant", [], ["output"], value=value)
+    graph = helper.make_graph([node], "constant", [crops], [result])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e10])
+def test_outputs_that_are_not_finite_or_absurd(toy_bundle, tmp_path, value):
+    outputs = np.zeros((2, 62))
+    outputs[1, 5] = value
+    regressor = Regressor(toy_bundle, model_path=constant_network(tmp_path / "model.onnx", outputs))
+    with pytest.raises(ModelError, match="for face 1 that are not finite or absurd"):
+        regressor.params_from_crops(np.zeros((2, 120, 120, 3), np.uint8))
+
+
+def test_outputs_of_another_shape(toy_bundle, tmp_path):
+    with pytest.raises(ModelError, match="returns None values"):
+        Regressor(toy_bundle, model_path=constant_network(tmp_path / "a.onnx", 3.0, []))
+
+
+def test_weights_in_another_file_are_not_read(toy_bundle, tmp_path):
+    onnx = pytest.importorskip("onnx", reason="needs the extra `train`")
+    network = onnx.load(constant_network(tmp_path / "a.onnx", np.zeros((1, 62))))
+    tensor = onnx.numpy_helper.from_array(np.zeros((1, 62), np.float32), "weights")
+    onnx.external_data_helper.set_external_data(tensor, "weights.bin", 0, 62 * 4)
+    tensor.ClearField("raw_data")
+    (tmp_path / "weights.bin").write_bytes(bytes(62 * 4))
+    del network.graph.node[:]
+    network.graph.node.append(onnx.helper.make_node("Identity", ["weights"], ["output"]))
+    network.graph.initializer.append(tensor)
+    (tmp_path / "b.onnx").write_bytes(network.SerializeToString())
+    with pytest.raises(ModelError, match="cannot be loaded as a network"):
+        Regressor(toy_bundle, model_path=tmp_path / "b.onnx")

@@ -28,6 +28,8 @@ MODEL_FILE = "model.onnx"
 CARD_FILE = "bundle.json"
 OPEN_HEAD = "open"
 REGIONS_FOLDER = "regions"
+_LARGEST_CARD = 16 << 20  # bytes
+_SIZES = (8, 2048)  # px, sides of crops
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,14 +97,14 @@ class Bundle:
         """
         folder = Path(folder)
         try:
-            card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+            card = json.loads(_card_text(folder / CARD_FILE))
         except OSError:
             raise ModelError(f"no model bundle at {folder}: a bundle is a folder with {CARD_FILE}") from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelError(f"{folder / CARD_FILE} is not valid JSON ({error}): download the bundle again") from None
         try:
             bundle = _from_card(card, folder)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ModelError(
                 f"{folder / CARD_FILE} is not a bundle's card ({_reason(error)}): download the bundle again"
             ) from None
@@ -131,7 +133,8 @@ class Bundle:
         """Compare every file with the SHA-256 in the bundle's card.
 
         Raises:
-            ModelError: a file is missing or differs.
+            ModelError: a file is missing or differs, or the folder contains a file that the card does not list; names
+                that begin with a dot do not count.
         """
         for name, expected in self.files.items():
             path = self._path_of(name)
@@ -141,6 +144,13 @@ class Bundle:
                 raise ModelError(
                     f"{path} differs from the file that its bundle was written with (SHA-256 differs): import or "
                     "download the bundle again"
+                )
+        for path in sorted(self.folder.rglob("*") if self.folder else ()):
+            name = path.relative_to(self.folder or path).as_posix()
+            if name not in {*self.files, CARD_FILE} and not path.name.startswith(".") and not path.is_dir():
+                raise ModelError(
+                    f"bundle '{self.name}' contains {name}, which its {CARD_FILE} does not list: remove that file, or "
+                    "import or download the bundle again"
                 )
 
     def _path_of(self, name: str) -> Path:
@@ -197,14 +207,21 @@ def _from_card(card: Any, folder: Path) -> Bundle:
         raise ValueError(f"channel_order must be RGB or BGR, not {card['channel_order']}")
     layout = ParamLayout(int(card["layout"]["identity"]), int(card["layout"]["expression"]))
     mean, std = (np.asarray(card["whitening"][key], np.float32) for key in ("mean", "std"))
-    if mean.shape != (layout.size,):
+    if mean.shape != (layout.size,) or std.shape != (layout.size,):
         raise ValueError(f"whitening has {mean.size} values, the layout {layout.size}")
+    if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std >= 0).all()):
+        raise ValueError("whitening contains numbers that are not finite, or negative deviations")
+    if not _SIZES[0] <= int(card["input_size"]) <= _SIZES[1]:
+        raise ValueError(f"input_size is {card['input_size']}, expected {_SIZES[0]} to {_SIZES[1]}")
     files = {str(name): str(digest) for name, digest in card["files"].items()}
     if MODEL_FILE not in files:
         raise ValueError(f"it does not list {MODEL_FILE}")
     for name in (*files, card["head"]):
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
             raise ValueError(f"'{name}' is outside the bundle")
+    head = str(card["head"])
+    if head != OPEN_HEAD and not any(name == head or name.startswith(f"{head}/") for name in files):
+        raise ValueError(f"it does not list the files of its head model '{head}'")
     return Bundle(
         name=str(card["name"]),
         architecture=str(card["architecture"]),
@@ -220,6 +237,19 @@ def _from_card(card: Any, folder: Path) -> Bundle:
         files=files,
         folder=folder,
     )
+
+
+def _card_text(path: Path) -> str:
+    """The content of a card.
+
+    Raises:
+        ValueError: it is not a file, or too large.
+    """
+    if path.exists() and not path.is_file():
+        raise ValueError("it is not a regular file")
+    if path.stat().st_size > _LARGEST_CARD:
+        raise ValueError(f"it is larger than {_LARGEST_CARD >> 20} MB")
+    return path.read_text(encoding="utf-8")
 
 
 def _reason(error: Exception) -> str:

@@ -259,6 +259,8 @@ class _Network:
             rows = faces[start : start + _BATCH], patches[start : start + _BATCH]
             inputs = network_patches(cut_patches([images[i] for i in rows[0]], maps[rows], self._side))
             found = self._session.run(None, dict(zip(self._names, (inputs, auxiliary[rows]), strict=True)))[0]
+            if not np.isfinite(found).all():
+                raise ModelError("a region network returns numbers that are not finite: download the bundle again")
             found[:, -1] = np.exp(-np.exp(np.minimum(found[:, -1], 5)))  # exp(-e) of the expected squared error e
             out[rows] = found
         return out
@@ -266,8 +268,8 @@ class _Network:
 
 def _open(path: Path, outputs: int, threads: int | None, device: Device) -> Any:
     try:
-        session = open_session(str(path), session_options(threads), device)
-        shape = session.get_outputs()[0].shape
+        session = open_session(path.read_bytes(), session_options(threads), device)
+        shape = session.get_outputs()[0].shape or [None]
     except ModelError:
         raise
     except Exception as error:  # ONNX Runtime's own exception types are not public

@@ -16,6 +16,8 @@ from ddfa.sessions import Device, open_session, session_options
 
 # Limits the memory of one run; larger batches are no faster per face.
 _BATCH = 64
+# Standard deviations; crops of noise reach about 20.
+_ABSURD = 1000.0
 
 
 class Regressor:
@@ -39,7 +41,8 @@ class Regressor:
         self._crops = 0
         path = model_path or bundle.model_path
         try:
-            self._session = open_session(str(path), options, device)
+            # From its content, so that ONNX Runtime reads no other file: weights in external files are not verified.
+            self._session = open_session(path.read_bytes(), options, device)
             (self._input,) = self._session.get_inputs()
             outputs = {one.name: one.shape for one in self._session.get_outputs()}
         except ModelError:
@@ -49,7 +52,7 @@ class Regressor:
         first, *others = outputs
         self._outputs = [first, *(name for name in others if name == QUALITY_OUTPUT)]
         for name, size in zip(self._outputs, (bundle.layout.size, QUALITY_SIZE), strict=False):
-            found = outputs[name][-1]
+            found = next(reversed(outputs[name]), None)
             if found != size:
                 what = "" if name == first else f" as '{name}'"
                 raise ModelError(
@@ -143,11 +146,38 @@ class Regressor:
             empty = [np.zeros((0, size), np.float32) for size in sizes]
             return empty[0], empty[1] if len(empty) > 1 else None
         batches = (inputs[start : start + _BATCH] for start in range(0, len(inputs), _BATCH))
-        results = [self._session.run(self._outputs, {self._input.name: batch}) for batch in batches]
+        try:
+            results = [self._session.run(self._outputs, {self._input.name: batch}) for batch in batches]
+        except Exception as error:  # ONNX Runtime's own exception types are not public
+            raise ModelError(f"bundle '{self.bundle.name}': the network fails ({reason(error)})") from None
         whitened, *extra = (
             np.concatenate(parts).astype(np.float32, copy=False) for parts in zip(*results, strict=True)
         )
+        _check_outputs(self.bundle.name, whitened, self.bundle.layout.size)
+        if extra:
+            _check_outputs(self.bundle.name, extra[0], QUALITY_SIZE)
         return self.bundle.whitening.dewhiten(whitened), extra[0] if extra else None
+
+
+def _check_outputs(name: str, outputs: Float32, size: int) -> None:
+    """Raise an error for outputs that cannot be those of a trained network.
+
+    Args:
+        name: of the bundle.
+        outputs: (n, size) whitened parameters or logits.
+        size: expected length of a row.
+
+    Raises:
+        ModelError: the shape is another one, or a number is not finite or far beyond any that occurs.
+    """
+    if outputs.ndim != 2 or outputs.shape[1] != size:
+        raise ModelError(f"bundle '{name}': the network returns an array {outputs.shape}, expected {size} values each")
+    unusable = np.flatnonzero(~(np.abs(outputs) < _ABSURD).all(axis=1))  # true for NaN as well
+    if len(unusable):
+        raise ModelError(
+            f"bundle '{name}': the network returns numbers for face {unusable[0]} that are not finite or absurd: "
+            "import or download the bundle again"
+        )
 
 
 def network_inputs(crops: UInt8, channel_order: Literal["RGB", "BGR"]) -> Float32:
