@@ -331,3 +331,12 @@ def test_upside_down(shared_data, model, request):
     bundle = None if model == "default" else request.getfixturevalue(model)
     faces = FaceAligner(bundle, threads=1)(read_image(shared_data.parent / "cases" / "upside-down" / "rot180.jpg"))
     assert len(faces) == 1 and abs(abs(faces.euler_deg[0, 2]) - 177) < 3
+
+
+def test_a_wrong_roll_is_corrected_where_the_quality_is_poor(root, monkeypatch):
+    monkeypatch.setattr("ddfa.align.RollNetwork", lambda *_: lambda image, roi: np.zeros(len(roi), np.float32))
+    photo = read_image(root / "samples" / "grace_hopper.jpg")
+    aligner = FaceAligner(threads=1)
+    upright = aligner(photo, refine=True)
+    nme, roll = compare(aligner, photo, upright, 180)
+    assert nme < 3 and roll < 3

@@ -1,10 +1,11 @@
 """Face alignment: detect, crop, regress and decode, in one class."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Final, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,9 @@ from ddfa.regress.roll import RollNetwork
 from ddfa.regress.session import Regressor
 from ddfa.regress.turned import turn_pose
 from ddfa.sessions import Device
+
+_POOR: Final = 0.3  # quality of a fit that may be due to a wrong roll
+_CLEARLY: Final = 0.3  # difference of quality above which another roll is right
 
 
 class FaceAligner:
@@ -216,7 +220,7 @@ class FaceAligner:
         Raises:
             DetectorError: an RoI does not touch its image or is far larger than it.
         """
-        results = self._refine(images, self._regress(images), refine)
+        results = self._retry(images, self._refine(images, self._regress(images), refine))
         wanted = [self._wanted(one, faces) for one, faces in zip(images, results, strict=True)]
         return self._with_regions([one.image for one in images], wanted)
 
@@ -247,6 +251,21 @@ class FaceAligner:
             [one.select(index).refined(faces[index], turn=self.any_roll) for one, faces, index in first]
         )
         return [_with_rows(faces, index, new) for faces, index, new in zip(results, chosen, again, strict=True)]
+
+    def _retry(self, images: Sequence[Located], results: list[Faces]) -> list[Faces]:
+        """Try other rolls where the estimated quality is poor; a fit that is clearly better replaces the first one."""
+        poor = [np.flatnonzero(np.zeros(0) if f.quality is None else f.quality < _POOR) for f in results]
+        if not self.any_roll or not any(map(len, poor)):
+            return results
+        chosen = [one.select(index) for one, index in zip(images, poor, strict=True)]
+        best = [faces[index] for faces, index in zip(results, poor, strict=True)]
+        for roll in (0.0, 90.0, 180.0, -90.0):
+            turned = [replace(one, roll_deg=np.full(len(one.roi), roll, np.float32)) for one in chosen]
+            tried = self._refine(turned, self._regress(turned), every=True)
+            for place, (old, new) in enumerate(zip(best, tried, strict=True)):
+                better = np.flatnonzero(np.asarray(new.quality) > np.asarray(old.quality) + _CLEARLY)
+                best[place] = _with_rows(old, better, new[better])
+        return [_with_rows(faces, index, new) for faces, index, new in zip(results, poor, best, strict=True)]
 
     def align_rois(self, image: UInt8, roi: Float32, found: Detections, roll_deg: Float32 | None = None) -> Faces:
         """Regress the faces in given RoIs, in one step.
@@ -333,6 +352,8 @@ class FaceAligner:
 
 def _with_rows(faces: Faces, index: "NDArray[np.intp]", new: Faces) -> Faces:
     """Replace the faces at `index` (m,) by m new ones."""
+    if not len(index):
+        return faces
     if len(index) == len(faces):
         return new
     order = np.arange(len(faces))
