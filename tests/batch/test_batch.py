@@ -23,7 +23,7 @@ from ddfa import FaceAligner, read_image  # noqa: E402
 from ddfa.batch.decode import photos_with_faces  # noqa: E402
 from ddfa.batch.local_engine import run_local  # noqa: E402
 from ddfa.batch.shards import do_shard, open_job  # noqa: E402
-from ddfa.batch.sources import find_photo, list_photos, read_photo  # noqa: E402
+from ddfa.batch.sources import LARGEST_PHOTO, find_photo, list_photos, read_photo  # noqa: E402
 from ddfa.batch.stage import AlignStage, StageSettings  # noqa: E402
 from ddfa.cli import main  # noqa: E402
 from ddfa.errors import DataError, DDFAError, ImageError  # noqa: E402
@@ -115,6 +115,53 @@ def test_tars_tables_patterns_and_urls_give_the_same(photos: Path, tmp_path: Pat
     empty = next(photo for photo in listed if not content[list(content)[photo.start]])
     with pytest.raises(ImageError, match="contains no image"):
         read_photo(empty)
+
+
+def test_every_member_is_a_row_whatever_its_name_and_kind(photos: Path, stage: AlignStage, tmp_path: Path) -> None:
+    corpus, content = tmp_path / "corpus", (photos / "wall.png").read_bytes()
+    corpus.mkdir()
+    for name in (
+        b"caf\xe9.png",
+        b"a::b.png",
+        b"x.tar::y.png",
+        b"[x].png",
+        b"s*.png",
+        b"new\nline.png",
+        "日本.png".encode(),
+    ):
+        (corpus / os.fsdecode(name)).write_bytes(content)
+    os.mkfifo(corpus / "fifo.png")
+    os.mkfifo(corpus / "fifo.tar")
+    (corpus / "lost.png").symlink_to("nowhere")
+    (corpus / "zip.tar").write_bytes(b"\x1f\x8b" + b"x" * 2000)
+    (corpus / "bad.parquet").write_bytes(b"no table")
+    (corpus / "huge.png").touch()
+    os.truncate(corpus / "huge.png", LARGEST_PHOTO + 1)
+    with tarfile.open(corpus / os.fsdecode(b"t\xe9::.tar"), "w") as archive:
+        for name in (b"in\xe9.png", b"m::n.png"):
+            archive.add(photos / "wall.png", os.fsdecode(name))
+        archive.add(corpus / "lost.png", "lost.png")
+    rows = do_all(stage, [str(corpus)], tmp_path / "table").to_pylist()
+    outcome = {row["source"].removeprefix(f"{corpus}/"): row["error"] for row in rows}
+    good = ["[x].png", "a::b.png", "caf\\xe9.png", "new\nline.png", "s*.png", "x.tar::y.png", "日本.png"]
+    good += ["t\\xe9::.tar::in\\xe9.png", "t\\xe9::.tar::m::n.png"]
+    failed = {
+        "fifo.png": "not a regular",
+        "fifo.tar": "not a regular",
+        "lost.png": "No such file",
+        "huge.png": "reduce",
+    }
+    failed |= {"zip.tar": "uncompressed tar", "bad.parquet": "Parquet", "t\\xe9::.tar::lost.png": "link to nowhere"}
+    assert {name for name, error in outcome.items() if not error} == set(good)
+    assert all(text in outcome[name] for name, text in failed.items()) and len(rows) == len(good) + len(failed)
+    for name in good:
+        assert read_photo(find_photo(f"{corpus}/{name}")) == content
+    paths = tmp_path / "paths.parquet"
+    pq.write_table(pa.table({"path": [f"{corpus}/{name}" for name in good] + [None]}), paths)
+    *again, nothing = list_photos([str(paths)])
+    assert [read_photo(photo) for photo in again] == [content] * len(good) and "contains no path" in nothing.error
+    for name in (b"caf\xe9.png", b"[x].png", b"s*.png", b"a::b.png"):
+        assert len(list_photos([str(corpus / os.fsdecode(name))])) == 1
 
 
 def test_each_row_group_of_a_table_is_read_once(tmp_path: Path, monkeypatch) -> None:

@@ -16,14 +16,15 @@ import pyarrow.parquet as pq
 from ddfa.batch.sources import Photo, list_photos, read_photo
 from ddfa.batch.stage import INPUT_SCHEMA, AlignStage, StageSettings
 from ddfa.errors import DataError, ImageError
-from ddfa.files import atomic_path, make_folder
+from ddfa.files import atomic_path, make_folder, printable
 from ddfa.jobs import check_settings, missing
 from ddfa.regress.bundle import MODEL_FILE
 from ddfa.regress.registry import find_bundle
 
 MANIFEST: Final = "manifest.json"
 _FORMAT: Final = 1
-_PHOTOS_AT_ONCE: Final = 16  # decoded and aligned together; bounds the memory of a worker
+_PHOTOS_AT_ONCE: Final = 16  # read and aligned together; bounds the memory of a worker
+_BYTES_AT_ONCE: Final = 1 << 28  # likewise, of encoded photos
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +95,14 @@ def do_shard(stage: AlignStage, photos: Sequence[Photo], path: Path) -> tuple[in
 
 
 def _batches(photos: Sequence[Photo]) -> Iterator[pa.RecordBatch]:
-    for start in range(0, len(photos), _PHOTOS_AT_ONCE):
-        rows = [_row(photo) for photo in photos[start : start + _PHOTOS_AT_ONCE]]
+    rows, size = list[dict[str, Any]](), 0
+    for photo in photos:
+        rows.append(_row(photo))
+        size += len(rows[-1].get("content", b""))
+        if len(rows) == _PHOTOS_AT_ONCE or size >= _BYTES_AT_ONCE:
+            yield pa.RecordBatch.from_pylist(rows, INPUT_SCHEMA)
+            rows, size = [], 0
+    if rows:
         yield pa.RecordBatch.from_pylist(rows, INPUT_SCHEMA)
 
 
@@ -103,7 +110,7 @@ def _row(photo: Photo) -> dict[str, Any]:
     try:
         return {"source": photo.name, "content": read_photo(photo)}
     except ImageError as error:
-        return {"source": photo.name, "error": str(error)}
+        return {"source": photo.name, "error": printable(str(error))}
 
 
 def _manifest(job: Job) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from ddfa.detect.yunet import FINE_SIDE
 from ddfa.errors import DDFAError
 from ddfa.export.plain import TABLE, plain_face
 from ddfa.faces import Faces
+from ddfa.files import printable
 from ddfa.geometry.perspective import Camera
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.images import ReducedImage, decode_image, decode_reduced
@@ -181,7 +182,7 @@ def _photo_rows(source: str, outcome: Faces | str) -> list[dict[str, Any]]:
 
 
 def _message(failure: Exception) -> str:
-    return str(failure) if isinstance(failure, DDFAError) else f"{type(failure).__name__}: {failure}"
+    return printable(str(failure) if isinstance(failure, DDFAError) else f"{type(failure).__name__}: {failure}")
 
 
 def face_rows(faces: Faces) -> list[dict[str, Any]]:

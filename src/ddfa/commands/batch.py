@@ -13,7 +13,8 @@ from ddfa.commands.camera import NO_CAMERA, CameraOptions
 from ddfa.commands.counting import counted
 from ddfa.commands.limits import ALL_FACES, LimitOptions
 from ddfa.errors import OutputError
-from ddfa.exit_codes import NOTHING_FOUND, OK
+from ddfa.exit_codes import FAILED, NOTHING_FOUND, OK
+from ddfa.files import make_folder, printable
 from ddfa.sessions import Device
 
 
@@ -36,8 +37,8 @@ def batch(
     """Align many photos; every face becomes a row of a Parquet table.
 
     Photos are processed in shards, one file each. Run again, the command resumes where it was stopped or killed; a
-    photo that cannot be read becomes a row with its error. Exit code 0: done; 1: no photo shows a face; 2: something
-    failed. See docs/batch.md.
+    photo that cannot be read becomes a row with its error. Exit code 0: done; 1: no photo shows a face; 2: the
+    command failed, or photos failed and no other shows a face. See docs/batch.md.
 
     Args:
         inputs: photos, folders, glob patterns, .tar files or Parquet tables, as paths or URLs (s3://..., see fsspec).
@@ -83,8 +84,10 @@ def batch(
     for done in with_progress(counts, "aligning", todo, itemgetter(0)):
         photos, faces, failed = photos + done[0], faces + done[1], failed + done[2]
     kept = f" ({counted(before, 'shard')} already done)" if before else ""
-    print(f"{counted(photos, 'photo')}, {counted(faces, 'face')}, {failed} failed{kept} -> {output}")
-    return OK if faces or before else NOTHING_FOUND
+    print(f"{counted(photos, 'photo')}, {counted(faces, 'face')}, {failed} failed{kept} -> {printable(str(output))}")
+    if faces or before:
+        return OK
+    return FAILED if failed else NOTHING_FOUND
 
 
 def decode(
@@ -111,7 +114,6 @@ def decode(
     """
     from ddfa.batch.decode import photos_with_faces, write_photo
     from ddfa.export.kinds import parse_kinds, require_modules
-    from ddfa.files import make_folder
 
     kinds = parse_kinds(save)
     require_modules(kinds)
@@ -120,5 +122,5 @@ def decode(
     for number, (name, faces, bundle) in enumerate(islice(chosen, limit) if limit else chosen):
         write_photo(make_folder(output) / f"{number:06d}", name, faces, bundle, kinds)
         written += 1
-    print(f"{counted(written, 'photo')} -> {output}")
+    print(f"{counted(written, 'photo')} -> {printable(str(output))}")
     return OK if written else NOTHING_FOUND
