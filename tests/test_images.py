@@ -1,6 +1,7 @@
 """Image files of every kind: decoded correctly, or one clear line of error."""
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ddfa.errors import ImageError, OutputError
+from ddfa.errors import ImageError, ImageTooLargeError, OutputError
 from ddfa.images import decode_image, decode_reduced, read_image, write_image
 
 HEIGHT, WIDTH = 24, 40
@@ -207,7 +208,7 @@ def test_cut_off_progressive_jpeg(photo) -> None:
         (b"\0\0\0\x18ftypheic" + bytes(100), "HEIC"),
         (flipped(noise("PNG"), 3000), "PNG"),
         (flipped(noise("JPEG"), 4), "JPEG"),
-        (png(40000, 40000, 8, 2, b""), "PNG"),  # declares more pixels than OpenCV accepts
+        (png(40000, 40000, 8, 2, b""), "40000 x 40000 px, the limit is 100 million"),
     ],
     ids=["zero bytes", "text", "zeros", "jpeg magic", "png magic", "heic", "png bit", "jpeg header", "bomb"],
 )
@@ -230,6 +231,75 @@ def test_not_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ImageError, match="check the path"):
         read_image(tmp_path / "file" / "photo.jpg")
+
+
+def test_pipes_and_devices_are_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    for path in (tmp_path / "pipe.jpg", Path("/dev/zero")):
+        with pytest.raises(ImageError, match="pipe or a device"):
+            read_image(path)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
+def test_the_number_of_pixels_is_limited(kind: str) -> None:
+    content = encoded(Image.fromarray(gradient()), kind)
+    assert decode_image(content, "photo", WIDTH * HEIGHT).shape == (HEIGHT, WIDTH, 3)
+    for decode in (
+        lambda: decode_image(content, "photo", WIDTH * HEIGHT - 1),
+        lambda: decode_reduced(content, "photo", 8, WIDTH * HEIGHT - 1),
+    ):
+        with pytest.raises(ImageTooLargeError, match=f"photo has {WIDTH} x {HEIGHT} px"):
+            decode()
+
+
+def bombs() -> dict[str, bytes]:
+    """Small files whose headers claim a huge image."""
+    page = struct.pack("<4sIHHHIIHHIII", b"II*\0", 8, 2, 256, 4, 1, 60_000, 257, 4, 1, 60_000, 0)
+    tile = struct.pack("<4sIHHHIIHHIII", b"II*\0", 8, 2, 322, 4, 1, 60_000, 323, 4, 1, 60_000, 0)
+    return {
+        "PNG": png(60_000, 60_000, 1, 0, b""),
+        "GIF": b"GIF89a" + struct.pack("<HH", 60_000, 10_000) + b"\xf0\0\0" + bytes(6) + b";",
+        "BMP": b"BM" + bytes(12) + struct.pack("<Iii", 40, 60_000, -60_000) + bytes(30),
+        "TIFF": page,
+        "TIFF of one tile": tile,
+        "WebP": b"RIFF\x20\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0" + (2**24 - 1).to_bytes(3, "little") + bytes(3),
+        "JPEG": encoded(Image.new("L", (9, 9)), "JPEG").replace(
+            b"\xff\xc0\0\x0b\x08\0\x09\0\x09", b"\xff\xc0\0\x0b\x08\xff\0\xff\0"
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", bombs())
+def test_bombs_are_refused_by_their_header(kind: str, capfd) -> None:
+    with pytest.raises(ImageTooLargeError) as caught:
+        decode_image(bombs()[kind], "bomb")
+    assert_one_line(caught.value, "bomb")
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", b"P6 2 2 255\n" + bytes(12), b"%!PS-Adobe-3.0"],
+)
+def test_other_formats_reach_no_decoder(content: bytes) -> None:
+    with pytest.raises(ImageError, match="known format"):
+        decode_image(content, "drawing")
+
+
+def test_decoders_print_nothing(capfd) -> None:
+    """Where libjpeg would warn, the photo is decoded; where libpng would fail, it is refused."""
+    jpeg = noise("JPEG")
+    scan = jpeg.index(b"\xff\xda")
+    assert decode_image(jpeg[:scan] + bytes(7) + jpeg[scan:], "photo").shape == (64, 64, 3)
+    assert decode_image(jpeg[:-2], "without its end").shape == (64, 64, 3)
+    with pytest.raises(ImageError, match="damaged"):
+        decode_image(png(4, 4, 8, 2, b"\x09" * 52), "wrong filter")
+    good = encoded(Image.fromarray(gradient()), "PNG")
+    with pytest.raises(ImageError, match="several headers"):
+        decode_image(good[:33] + good[8:], "two headers")
+    with pytest.raises(ImageError, match="known format"):
+        decode_image(encoded(Image.new("F", (4, 4)), "TIFF").replace(b"II*", b"II+"), "BigTIFF")
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("suffix", [".png", ".PNG", ".jpg", ".webp"])

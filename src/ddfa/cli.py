@@ -19,7 +19,7 @@ _TRAIN: Final = ("torch", "onnx", "openvino", "yaml", "tensorboard")
 # These process single faces: BLAS threads do not make them faster, and occupy a core while they wait.
 _SINGLE_THREADED_BLAS: Final = ("align", "video", "replace", "retarget", "serve", "batch", "decode")
 _VIDEO: Final = {"av": "video", "pyarrow": "batch", "fsspec": "batch"}
-_SERVE: Final = ("fastapi", "starlette", "pydantic", "uvicorn", "websockets", "multipart", "prometheus_client", "PIL")
+_SERVE: Final = ("fastapi", "starlette", "pydantic", "uvicorn", "websockets", "multipart", "prometheus_client")
 _SINGLE: Final = {"dlib": "dlib", "pxr": "usd", "c2pa": "c2pa", "ray": "ray"}
 _EXTRAS: Final = dict.fromkeys(_TRAIN, "train") | _VIDEO | dict.fromkeys(_SERVE, "serve") | _SINGLE
 

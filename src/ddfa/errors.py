@@ -1,5 +1,11 @@
 """Errors that users can act on: each message is one line and names the fix."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+_LONGEST: Final = 200  # characters of a third-party message
+
 
 class DDFAError(Exception):
     """Base of every error this package raises on purpose."""
@@ -7,6 +13,10 @@ class DDFAError(Exception):
 
 class ImageError(DDFAError):
     """An image cannot be read or has the wrong shape or type."""
+
+
+class ImageTooLargeError(ImageError):
+    """An image has more pixels than allowed."""
 
 
 class NoFaceError(DDFAError):
@@ -33,6 +43,38 @@ class DataError(DDFAError):
     """A training or evaluation data set is missing, damaged or inconsistent."""
 
 
-def reason(error: Exception) -> str:
-    """First line of a third-party exception's message, for use in our own messages."""
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
+def one_line(text: str) -> str:
+    """A text for the terminal: on one line, control characters escaped, so that no file can move the cursor."""
+    words = " ".join(text.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in words)
+
+
+def reason(error: BaseException) -> str:
+    """Beginning of a third-party exception's message, for use in our own messages."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    first = one_line(next(iter(str(text).splitlines()), "") or type(error).__name__)
+    return first if len(first) <= _LONGEST else first[:_LONGEST] + "..."
+
+
+@contextmanager
+def reading(name: object, error: type[DDFAError], what: str, fix: str) -> Iterator[None]:
+    """The one exit for errors of a reader: whatever a library raises on a bad file becomes our own error.
+
+        with reading(path, DataError, "not a table of labels", "make it again"):
+            labels = np.load(path)
+
+    Args:
+        name: the file.
+        error: class of the error to raise.
+        what: completes the sentence "FILE is ...".
+        fix: what the user can do.
+
+    Raises:
+        DDFAError: of that class, in place of any exception but errors of this package and missing libraries.
+    """
+    try:
+        yield
+    except (DDFAError, ImportError):
+        raise
+    except Exception as cause:  # MemoryError and RecursionError included
+        raise error(f"{one_line(str(name))} is {what} ({reason(cause)}): {fix}") from None

@@ -1,4 +1,4 @@
-"""Files that are written completely or not at all; where members are stored inside a tar; names for display."""
+"""Regular files are read; files are written completely or not at all; members of tars; names for display."""
 
 import hashlib
 import os
@@ -36,6 +36,53 @@ def shipped_bytes(path: Path, sha256: str, what: str, error: type[DDFAError]) ->
     if hashlib.sha256(content).hexdigest() != sha256:
         raise error(f"{what} {path} are damaged or altered (SHA-256 differs): reinstall ddfa")
     return content
+
+
+def read_file(path: Path, error: type[DDFAError]) -> bytes:
+    """Read a regular file; a pipe or a device, which could block or never end, is refused at once.
+
+    Args:
+        path: the file.
+        error: class of the error to raise.
+
+    Raises:
+        DDFAError: of that class; the file is missing, a folder, a pipe, a device, or cannot be read.
+    """
+    check_regular(path, error)
+    try:
+        return path.read_bytes()
+    except OSError as cause:
+        raise error(f"cannot read {path} ({cause.strerror}): check the path") from cause
+
+
+def read_text(path: Path, error: type[DDFAError]) -> str:
+    """Read a regular file of UTF-8 text, with or without byte order mark; errors are those of `read_file`."""
+    try:
+        return read_file(path, error).decode("utf-8-sig")
+    except UnicodeDecodeError as cause:
+        raise error(f"{path} is not a text file in UTF-8 ({reason(cause)}): check the path") from None
+
+
+def check_regular(path: Path, error: type[DDFAError]) -> None:
+    """Refuse a path that does not lead to a regular file, for libraries that open files themselves.
+
+    Args:
+        path: the file.
+        error: class of the error to raise.
+
+    Raises:
+        DDFAError: of that class; there is no such file, or it is a folder, a pipe or a device.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as cause:
+        raise error(f"{path} does not exist: check the path") from cause
+    except (OSError, ValueError) as cause:  # a name with a zero byte is a ValueError
+        raise error(f"cannot read {path} ({reason(cause)}): check the path") from cause
+    if stat.S_ISDIR(mode):
+        raise error(f"{path} is a folder: name a file, or a pattern like {path}/*")
+    if not stat.S_ISREG(mode):
+        raise error(f"{path} is a pipe or a device, not a file: write its content to a file first")
 
 
 def make_folder(path: Path) -> Path:

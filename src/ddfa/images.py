@@ -1,11 +1,10 @@
 """Reads and writes images: always upright RGB uint8 (H, W, 3).
 
-OpenCV reads JPEG (grey and CMYK included), PNG, WebP, TIFF, BMP, GIF and AVIF, pillow-heif (extra `heic`) HEIC; of
-several frames or pages the first.
+JPEG (grey and CMYK included) is read by simplejpeg, PNG by Pillow, WebP, TIFF, BMP, GIF and AVIF by OpenCV, HEIC by
+pillow-heif (extra `heic`); of several frames or pages the first. Nothing else reaches a decoder, and the size in the
+header is checked first.
 """
 
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,36 +14,23 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from ddfa import heif
 from ddfa.arrays import UInt8
-from ddfa.errors import ImageError, OutputError
-from ddfa.files import write_atomically
+from ddfa.errors import ImageError, ImageTooLargeError, OutputError, reading
+from ddfa.files import read_file, write_atomically
+from ddfa.formats import exif, heif, jpeg, png
+from ddfa.formats.headers import format_of, stored_size
+from ddfa.formats.pixels import on_white, turn_upright
 
 # Suffixes of files that `read_image` reads.
 IMAGE_SUFFIXES: Final = (
     ".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif", ".hif",
 )  # fmt: skip
-_FORMATS: Final = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"GIF8": "GIF",
-    b"RIFF": "WebP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"BM": "BMP",
-}
-_OPAQUE: Final = ("JPEG", "BMP", "TIFF")  # OpenCV decodes a transparent TIFF premultiplied, that is on black
-_ORIENTATION_TAG: Final = 0x0112
-_TRANSPOSED: Final = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+MAX_PIXELS: Final = 100_000_000
+"""Maximum width times height of an image, unless a caller names another."""
+_LONGEST_SIDE: Final = 65_535  # px, as in JPEG; longer ones are made to cost memory
+_OPAQUE: Final = ("BMP", "TIFF")  # OpenCV decodes a transparent TIFF premultiplied, that is on black
 _JPEG_QUALITY: Final = 95
-# Factors by which the JPEG decoder can reduce an image, and OpenCV's flags for them (used for colour as well).
-_REDUCED: Final = {
-    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
-    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
-    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
-}
-_JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of segments that contain the size
-_JPEG_EXIF: Final = 0xE1
+_COPY_AGAIN: Final = "copy it again, or convert it to PNG"
 _REFUSED: Final = "a synthetic image is written with its provenance: use ddfa.provenance.write_synthetic"
 
 
@@ -95,7 +81,7 @@ def refuse_synthetic(image: object) -> None:
         raise OutputError(_REFUSED)
 
 
-def read_image(path: str | Path) -> UInt8:
+def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> UInt8:
     """Read an image as a viewer would show it.
 
     EXIF rotation (in AVIF and HEIC that of the container) is applied, grey and CMYK become RGB, 16 bits become 8,
@@ -103,57 +89,46 @@ def read_image(path: str | Path) -> UInt8:
     length with damaged content is decoded as viewers show it.
 
     Args:
-        path: the file.
+        path: a regular file: pipes and devices are refused.
+        max_pixels: maximum width times height, checked before decoding.
 
     Returns:
         (H, W, 3) uint8, RGB.
 
     Raises:
+        ImageTooLargeError: if it has more pixels.
         ImageError: if the file is missing, empty, a folder, truncated, damaged, not an image, or HEIC without the
             extra `heic`.
     """
-    return decode_image(_read_bytes(Path(path)), path)
+    return decode_image(read_file(Path(path), ImageError), path, max_pixels)
 
 
-def decode_image(content: bytes, name: str | Path) -> UInt8:
+def decode_image(content: bytes, name: str | Path, max_pixels: int = MAX_PIXELS) -> UInt8:
     """Decode an image as `read_image` does.
 
     Args:
         content: bytes of the file.
         name: name of the image, for the error message.
+        max_pixels: maximum width times height, checked before decoding.
 
     Returns:
         (H, W, 3) uint8, RGB.
 
     Raises:
+        ImageTooLargeError: if it has more pixels.
         ImageError: if it is empty, truncated, damaged or not an image.
     """
-    if not content:
-        raise ImageError(f"{name} is empty (0 bytes): copy it again")
-    if heif.is_heic(content):
-        return heif.decode_heic(content, name)
-    kind = next((name for magic, name in _FORMATS.items() if content.startswith(magic)), None)
-    if kind is None and heif.is_avif(content):
-        kind = "AVIF"
-    if kind == "PNG" and not _is_whole_png(content):
-        raise ImageError(f"{name} is a damaged or truncated PNG image: copy or export it again")
-    image = _decode(content, may_be_transparent=kind not in _OPAQUE)
-    if image is not None:
-        return image
-    if kind is None:
-        raise ImageError(f"{name} is not an image of a known format: convert it to JPEG or PNG")
-    raise ImageError(
-        f"{name} is damaged, truncated or an unsupported kind of {kind}: copy it again, or convert it to PNG"
-    )
+    return _decode(content, name, _checked_format(content, name, max_pixels))
 
 
-def decode_reduced(content: bytes, name: str | Path, least_side: int) -> ReducedImage:
+def decode_reduced(content: bytes, name: str | Path, least_side: int, max_pixels: int = MAX_PIXELS) -> ReducedImage:
     """Decode an image, a large JPEG at 1/2, 1/4 or 1/8 of its size, which is several times faster.
 
     Args:
         content: bytes of the file.
         name: name of the image, for the error message.
         least_side: square root of the minimum area (px) of a reduced image.
+        max_pixels: maximum width times height at full size, checked before decoding.
 
     Returns:
         The image; only large JPEGs are reduced.
@@ -161,16 +136,19 @@ def decode_reduced(content: bytes, name: str | Path, least_side: int) -> Reduced
     Raises:
         ImageError: as for `decode_image`.
     """
-    header = _jpeg_header(content)
-    if header is not None:
-        width, height, orientation = header
-        factor = next((f for f in _REDUCED if width * height >= (f * least_side) ** 2), 1)
+    kind = _checked_format(content, name, max_pixels)
+    if kind == "JPEG":
+        header = jpeg.read_header(content)
+        width, height = header.width, header.height
+        factor = next((f for f in jpeg.FACTORS if width * height >= (f * least_side) ** 2), 1)
         # The last px may cover fewer full-size px; after a rotation it would be the first and shift all coordinates.
-        aligned = orientation == 1 or not (width % factor or height % factor)
-        reduced = _decode(content, False, _REDUCED[factor]) if factor > 1 and aligned else None
-        if reduced is not None:
-            return ReducedImage(reduced, factor, (height, width) if orientation in _TRANSPOSED else (width, height))
-    image = decode_image(content, name)
+        aligned = header.orientation == 1 or not (width % factor or height % factor)
+        if factor > 1 and aligned and header.is_simple:
+            with reading(name, ImageError, "a damaged or truncated JPEG", _COPY_AGAIN):
+                reduced = jpeg.decode(content, header, factor)
+            turned = header.orientation in exif.TRANSPOSED
+            return ReducedImage(reduced, factor, (height, width) if turned else (width, height))
+    image = _decode(content, name, kind)
     return ReducedImage(image, 1, (image.shape[1], image.shape[0]))
 
 
@@ -208,34 +186,67 @@ def encode_image(path: Path, image: UInt8) -> bytes:
     return encoded.tobytes()
 
 
-def _read_bytes(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except IsADirectoryError as error:
-        raise ImageError(f"{path} is a folder: name the images in it, for instance {path}/*.jpg") from error
-    except FileNotFoundError as error:
-        raise ImageError(f"{path} does not exist: check the path") from error
-    except (OSError, ValueError) as error:
-        raise ImageError(f"cannot read {path} ({getattr(error, 'strerror', error)}): check the path") from error
-    return content
+def _checked_format(content: bytes, name: str | Path, max_pixels: int) -> str:
+    """Name of the format of an image that may be decoded."""
+    if not content:
+        raise ImageError(f"{name} is empty (0 bytes): copy it again")
+    kind = format_of(content)
+    if kind is None:
+        raise ImageError(f"{name} is not an image of a known format: convert it to JPEG or PNG")
+    if kind == "HEIC":
+        heif.require_heic(name)
+    size = stored_size(content, kind)
+    if size is None:
+        raise ImageError(f"{name} is a damaged or truncated {kind} image: copy or export it again")
+    check_size(size, name, max_pixels)
+    return kind
 
 
-def _decode(content: bytes, may_be_transparent: bool, flags: int = 0) -> UInt8 | None:
-    """Decode a file to RGB, or return None if OpenCV cannot."""
+def check_size(size: tuple[int, int], name: str | Path, max_pixels: int) -> None:
+    """Refuse an image that is too large.
+
+    Args:
+        size: width and height, px.
+        name: of the image, for the error message.
+        max_pixels: maximum width times height.
+
+    Raises:
+        ImageTooLargeError: it has more pixels, or a side is longer than 65,535 px.
+    """
+    width, height = size
+    if width * height > max_pixels:
+        limit = f"the limit is {max_pixels / 1e6:g} million"
+    elif max(size) > _LONGEST_SIDE:
+        limit = f"the longest side may have {_LONGEST_SIDE}"
+    else:
+        return
+    raise ImageTooLargeError(f"{name} has {width} x {height} px, {limit}: scale it down, or raise the limit")
+
+
+def _decode(content: bytes, name: str | Path, kind: str) -> UInt8:
+    """Decode an image of known format to upright RGB."""
+    with reading(name, ImageError, f"damaged, truncated or an unsupported kind of {kind}", _COPY_AGAIN):
+        if kind == "JPEG":
+            return jpeg.decode(content, jpeg.read_header(content))
+        if kind == "PNG":
+            return png.decode(content)
+        if kind == "HEIC":
+            return heif.decode_heic(content)
+        return _decode_with_opencv(content, kind)
+
+
+def _decode_with_opencv(content: bytes, kind: str) -> UInt8:
     buffer = np.frombuffer(content, np.uint8)
-    turned_by_container = heif.is_avif(content)
-    if turned_by_container:  # otherwise imdecode applies the EXIF rotation
+    flags = cv2.IMREAD_COLOR_RGB
+    if kind == "AVIF":  # turned by its container; otherwise imdecode applies the EXIF rotation
         flags |= cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        with _silent_opencv():
-            opaque = _decode_transparent(buffer, apply_exif=not turned_by_container) if may_be_transparent else None
-            image = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB | flags) if opaque is None else opaque
-    except cv2.error:  # more than OpenCV's limit of 2^30 pixels, or a file that ends within its header
-        return None
+    with _silent_opencv():
+        composited = None if kind in _OPAQUE else _decode_transparent(buffer, apply_exif=kind != "AVIF")
+        image = cv2.imdecode(buffer, flags) if composited is None else composited
     if image is None:
-        return None
+        raise ValueError("no pixels")
     pixels = np.asarray(image, np.uint8)
-    return heif.turn_upright(pixels, content) if turned_by_container else pixels
+    return heif.turn_upright(pixels, content) if kind == "AVIF" else pixels
 
 
 @contextmanager
@@ -255,76 +266,7 @@ def _decode_transparent(buffer: UInt8, *, apply_exif: bool) -> UInt8 | None:
     raw, kinds, metadata = cv2.imdecodeWithMetadata(buffer, flags=cv2.IMREAD_UNCHANGED)
     if raw is None or raw.ndim != 3 or raw.shape[2] != 4 or raw[..., 3].min() == np.iinfo(raw.dtype).max:
         return None
-    exif = [bytes(m) for k, m in zip(kinds, metadata, strict=True) if k == cv2.IMAGE_METADATA_EXIF]
-    return _turn_upright(_composite_on_white(raw), _orientation(exif[0]) if exif and apply_exif else 1)
-
-
-def _composite_on_white(bgra: Any) -> UInt8:
-    """Composite (H, W, 4) uint8 or uint16 on white; returns RGB uint8."""
-    white = float(np.iinfo(bgra.dtype).max)
-    opacity = bgra[..., 3:].astype(np.float32) / white
-    rgb = bgra[..., 2::-1].astype(np.float32) / white
-    return np.asarray(np.rint((1 - opacity + opacity * rgb) * 255), np.uint8)
-
-
-def _turn_upright(image: UInt8, orientation: int) -> UInt8:
-    """Undo EXIF orientation 1 to 8: a flip (2, 4, 5, 7) and a rotation by multiples of 90 degrees."""
-    quarters = {3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}.get(orientation, 0)
-    if orientation in (2, 4, 5, 7):
-        image = image[:, ::-1]
-    return np.ascontiguousarray(np.rot90(image, quarters))
-
-
-def _orientation(exif: bytes) -> int:
-    """Read the orientation tag from an EXIF block (a TIFF header and its first directory); 1 if there is none."""
-    exif = exif.removeprefix(b"Exif\0\0")
-    order = "<" if exif[:2] == b"II" else ">"
-    try:
-        (start,) = struct.unpack_from(order + "I", exif, 4)
-        (count,) = struct.unpack_from(order + "H", exif, start)
-        for entry in range(count):
-            tag, _, _, value = struct.unpack_from(order + "HHIH", exif, start + 2 + 12 * entry)
-            if tag == _ORIENTATION_TAG:
-                return int(value)
-    except struct.error:  # a damaged block does not affect the pixels
-        pass
-    return 1
-
-
-def _jpeg_header(content: bytes) -> tuple[int, int, int] | None:
-    """Stored width and height in px and EXIF orientation of a JPEG; None if the header has none."""
-    orientation, position = 1, 2 if content.startswith(b"\xff\xd8") else len(content)
-    while position + 9 <= len(content) and content[position] == 0xFF:
-        marker = content[position + 1]
-        (length,) = struct.unpack_from(">H", content, position + 2)
-        if marker in _JPEG_FRAMES:
-            height, width = struct.unpack_from(">HH", content, position + 5)
-            return width, height, orientation
-        segment = content[position + 4 : position + 2 + length]
-        if marker == _JPEG_EXIF and segment.startswith(b"Exif"):  # APP1 segments may also hold XMP
-            orientation = _orientation(segment)
-        position += 2 + length
-    return None
-
-
-def _is_whole_png(content: bytes) -> bool:
-    """Check the CRC of every chunk up to IEND: libpng would print a warning and fill the rest with grey."""
-    for name, checked, checksum in _png_chunks(content):
-        if zlib.crc32(checked) != checksum:
-            return False
-        if name == b"IEND":
-            return True
-    return False
-
-
-def _png_chunks(content: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
-    """Yield each complete chunk of a PNG file: its name, the bytes its CRC-32 covers, the CRC-32."""
-    view, position = memoryview(content), 8
-    while position + 12 <= len(content):
-        (length,) = struct.unpack_from(">I", content, position)
-        end = position + 8 + length
-        if end + 4 > len(content):
-            return
-        (checksum,) = struct.unpack_from(">I", content, end)
-        yield bytes(view[position + 4 : position + 8]), view[position + 4 : end], checksum
-        position = end + 4
+    blocks = [bytes(m) for k, m in zip(kinds, metadata, strict=True) if k == cv2.IMAGE_METADATA_EXIF]
+    rgba = cv2.cvtColor(raw if raw.dtype == np.uint8 else (raw >> 8).astype(np.uint8), cv2.COLOR_BGRA2RGBA)
+    orientation = exif.orientation(blocks[0]) if blocks and apply_exif else 1
+    return turn_upright(on_white(np.asarray(rgba, np.uint8)), orientation)

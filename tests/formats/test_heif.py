@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from ddfa import heif
 from ddfa.errors import ImageError
+from ddfa.formats import heif
 from ddfa.images import decode_image, decode_reduced
 
 needs_avif = pytest.mark.skipif(not features.check("avif"), reason="this Pillow cannot write AVIF")

@@ -11,7 +11,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ddfa.arrays import UInt8
-from ddfa.errors import ImageError, reason
+from ddfa.errors import ImageError
+from ddfa.formats.pixels import on_white
 
 _AVIF_BRANDS: Final = frozenset((b"avif", b"avis"))
 _HEIC_BRANDS: Final = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
@@ -62,36 +63,42 @@ def turn_upright(image: UInt8, content: bytes) -> UInt8:
     return np.ascontiguousarray(image)
 
 
-def decode_heic(content: bytes, name: object) -> UInt8:
+def require_heic(name: object) -> None:
+    """Check that HEIC can be decoded.
+
+    Args:
+        name: name of the image, for the error message.
+
+    Raises:
+        ImageError: pillow-heif is not installed.
+    """
+    try:
+        import pillow_heif  # noqa: F401
+    except ModuleNotFoundError:
+        raise ImageError(
+            f"{name} is a HEIC image, which needs pillow-heif: pip install 'openddfa[heic]', or convert it to JPEG"
+        ) from None
+
+
+def decode_heic(content: bytes) -> UInt8:
     """Decode a HEIC image, upright; transparency is composited on white, more than 8 bits become 8.
 
     Args:
         content: bytes of the file.
-        name: name of the image, for the error message.
 
     Returns:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        ImageError: pillow-heif is not installed, or the image is damaged.
+        Exception: of any kind; pillow-heif is not installed, or the image is damaged.
     """
-    try:
-        import pillow_heif
-    except ModuleNotFoundError:
-        raise ImageError(
-            f"{name} is a HEIC image, which needs pillow-heif: pip install 'openddfa[heic]', or convert it to JPEG"
-        ) from None
-    try:
-        opened: Any = pillow_heif.open_heif(content, convert_hdr_to_8bit=True, bgr_mode=False)
-        pixels = np.asarray(opened)
-    except Exception as error:  # libheif's errors have many types
-        raise ImageError(f"{name} is a damaged or truncated HEIC image ({reason(error)}): copy it again") from None
+    import pillow_heif
+
+    opened: Any = pillow_heif.open_heif(content, convert_hdr_to_8bit=True, bgr_mode=False)
+    pixels = np.asarray(opened)
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
-    if pixels.shape[2] == 4:
-        opacity = pixels[..., 3:].astype(np.float32) / 255
-        pixels = np.rint(255 * (1 - opacity) + opacity * pixels[..., :3])
-    return np.ascontiguousarray(pixels[..., :3], np.uint8)
+    return on_white(pixels) if pixels.shape[2] == 4 else np.ascontiguousarray(pixels[..., :3], np.uint8)
 
 
 def _brands(content: bytes) -> frozenset[bytes]:

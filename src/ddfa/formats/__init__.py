@@ -1,0 +1,1 @@
+"""Formats of image files: headers, containers, and the decoders used beside OpenCV."""
