@@ -1,19 +1,13 @@
 """The service as a process of its own, and what slow, many and malformed callers do to it."""
 
-import asyncio
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 
 import pytest
-import uvicorn
-import websockets.sync.client
-
-from ddfa.serve import server
 
 ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
@@ -38,15 +32,30 @@ def fetch(port, path):
         return answer.status
 
 
-def connect(port, content=b""):
-    connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+def connect(port, content=b"", address="127.0.0.1"):
+    connection = socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(address, 0))
     connection.sendall(content)
     return connection
 
 
+def test_idle_connections_of_one_address_shut_nobody_out(process):
+    _, port = process
+    begun = [connect(port, b"GET / HT") for _ in range(100)]
+    kept = [connect(port, ASK.replace(b"Connection: close\r\n", b"")) for _ in range(100)]
+    try:
+        assert fetch(port, "/healthz") == 200
+        for connection in kept[-5:]:  # a request that was answered, then half of another one
+            connection.recv(100_000)
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: loc")
+        assert fetch(port, "/healthz") == 200
+    finally:
+        for connection in begun + kept:
+            connection.close()
+
+
 def test_more_connections_than_allowed_are_refused_and_the_rest_go_on(process):
     _, port = process
-    idle = [connect(port) for _ in range(300)]
+    idle = [connect(port, address=f"127.0.0.{2 + k % 8}") for k in range(80)]
     try:
         with connect(port, ASK.replace(b"/ ", b"/healthz ")) as one:
             assert b" 503 " in one.recv(100)
@@ -113,58 +122,6 @@ def test_a_port_in_use_is_named(capsys):
         port = taken.getsockname()[1]
         assert main(["serve", "--port", str(port)]) == 2
     assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
-
-
-@pytest.fixture
-def patient(monkeypatch):
-    """The port of a small application behind a server of little patience; it echoes over WebSockets."""
-    monkeypatch.setattr(server, "HEADER_S", 0.2)
-
-    async def app(scope, receive, send):
-        if scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.accept"})
-            while (message := await receive())["type"] == "websocket.receive":
-                await send({"type": "websocket.send", "text": message["text"]})
-            return
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"ok"})
-
-    config = uvicorn.Config(
-        app, http=server.TimeoutProtocol, ws="websockets-sansio", lifespan="off", log_level="critical"
-    )
-    running = uvicorn.Server(config)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=lambda: asyncio.run(running.serve(sockets=[listener])))
-        thread.start()
-        try:
-            while not running.started:
-                time.sleep(0.01)
-            yield listener.getsockname()[1]
-        finally:
-            running.should_exit = True
-            thread.join()
-
-
-def test_a_caller_who_never_asks_is_sent_away(patient):
-    with connect(patient, b"GET / HT") as slow, connect(patient, ASK) as quick:
-        assert quick.recv(100).startswith(b"HTTP/1.1 200")
-        assert _ended(slow)
-
-
-def test_a_long_talk_is_not_taken_for_a_slow_caller(patient):
-    with websockets.sync.client.connect(f"ws://127.0.0.1:{patient}") as talk:
-        time.sleep(0.4)
-        talk.send("still here")
-        assert talk.recv(timeout=10) == "still here"
-
-
-def _ended(connection):
-    try:
-        return connection.recv(100) == b""
-    except ConnectionResetError:
-        return True
 
 
 def test_nothing_of_a_request_is_logged(client, photo, caplog, capfd):

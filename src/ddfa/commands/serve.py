@@ -22,6 +22,7 @@ def serve(
     workers: Annotated[int, tyro.conf.arg(metavar="N")] = 0,
     queue: Annotated[int, tyro.conf.arg(metavar="N")] = 64,
     connections: Annotated[int, tyro.conf.arg(metavar="N")] = 512,
+    peer_connections: Annotated[int, tyro.conf.arg(metavar="N")] = 0,
     max_megabytes: float = 20.0,
     max_megapixels: float = 50.0,
     allow_replace: bool = False,
@@ -42,6 +43,8 @@ def serve(
         workers: threads that process photos; 0 for one per core.
         queue: maximum number of requests at a time; others are refused with status 429.
         connections: maximum number of open connections; others are refused with status 503.
+        peer_connections: maximum number of idle or slow connections of one address; 0 for a quarter of --connections.
+            A reverse proxy has one address: use a larger number.
         max_megabytes: maximum size of a request.
         max_megapixels: maximum size of a photo.
         allow_replace: enable face replacement.
@@ -57,6 +60,8 @@ def serve(
 
     if min(queue, connections) < 1 or min(max_megabytes, max_megapixels) <= 0 or not 0 <= port < 65536:
         raise DDFAError("--queue, --connections and the --max options must be above 0, --port from 0 to 65535")
+    if peer_connections < 0:
+        raise DDFAError("--peer-connections must be at least 0: 0 for a quarter of --connections")
     defaults = ServeSettings()
     settings = ServeSettings(
         model=model,
@@ -70,5 +75,5 @@ def serve(
         hosts=() if "*" in allow_host else (*defaults.hosts, host, *allow_host),
         api_key=os.environ.get(API_KEY_VARIABLE) or None,
     )
-    run_server(create_app(settings), host, port, connections)
+    run_server(create_app(settings), host, port, connections, peer_connections)
     return OK

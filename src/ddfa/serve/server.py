@@ -1,45 +1,19 @@
-"""Runs the service: one process, one socket, slow clients are disconnected."""
+"""Runs the service: one process, one socket, connections are bounded."""
 
-import asyncio
 import socket
+from functools import partial
 from typing import Any, Final
 
-import h11
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ddfa.errors import DDFAError
+from ddfa.serve.connections import PatientHTTP, PatientWebSocket, Peers
 
-HEADER_S: Final = 15.0  # until the header of the first request must have arrived
 _FINISH_S: Final = 20  # to finish running requests when the service stops
 
 
-class TimeoutProtocol(H11Protocol):
-    """HTTP with a time limit on the header of a connection's first request."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the timer."""
-        super().connection_made(transport)
-        self._timer = asyncio.get_running_loop().call_later(HEADER_S, self._give_up)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the timer."""
-        self._timer.cancel()
-        super().connection_lost(exc)
-
-    def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """Stop the timer: another protocol handles the connection."""
-        self._timer.cancel()
-        super().handle_websocket_upgrade(event)
-
-    def _give_up(self) -> None:
-        request: object = self.cycle  # None until the header is complete
-        if request is None and not self.transport.is_closing():
-            self.transport.abort()
-
-
-def run_server(app: ASGIApp, host: str, port: int, connections: int) -> None:
+def run_server(app: ASGIApp, host: str, port: int, connections: int, per_peer: int = 0) -> None:
     """Serve until the process is stopped.
 
     Args:
@@ -47,16 +21,18 @@ def run_server(app: ASGIApp, host: str, port: int, connections: int) -> None:
         host: address to listen on.
         port: port to listen on; 0 for any free one.
         connections: maximum number of open connections; more are refused with 503.
+        per_peer: how many of them may wait for one address, before the longest waiting is closed; 0 for a quarter.
 
     Raises:
         DDFAError: the service cannot listen on the address.
     """
     listener = _listener(host, port)
     address = listener.getsockname()
+    peers = Peers(per_peer or max(1, connections // 4))
     config = uvicorn.Config(
         app,
-        http=TimeoutProtocol,
-        ws="websockets-sansio",
+        http=partial(PatientHTTP, peers=peers),  # type: ignore[arg-type]
+        ws=partial(PatientWebSocket, peers=peers),  # type: ignore[arg-type]
         ws_max_size=4_000_000,
         limit_concurrency=connections,
         backlog=1024,
