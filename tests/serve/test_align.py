@@ -166,6 +166,16 @@ def test_wrong_bodies_are_refused(client, body, kind, status, code):
     assert refused(client.post("/v1/align", content=body, headers={"content-type": kind}), status, code)
 
 
+def test_text_that_is_no_unicode_is_an_error_answer(client):
+    field = b'--x\r\nContent-Disposition: form-data; name="parts"\r\n\r\n+2AA-\r\n--x--\r\n'
+    kind = {"content-type": "multipart/form-data; boundary=x; charset=utf-7"}
+    assert refused(client.post("/v1/align", content=field, headers=kind), 422, "invalid")
+    keys = (b'{"image": "", "\\ud800": 1}', b'{"image": "", "\xff": 1}', b'{"image": "\\ud800"}')
+    for body in keys:
+        answer = client.post("/v1/align", content=body, headers={"content-type": "application/json"})
+        assert refused(answer, 422, "invalid")
+
+
 def test_too_many_bytes_are_refused(client):
     kind = {"content-type": "application/json"}
     assert refused(client.post("/v1/align", content=bytes(2_000_001), headers=kind), 413, "too_large")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from ddfa.head.open import load_open_head
@@ -43,6 +44,8 @@ def test_a_camera_gets_faces_and_once_the_head(client, photo):
     [
         (["x"], "no_hello"),
         (["[]"], "no_hello"),
+        (['{"type": "hello", "key": "\\ud800"}'], "no_hello"),
+        (["[" * 100_000], "no_hello"),
         ([b"picture"], "no_hello"),
         ([json.dumps(HELLO), b"no picture"], "not_a_picture"),
         ([json.dumps(HELLO), "text"], "no_picture"),
@@ -69,10 +72,40 @@ def test_keys_origins_and_numbers_are_checked():
             socket.send_json({"type": "hello", "key": "sesame"})
             assert socket.receive_json() == {"type": "ready"}
             with client.websocket_connect("/v1/live", headers=headers) as second:
+                second.send_json({"type": "hello", "key": "sesame"})
                 assert second.receive_json()["code"] == "busy"
-        foreign = {"host": "localhost", "origin": "http://evil.example"}
-        with pytest.raises(WebSocketDisconnect), client.websocket_connect("/v1/live", headers=foreign):
-            pass
+        for origin, status in (("http://evil.example", 403), ("http://[", 400)):
+            foreign = {"host": "localhost", "origin": origin}
+            with (
+                pytest.raises(WebSocketDenialResponse) as refused,
+                client.websocket_connect("/v1/live", headers=foreign),
+            ):
+                pass
+            assert refused.value.status_code == status
+
+
+def test_who_has_not_greeted_takes_no_place(monkeypatch):
+    monkeypatch.setattr("ddfa.serve.live._GREETING_S", 0.3)
+    with client_of(live=1) as client:
+        headers = {"host": "localhost"}
+        with client.websocket_connect("/v1/live", headers=headers) as silent:
+            with client.websocket_connect("/v1/live", headers=headers) as camera:
+                camera.send_json(HELLO)
+                assert camera.receive_json() == {"type": "ready"}
+            assert silent.receive_json()["code"] == "idle"
+
+
+def test_what_is_unexpected_is_named_only_by_its_type(client, monkeypatch, caplog):
+    def fail(*_):
+        raise LookupError("secret")
+
+    monkeypatch.setattr("ddfa.serve.live.decode_checked", fail)
+    with client.websocket_connect("/v1/live", headers={"host": "localhost"}) as socket:
+        socket.send_json(HELLO)
+        socket.receive_json()
+        socket.send_bytes(PNG)
+        assert socket.receive_json()["code"] == "internal"
+    assert "LookupError" in caplog.text and "secret" not in caplog.text
 
 
 FRAME = np.full((24, 32, 3), 90, np.uint8)

@@ -38,6 +38,8 @@ def test_other_names_are_refused(locked, host):
 def test_other_origins_are_refused(locked):
     for origin in ("http://evil.example", "null", "http://localhost:81", "["):
         assert code_of(locked.post("/v1/align", headers={"origin": origin})) == (403, "wrong_origin")
+    for origin in ("http://[", "http://[::1", "https://[v1]"):
+        assert code_of(locked.post("/v1/align", headers={"origin": origin})) == (400, "bad_origin")
     assert locked.get("/healthz", headers={"origin": "http://localhost"}).status_code == 200
 
 

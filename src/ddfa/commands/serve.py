@@ -62,6 +62,9 @@ def serve(
         raise DDFAError("--queue, --connections and the --max options must be above 0, --port from 0 to 65535")
     if peer_connections < 0:
         raise DDFAError("--peer-connections must be at least 0: 0 for a quarter of --connections")
+    key = os.environ.get(API_KEY_VARIABLE) or None
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise DDFAError(f"{API_KEY_VARIABLE} must be printable ASCII, because it is sent as a header: choose another")
     defaults = ServeSettings()
     settings = ServeSettings(
         model=model,
@@ -73,7 +76,7 @@ def serve(
         limits=limits,
         allow_replace=allow_replace,
         hosts=() if "*" in allow_host else (*defaults.hosts, host, *allow_host),
-        api_key=os.environ.get(API_KEY_VARIABLE) or None,
+        api_key=key,
     )
     run_server(create_app(settings), host, port, connections, peer_connections)
     return OK

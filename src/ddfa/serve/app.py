@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -33,7 +32,6 @@ from ddfa.serve.settings import ServeSettings
 PAGE: Final = Path(str(files("ddfa.serve"))) / "page"
 _SAMPLES: Final = "samples"
 _T = TypeVar("_T")
-_log = logging.getLogger("ddfa.serve")
 
 _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": schemas.ErrorAnswer, "description": text}
@@ -107,11 +105,6 @@ def create_app(settings: ServeSettings) -> FastAPI:
         answer = ServiceError(error.status_code, code, str(error.detail)).response()
         answer.headers.update(error.headers or {})
         return answer
-
-    @app.exception_handler(Exception)
-    async def unexpected_error(_: Request, error: Exception) -> Response:
-        _log.error("unexpected %s", type(error).__name__)  # its message may contain data of the request
-        return ServiceError(500, "internal", "an internal error occurred: please report it").response()
 
     @app.post(
         "/v1/align",

@@ -15,7 +15,8 @@ class ServiceError(Exception):  # an answer, not a DDFAError
 
     def __init__(self, status: int, code: str, message: str, retry_s: int | None = None) -> None:
         super().__init__(message)
-        self.status, self.code, self.message, self.retry_s = status, code, message, retry_s
+        self.status, self.code, self.retry_s = status, code, retry_s
+        self.message = message.encode(errors="replace").decode()  # it may quote lone surrogates, which JSON cannot hold
 
     def response(self) -> JSONResponse:
         """The HTTP response."""
@@ -27,6 +28,11 @@ class ServiceError(Exception):  # an answer, not a DDFAError
     def as_dict(self) -> dict[str, dict[str, str]]:
         """The body of the response."""
         return {"error": {"code": self.code, "message": self.message}}
+
+
+def internal() -> ServiceError:
+    """An unexpected exception."""
+    return ServiceError(500, "internal", "an internal error occurred: please report it")
 
 
 def busy() -> ServiceError:

@@ -2,25 +2,31 @@
 
 import asyncio
 import json
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from ddfa.arrays import UInt8
+from ddfa.errors import DDFAError
 from ddfa.export.plain import LIVE, plain_face
 from ddfa.serve.engine import Engine
-from ddfa.serve.errors import ServiceError
+from ddfa.serve.errors import ServiceError, internal
 from ddfa.serve.image_limits import decode_checked
 from ddfa.serve.middleware import check_browser, check_key
 from ddfa.video.io.source import Frame
 from ddfa.video.tracking.tracker import FaceTracker, TrackedFace
 
+_log = logging.getLogger("ddfa.serve")
 _MAX_BYTES: Final = 2_000_000  # per frame
 _MAX_PIXELS: Final = 1920 * 1080
 _MAX_FACES: Final = 8
+_GREETING_S: Final = 2.0  # for the first message
 _IDLE_S: Final = 60.0  # without a frame
+_CLOSE_CODES: Final = {408: 1001, 429: 1013}  # by status; others 1008
 _SETTLED: Final = 12  # frames after which the smoothed shape of a face is accurate enough to send its head
 _FRONTAL_DEG: Final = 25.0  # maximum yaw: beyond it the texture misses much of the face
 
@@ -39,47 +45,55 @@ class LiveChannel:
         """Serve one connection until it closes; docs/serve.md describes the messages."""
         try:
             check_browser(socket.headers, self._engine.settings)
-        except ServiceError:
-            await socket.close(1008)
+        except ServiceError as error:
+            await socket.send_denial_response(error.response())
             return
         await socket.accept()
+        try:
+            await self._greet(socket)
+            with self._slot():
+                await socket.send_json({"type": "ready"})
+                await self._frames(socket)
+        except ServiceError as error:
+            await _refuse(socket, error, _CLOSE_CODES.get(error.status, 1008))
+        except DDFAError as error:
+            await _refuse(socket, ServiceError(422, "unusable", str(error)), 1008)
+        except (WebSocketDisconnect, RuntimeError):  # the client is gone, perhaps during an answer
+            pass
+        except Exception as error:
+            _log.error("unexpected %s", type(error).__name__)  # its message may contain data of the frame
+            await _refuse(socket, internal(), 1011)
+
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
+        """One of the places for cameras, taken only by clients that have sent the key."""
         if self._open >= self._engine.settings.live:
-            await _refuse(socket, ServiceError(429, "busy", "too many cameras are connected: try again later"), 1013)
-            return
+            raise ServiceError(429, "busy", "too many cameras are connected: try again later")
         self._open += 1
         self._engine.metrics.live.set(self._open)
         try:
-            await self._greet(socket)
-            await self._frames(socket)
-        except ServiceError as error:
-            await _refuse(socket, error, 1008)
-        except TimeoutError:
-            await _refuse(socket, ServiceError(408, "idle", f"no frame arrived for {_IDLE_S:g} s: connect again"), 1001)
-        except (WebSocketDisconnect, RuntimeError):  # the client is gone, perhaps during an answer
-            pass
+            yield
         finally:
             self._open -= 1
             self._engine.metrics.live.set(self._open)
 
     async def _greet(self, socket: WebSocket) -> None:
         """Read the first message with the API key: browsers cannot set WebSocket headers, and URLs are logged."""
-        async with asyncio.timeout(self._engine.settings.receive_s):
-            message = await _received(socket)
+        message = await _received(socket, _GREETING_S, "no greeting")
         try:
             hello = json.loads(message.get("text") or "")
             key = hello["key"] if hello["type"] == "hello" else None
-        except (ValueError, KeyError, TypeError):
+            str(key).encode()
+        except (ValueError, KeyError, TypeError, RecursionError):  # ValueError: also a key with lone surrogates
             raise ServiceError(400, "no_hello", 'the first message must be {"type": "hello", "key": null}') from None
         check_key(key if isinstance(key, str) else None, self._engine.settings)
-        await socket.send_json({"type": "ready"})
 
     async def _frames(self, socket: WebSocket) -> None:
         engine = self._engine
         limit = min(_MAX_PIXELS, engine.settings.max_pixels)
         camera = CameraSession(FaceTracker(engine.aligner), limit)
         while True:
-            async with asyncio.timeout(_IDLE_S):
-                message = await _received(socket)
+            message = await _received(socket, _IDLE_S, "no frame")
             content = message.get("bytes")
             if not content:
                 raise ServiceError(
@@ -149,13 +163,18 @@ class CameraSession:
         return None
 
 
-async def _received(socket: WebSocket) -> dict[str, Any]:
+async def _received(socket: WebSocket, limit_s: float, missing: str) -> dict[str, Any]:
     """Receive the next message.
 
     Raises:
         WebSocketDisconnect: the client has disconnected.
+        ServiceError: the message did not arrive in time.
     """
-    message: dict[str, Any] = dict(await socket.receive())
+    try:
+        async with asyncio.timeout(limit_s):
+            message: dict[str, Any] = dict(await socket.receive())
+    except TimeoutError:
+        raise ServiceError(408, "idle", f"{missing} arrived within {limit_s:g} s: connect again") from None
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", 1005))
     return message

@@ -1,5 +1,6 @@
 """Middleware: the limit on concurrent requests, API key, host and origin checks, security headers and metrics."""
 
+import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -9,10 +10,11 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ddfa.serve.errors import ServiceError, busy
+from ddfa.serve.errors import ServiceError, busy, internal
 from ddfa.serve.metrics import Metrics
 from ddfa.serve.settings import ServeSettings
 
+_log = logging.getLogger("ddfa.serve")
 _API: Final = "/v1/"  # paths outside need no key: monitoring has none
 # All resources come from the service itself; the page may create images and workers.
 _POLICY: Final = (
@@ -65,13 +67,29 @@ class Middleware:
         except ServiceError as error:
             await error.response()(scope, receive, answer)
         else:
-            await self._counted(counted, lambda: self._app(scope, receive, answer))
+            await self._counted(counted, lambda: self._answered(scope, receive, answer))
         route = scope.get("route")
         path = getattr(
             route, "path", "other"
         )  # never the requested path: clients could create any number of time series
         self._metrics.requests.labels(path, str(status)).inc()
         self._metrics.seconds.labels(path).observe(time.perf_counter() - began)
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application; an exception is neither logged nor sent, because it may contain data of the request."""
+        started = False
+
+        async def answer(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:
+            _log.error("unexpected %s", type(error).__name__)
+            if not started:
+                await internal().response()(scope, receive, send)
 
     async def _counted(self, counted: bool, work: Callable[[], Awaitable[None]]) -> None:
         self._present += counted
@@ -106,7 +124,7 @@ def check_browser(headers: Headers, settings: ServeSettings) -> None:
     """Refuse requests that another website makes through a user's browser (DNS rebinding, foreign origins).
 
     Raises:
-        ServiceError: the host is not one of the service, or the origin is not the host.
+        ServiceError: the host is not one of the service, or the origin is malformed or not the host.
     """
     host = headers.get("host", "")
     if settings.hosts and _name_of(host) not in settings.hosts:
@@ -114,8 +132,15 @@ def check_browser(headers: Headers, settings: ServeSettings) -> None:
             421, "wrong_host", "the service is not configured for this host name: start it with --allow-host NAME"
         )
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if origin is not None and _host_of(origin) != host:
         raise ServiceError(403, "wrong_origin", "pages of other origins may not use the service")
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        raise ServiceError(400, "bad_origin", "the header Origin is malformed: send scheme://host:port") from None
 
 
 def _name_of(host: str) -> str:
