@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -28,9 +29,11 @@ from ddfa.serve.metrics import Metrics
 from ddfa.serve.middleware import Middleware
 from ddfa.serve.replace import replace_face
 from ddfa.serve.settings import ServeSettings
+from ddfa.serve.shared import Shared
 
 PAGE: Final = Path(str(files("ddfa.serve"))) / "page"
 _SAMPLES: Final = "samples"
+_CARDS_S: Final = 60.0  # after which installed bundles are looked for again
 _T = TypeVar("_T")
 
 _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
@@ -72,6 +75,8 @@ def create_app(settings: ServeSettings) -> FastAPI:
     engine = Engine(settings, metrics)
     live = LiveChannel(engine)
     ready = asyncio.Event()
+    cards = Shared(lambda: engine.run(_cards, engine.aligner.bundle), _CARDS_S)
+    mean_head = Shared(lambda: engine.run(engine.mean_head), math.inf)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -140,7 +145,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
     @app.get("/v1/models", response_model=schemas.Models, responses={401: _ERRORS[401]}, summary="Installed models")
     async def models() -> schemas.Models:
         """The installed bundles; the service uses the one marked as default."""
-        return schemas.Models(models=await engine.run(_cards, engine.aligner.bundle))
+        return schemas.Models(models=await cards())
 
     @app.get(
         "/v1/head",
@@ -150,8 +155,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
     )
     async def head() -> Response:
         """The mean head with its 52 blendshapes in frontal pose, as GLB."""
-        content = await engine.run(lambda: engine.mean_head)
-        return Response(content, media_type="model/gltf-binary", headers={"Cache-Control": "max-age=3600"})
+        return Response(await mean_head(), media_type="model/gltf-binary", headers={"Cache-Control": "max-age=3600"})
 
     @app.get("/v1/samples", include_in_schema=False)
     async def samples() -> dict[str, Any]:

@@ -119,9 +119,8 @@ class Engine:
         bundle = self.aligner.bundle
         return {"name": bundle.name, "sha256": bundle.files[MODEL_FILE], "head": self.aligner.head.name}
 
-    @cached_property
     def mean_head(self) -> bytes:
-        """The mean head with its blendshapes in frontal pose, as GLB.
+        """Encode the mean head with its blendshapes in frontal pose, as GLB.
 
         Raises:
             ModelError: the head model has no blendshapes.
