@@ -93,6 +93,7 @@ class TrainConfig:
         checkpoint_every: steps between checkpoints.
         validate_every: steps between validations, each with a preview.
         tensorboard: write scalars and images for TensorBoard.
+        watch: serve a live page with curves and previews on this port of the machine, for instance 8001.
         name: name of the bundle.
     """
 
@@ -141,6 +142,7 @@ class TrainConfig:
     checkpoint_every: int = 500
     validate_every: int = 1000
     tensorboard: bool = True
+    watch: int | None = None
     name: str = "ddfa"
 
     @property

@@ -18,7 +18,7 @@ from ddfa.files import write_atomically
 _EVERY = 100
 _FILE = "log.csv"
 _SHOWN = ("nme", "overlap")  # figures shown beside the progress bar
-_PREVIEW = "preview.jpg"
+PREVIEW = "preview.jpg"
 
 
 class RunLog:
@@ -57,7 +57,7 @@ class RunLog:
         self._figures = figures
         if image is not None:
             coded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
-            write_atomically(self._folder / _PREVIEW, coded.tobytes())
+            write_atomically(self._folder / PREVIEW, coded.tobytes())
         if self._board is not None:
             for name, value in figures.items():
                 self._board.add_scalar(f"validation/{name}", value, step)

@@ -24,6 +24,7 @@ from ddfa.train.networks import Network, normalise
 from ddfa.train.schedule import lr_at
 from ddfa.train.state import CHECKPOINT, Run, sample_asymmetry, save_checkpoint, start
 from ddfa.train.validation import preview, validate
+from ddfa.train.watch import watched
 
 SETTINGS: Final = "config.yaml"
 _DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -65,6 +66,9 @@ def train_together(config: TrainConfig, until: int | None = None) -> list[Run]:
         members = [_start(each, head, stream, held_out, ranks, last, each is config) for each in networks]
         for member in members:
             stack.enter_context(member.reporter)
+        if config.watch is not None and ranks.rank == 0:
+            address = stack.enter_context(watched([each.output for each in networks], config.watch))
+            print(f"live page: {address}", flush=True)
         # Runs interrupted while their checkpoints were written may differ by an interval; those ahead wait.
         first = min(member.run.step for member in members)
         for step, (crops, target) in enumerate(device_batches(stream, config, ranks, first, last), first):
