@@ -3,6 +3,7 @@ import io
 import struct
 import tempfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -13,6 +14,8 @@ from PIL import Image
 from ddfa.align import FaceAligner
 from ddfa.images import decode_image
 from ddfa.serve.schemas import AlignAnswer, ErrorAnswer
+
+from .conftest import client_of
 
 IMAGE_AS_TEXT = b'--x\r\nContent-Disposition: form-data; name="image"\r\n\r\n1\r\n--x--\r\n'
 
@@ -181,6 +184,16 @@ def test_too_many_bytes_are_refused(client):
     assert refused(client.post("/v1/align", content=bytes(2_000_001), headers=kind), 413, "too_large")
     pieces = (bytes(100_000) for _ in range(1000))  # of unknown length
     assert refused(client.post("/v1/align", content=pieces, headers=kind), 413, "too_large")
+
+
+def test_large_photos_wait_for_memory_and_too_large_ones_are_refused(photo):
+    large = cv2.imencode(".jpg", np.full((1200, 1600, 3), 90, np.uint8))[1].tobytes()
+    with client_of(memory=16_000_000) as client, ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: post(client, photo), range(4)))
+        assert [answer.status_code for answer in answers] == [200] * 4
+        assert refused(post(client, large), 413, "too_many_pixels")
+        assert refused(post(client, bytes(3_000_000)), 503, "no_memory")
+        assert post(client, photo).status_code == 200
 
 
 def test_the_mean_head_is_a_glb_of_the_same_parts(client):

@@ -4,6 +4,8 @@ import hashlib
 import pytest
 
 from ddfa.serve.app import PAGE
+from ddfa.serve.capacity import MemoryBudget, RequestQueue
+from ddfa.serve.errors import ServiceError
 from ddfa.serve.metrics import Metrics
 from ddfa.serve.middleware import Middleware
 from ddfa.serve.settings import ServeSettings
@@ -78,42 +80,44 @@ def test_figures_name_routes_not_paths(client):
     assert 'path="/v1/models",status="200"' in text and "made-up" not in text
 
 
-def test_one_request_too_many_is_told_to_wait():
-    started, finish = asyncio.Event(), asyncio.Event()
+def test_a_large_answer_counts_until_it_is_read():
+    answers, seen = MemoryBudget(100_000), []
 
     async def app(scope, receive, send):
-        started.set()
-        await finish.wait()
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body"})
+        await send({"type": "http.response.body", "body": bytes(100_000)})
 
-    guard = Middleware(app, ServeSettings(queue=1), Metrics())
+    async def send(message):
+        try:
+            with answers.growing() as add:
+                add(1)
+            seen.append("free")
+        except ServiceError:
+            seen.append(len(message["body"]))
+
+    guard = Middleware(app, ServeSettings(), Metrics(), RequestQueue(1), answers)
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"localhost")]}
+    asyncio.run(guard(scope, None, send))
+    assert seen == ["free", 100_000, 0]
+
+
+def test_a_full_queue_refuses_before_the_body_is_read():
+    queue = RequestQueue(1)
+    guard = Middleware(None, ServeSettings(), Metrics(), queue, MemoryBudget(1))
     scope = {"type": "http", "method": "POST", "path": "/v1/align", "headers": [(b"host", b"localhost")]}
+    sent = []
 
-    async def ask():
-        sent = []
-        await guard(scope, None, lambda message: _append(sent, message))
-        return sent[0]
-
-    async def _append(sent, message):
+    async def send(message):
         sent.append(message)
 
-    async def both():
-        first = asyncio.create_task(ask())
-        await started.wait()
-        refused = await ask()
-        finish.set()
-        return refused, await first, await ask()
-
-    refused, first, later = asyncio.run(both())
-    assert refused["status"] == 429 and (b"retry-after", b"1") in refused["headers"]
-    assert first["status"] == later["status"] == 200
+    with queue.place():
+        asyncio.run(guard(scope, None, send))
+    assert sent[0]["status"] == 429 and (b"retry-after", b"1") in sent[0]["headers"]
 
 
 def test_a_body_that_dawdles_is_cut_off():
     from starlette.requests import Request
 
-    from ddfa.serve.errors import ServiceError
     from ddfa.serve.requests import read_body
 
     async def receive():
@@ -121,7 +125,7 @@ def test_a_body_that_dawdles_is_cut_off():
 
     request = Request({"type": "http", "method": "POST", "headers": []}, receive)
     with pytest.raises(ServiceError, match="within") as told:
-        asyncio.run(read_body(request, ServeSettings(receive_s=0.01)))
+        asyncio.run(read_body(request, ServeSettings(receive_s=0.01), lambda size: None))
     assert told.value.status == 408
 
 

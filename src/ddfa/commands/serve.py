@@ -25,6 +25,7 @@ def serve(
     peer_connections: Annotated[int, tyro.conf.arg(metavar="N")] = 0,
     max_megabytes: float = 20.0,
     max_megapixels: float = 50.0,
+    memory_mb: float = 1024.0,
     allow_replace: bool = False,
     allow_host: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = (),
     limits: LimitOptions = _LIMITS,
@@ -47,6 +48,8 @@ def serve(
             A reverse proxy has one address: use a larger number.
         max_megabytes: maximum size of a request.
         max_megapixels: maximum size of a photo.
+        memory_mb: memory for requests, unread answers and decoded photos at a time, in MB; others wait or are refused
+            with status 503.
         allow_replace: enable face replacement.
         allow_host: host names that browsers may use for the service, besides localhost and HOST; * for any.
         limits: which of the detected faces are answered.
@@ -58,8 +61,10 @@ def serve(
     from ddfa.serve.server import run_server
     from ddfa.serve.settings import API_KEY_VARIABLE, ServeSettings
 
-    if min(queue, connections) < 1 or min(max_megabytes, max_megapixels) <= 0 or not 0 <= port < 65536:
-        raise DDFAError("--queue, --connections and the --max options must be above 0, --port from 0 to 65535")
+    if min(queue, connections) < 1 or min(max_megabytes, max_megapixels, memory_mb) <= 0 or not 0 <= port < 65536:
+        raise DDFAError(
+            "--queue, --connections, --memory-mb and the --max options must be above 0, --port from 0 to 65535"
+        )
     if peer_connections < 0:
         raise DDFAError("--peer-connections must be at least 0: 0 for a quarter of --connections")
     key = os.environ.get(API_KEY_VARIABLE) or None
@@ -73,6 +78,7 @@ def serve(
         queue=queue,
         max_bytes=round(max_megabytes * 1e6),
         max_pixels=round(max_megapixels * 1e6),
+        memory=round(memory_mb * 1e6),
         limits=limits,
         allow_replace=allow_replace,
         hosts=() if "*" in allow_host else (*defaults.hosts, host, *allow_host),

@@ -22,6 +22,7 @@ from ddfa.errors import DDFAError, ModelError
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.registry import installed
 from ddfa.serve import requests, schemas
+from ddfa.serve.capacity import MemoryBudget, RequestQueue
 from ddfa.serve.engine import Engine
 from ddfa.serve.errors import ServiceError
 from ddfa.serve.live import LiveChannel
@@ -48,7 +49,7 @@ _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
         421: "The service is not configured for this host name.",
         422: "A field is missing or invalid.",
         429: "Too many requests: try again after Retry-After seconds.",
-        503: "The request took too long.",
+        503: "The request took too long, or there is no memory left.",
     }.items()
 }
 _ALIGN: Final[dict[str, type[BaseModel]]] = {
@@ -74,6 +75,8 @@ def create_app(settings: ServeSettings) -> FastAPI:
     metrics = Metrics()
     engine = Engine(settings, metrics)
     live = LiveChannel(engine)
+    queue = RequestQueue(settings.queue, metrics.queue.set)
+    traffic = MemoryBudget(settings.memory // 4)  # requests and answers; the rest is for decoded images
     ready = asyncio.Event()
     cards = Shared(lambda: engine.run(_cards, engine.aligner.bundle), _CARDS_S)
     mean_head = Shared(lambda: engine.run(engine.mean_head), math.inf)
@@ -94,7 +97,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
         docs_url=None,  # they load scripts from a CDN
         redoc_url=None,
     )
-    app.add_middleware(Middleware, settings=settings, metrics=metrics)
+    app.add_middleware(Middleware, settings=settings, metrics=metrics, queue=queue, answers=traffic)
 
     @app.exception_handler(ServiceError)
     async def service_error(_: Request, error: ServiceError) -> Response:
@@ -120,9 +123,15 @@ def create_app(settings: ServeSettings) -> FastAPI:
     )
     async def align(request: Request) -> Response:
         """Find and align the faces of a photo. Nothing is stored."""
-        arguments = await requests.read_align(request, settings)
-        answer = await _in_time(engine.align(*arguments), settings)
+        with traffic.growing() as count:
+            arguments = await requests.read_align(request, settings, count)
+            with queue.place():
+                answer = await _in_time(engine.align(*arguments), settings)
         return Response(json.dumps(answer, separators=(",", ":")), media_type="application/json")
+
+    async def replaced(source: bytes, target: bytes, *options: Any) -> bytes:
+        async with engine.decoded(source, target):
+            return await engine.run(replace_face, engine, source, target, *options)
 
     @app.post(
         "/v1/replace",
@@ -135,11 +144,13 @@ def create_app(settings: ServeSettings) -> FastAPI:
         """Disabled unless the service is started with --allow-replace. Requires the consent of both people."""
         if not settings.allow_replace:
             raise ServiceError(403, "disabled", "face replacement is disabled: start the service with --allow-replace")
-        form = await requests.read_form(request, await requests.read_body(request, settings))
-        photos = [await requests.form_file(form, name) for name in ("source", "target")]
-        shape, face = requests.form_text(form, "shape", "blend"), requests.form_text(form, "face", "0")
-        label = requests.form_flag(form, "label")
-        content = await _in_time(engine.run(replace_face, engine, *photos, shape, face, label), settings)
+        with traffic.growing() as count:
+            form = await requests.read_form(request, await requests.read_body(request, settings, count))
+            photos = [await requests.form_file(form, name) for name in ("source", "target")]
+            shape, face = requests.form_text(form, "shape", "blend"), requests.form_text(form, "face", "0")
+            label = requests.form_flag(form, "label")
+            with queue.place():
+                content = await _in_time(replaced(*photos, shape, face, label), settings)
         return Response(content, media_type="image/jpeg")
 
     @app.get("/v1/models", response_model=schemas.Models, responses={401: _ERRORS[401]}, summary="Installed models")

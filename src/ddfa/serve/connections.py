@@ -15,7 +15,7 @@ Step = Literal["ask", "upload", "read", "greet", "leave"]
 LIMITS_S: Final[dict[Step, float]] = {
     "ask": 15.0,  # send the header of a request, the first or a later one
     "upload": 60.0,  # send the body; `ServeSettings.receive_s` is shorter and gives an answer
-    "read": 30.0,  # read what has been sent
+    "read": 60.0,  # read what has been sent
     "greet": 5.0,  # send the first WebSocket message; the live channel is stricter and gives an answer
     "leave": 5.0,  # answer the closing frame of a WebSocket
 }

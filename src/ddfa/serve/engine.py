@@ -7,9 +7,9 @@ import asyncio
 import base64
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
@@ -26,7 +26,8 @@ from ddfa.export.record import face_record
 from ddfa.faces import Faces
 from ddfa.located import Located
 from ddfa.regress.bundle import MODEL_FILE
-from ddfa.serve.image_limits import decode_checked
+from ddfa.serve.capacity import MemoryBudget
+from ddfa.serve.image_limits import decode_checked, memory_of
 from ddfa.serve.metrics import Metrics
 from ddfa.serve.micro_batching import MicroBatcher
 from ddfa.serve.settings import ServeSettings
@@ -65,6 +66,7 @@ class Engine:
 
     def __init__(self, settings: ServeSettings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
+        self._pixels = MemoryBudget(settings.memory * 3 // 4)  # the rest is for requests and answers
         limits = asdict(settings.limits)
         self.aligner = FaceAligner(settings.model, settings.detector or "yunet", settings.threads, **limits)
 
@@ -97,6 +99,10 @@ class Engine:
             ServiceError: the image cannot be used.
             DDFAError: a file cannot be created.
         """
+        async with self.decoded(content):
+            return await self._align(content, parts, max_faces, refine)
+
+    async def _align(self, content: bytes, parts: Sequence[str], max_faces: int, refine: bool) -> dict[str, Any]:
         began = time.perf_counter()
         located = await self.run(self._locate, content, max_faces)
         faces = (await self._batchers[refine](located))[:max_faces]
@@ -110,8 +116,25 @@ class Engine:
         }
 
     async def run(self, work: Callable[..., _T], *arguments: Any) -> _T:
-        """Run a function in the thread pool."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+        """Run a function in the thread pool; if that is cancelled, until the function has returned."""
+        future = self._pool.submit(work, *arguments)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            while future.running():  # its memory is in use
+                await asyncio.sleep(0.02)
+            raise
+
+    @asynccontextmanager
+    async def decoded(self, *contents: bytes) -> AsyncIterator[None]:
+        """Wait until there is memory for some images.
+
+        Raises:
+            ServiceError: 413, they are too large for it.
+        """
+        sizes = [memory_of(content, self.settings.max_pixels) for content in contents]
+        async with self._pixels.reserved(sum(sizes)):
+            yield
 
     @cached_property
     def model(self) -> dict[str, str]:

@@ -3,18 +3,19 @@
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ddfa.serve.errors import ServiceError, busy, internal
+from ddfa.serve.capacity import MemoryBudget, RequestQueue
+from ddfa.serve.errors import ServiceError, internal
 from ddfa.serve.metrics import Metrics
 from ddfa.serve.settings import ServeSettings
 
 _log = logging.getLogger("ddfa.serve")
+_LARGE: Final = 65_536  # bytes of an answer that counts against the memory
 _API: Final = "/v1/"  # paths outside need no key: monitoring has none
 # All resources come from the service itself; the page may create images and workers.
 _POLICY: Final = (
@@ -38,11 +39,15 @@ class Middleware:
         app: the wrapped application.
         settings: of the service.
         metrics: receives counts and durations.
+        queue: requests in progress.
+        answers: memory for answers that have not been read.
     """
 
-    def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: ServeSettings, metrics: Metrics, queue: RequestQueue, answers: MemoryBudget
+    ) -> None:
         self._app, self._settings, self._metrics = app, settings, metrics
-        self._present = 0
+        self._queue, self._answers = queue, answers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle an ASGI connection; only HTTP is checked here."""
@@ -59,15 +64,20 @@ class Middleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", ()), *_HEADERS]
-            await send(message)
+            content = message.get("body", b"")
+            if len(content) < _LARGE or message.get("more_body"):
+                await send(message)
+                return
+            with self._answers.holding(len(content)):  # the second call returns when the client has read everything
+                await send({**message, "more_body": True})
+                await send({"type": "http.response.body", "body": b""})
 
-        counted = scope["path"].startswith(_API) and scope["method"] == "POST"
         try:
-            self._check(scope, counted)
+            self._check(scope)
         except ServiceError as error:
             await error.response()(scope, receive, answer)
         else:
-            await self._counted(counted, lambda: self._answered(scope, receive, answer))
+            await self._answered(scope, receive, answer)
         route = scope.get("route")
         path = getattr(
             route, "path", "other"
@@ -91,22 +101,13 @@ class Middleware:
             if not started:
                 await internal().response()(scope, receive, send)
 
-    async def _counted(self, counted: bool, work: Callable[[], Awaitable[None]]) -> None:
-        self._present += counted
-        self._metrics.queue.set(self._present)
-        try:
-            await work()
-        finally:
-            self._present -= counted
-            self._metrics.queue.set(self._present)
-
-    def _check(self, scope: Scope, counted: bool) -> None:
+    def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         check_browser(headers, self._settings)
         if scope["path"].startswith(_API):
             check_key(headers.get("x-api-key"), self._settings)
-        if counted and self._present >= self._settings.queue:
-            raise busy()
+            if scope["method"] == "POST":
+                self._queue.check()
 
 
 def check_key(given: str | None, settings: ServeSettings) -> None:

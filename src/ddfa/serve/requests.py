@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from typing import Final
 
 from pydantic import BaseModel, ValidationError
@@ -17,6 +17,7 @@ from ddfa.serve.errors import ServiceError, too_large
 from ddfa.serve.schemas import AlignRequest
 from ddfa.serve.settings import MAX_FACES, ServeSettings
 
+_COPIES: Final = 2  # of a body: as received, and its files
 _FIELDS: Final = 16  # maximum per form
 
 
@@ -26,7 +27,9 @@ class _InMemory(MultiPartParser):
     spool_max_size = 2**40
 
 
-async def read_align(request: Request, settings: ServeSettings) -> tuple[bytes, tuple[str, ...], int, bool]:
+async def read_align(
+    request: Request, settings: ServeSettings, count: Callable[[int], None]
+) -> tuple[bytes, tuple[str, ...], int, bool]:
     """Read the body of `POST /v1/align`, JSON or a form.
 
     Returns:
@@ -35,7 +38,7 @@ async def read_align(request: Request, settings: ServeSettings) -> tuple[bytes, 
     Raises:
         ServiceError: the body is too large, too slow or malformed.
     """
-    body = await read_body(request, settings)
+    body = await read_body(request, settings, count)
     kind = _media_type(request)
     if kind == "application/json":
         parsed = _parsed(AlignRequest, body)
@@ -50,8 +53,13 @@ async def read_align(request: Request, settings: ServeSettings) -> tuple[bytes, 
     return await form_file(form, "image"), parts, _most(most, settings), form_flag(form, "refine")
 
 
-async def read_body(request: Request, settings: ServeSettings) -> bytes:
+async def read_body(request: Request, settings: ServeSettings, count: Callable[[int], None]) -> bytes:
     """Read the whole body.
+
+    Args:
+        request: the request.
+        settings: limits of size and time.
+        count: called with the number of bytes of memory that each part of the body needs; may refuse them.
 
     Raises:
         ServiceError: it is too large or arrives too slowly.
@@ -63,6 +71,7 @@ async def read_body(request: Request, settings: ServeSettings) -> bytes:
     try:
         async with asyncio.timeout(settings.receive_s):
             async for part in request.stream():
+                count(_COPIES * len(part))
                 content += part
                 if len(content) > settings.max_bytes:
                     raise too_large(settings.max_bytes)

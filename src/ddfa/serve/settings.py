@@ -23,6 +23,7 @@ class ServeSettings:
         queue: maximum number of requests in progress or waiting; more are refused with 429.
         max_bytes: maximum size of a request.
         max_pixels: maximum size of a photo.
+        memory: maximum number of bytes of requests, unread answers and decoded images at a time.
         limits: which of the detected faces are answered; `limits.max_faces` is the maximum number in an answer.
         receive_s: time limit for a request to arrive, s.
         answer_s: time limit for an answer, s.
@@ -41,6 +42,7 @@ class ServeSettings:
     queue: int = 64
     max_bytes: int = 20_000_000
     max_pixels: int = 50_000_000
+    memory: int = 1_024_000_000
     limits: FaceLimits = field(default_factory=lambda: FaceLimits(max_faces=MAX_FACES))
     receive_s: float = 20.0
     answer_s: float = 30.0
