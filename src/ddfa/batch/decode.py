@@ -14,7 +14,7 @@ from ddfa.errors import DataError, DDFAError, reason
 from ddfa.export.face_files import FaceFiles
 from ddfa.export.kinds import KINDS
 from ddfa.faces import FaceModel, Faces
-from ddfa.images import decode_image
+from ddfa.images import MAX_PIXELS, decode_image
 from ddfa.regress.bundle import MODEL_FILE, Bundle
 from ddfa.regress.registry import find_bundle
 
@@ -54,7 +54,9 @@ def photos_with_faces(table: Path, model: str | None = None) -> Iterator[tuple[s
             yield rows[0]["source"], _faces(rows, face_model), bundle
 
 
-def write_photo(stem: Path, name: str, faces: Faces, bundle: Bundle, kinds: Sequence[str]) -> list[Path]:
+def write_photo(
+    stem: Path, name: str, faces: Faces, bundle: Bundle, kinds: Sequence[str], max_pixels: int = MAX_PIXELS
+) -> list[Path]:
     """Write files of the faces of a photo; the photo is read again only if a kind needs its pixels.
 
     Args:
@@ -63,6 +65,7 @@ def write_photo(stem: Path, name: str, faces: Faces, bundle: Bundle, kinds: Sequ
         faces: its faces.
         bundle: the model that aligned them.
         kinds: of `ddfa.export.kinds.KINDS`.
+        max_pixels: maximum width times height of the photo.
 
     Returns:
         The files.
@@ -72,7 +75,7 @@ def write_photo(stem: Path, name: str, faces: Faces, bundle: Bundle, kinds: Sequ
     """
     image = np.zeros((1, 1, 3), np.uint8)
     if any(KINDS[kind].needs_image for kind in kinds):
-        image = decode_image(read_photo(find_photo(name)), name)
+        image = decode_image(read_photo(find_photo(name)), name, max_pixels)
         if image.shape[1::-1] != faces.image_size:
             raise DDFAError(f"{name} has changed: its size is {image.shape[1::-1]}, not {faces.image_size}")
     return FaceFiles(faces, bundle, image, Path(name), with_material="texture" in kinds).write_all(kinds, stem)

@@ -23,7 +23,7 @@ from ddfa.faces import Faces
 from ddfa.files import printable
 from ddfa.geometry.perspective import Camera
 from ddfa.geometry.roi import roi_from_landmarks
-from ddfa.images import ReducedImage, decode_image, decode_reduced
+from ddfa.images import MAX_PIXELS, ReducedImage, decode_image, decode_reduced
 from ddfa.located import Located
 from ddfa.regress.registry import find_bundle
 from ddfa.sessions import Device
@@ -45,6 +45,7 @@ class StageSettings:
         full: always decode large JPEGs at full resolution.
         device: where the networks run.
         regions: refine the blendshapes with the region networks.
+        max_pixels: maximum width times height of a photo.
         limits: which of the detected faces become rows.
         camera: of the photos; None if unknown.
     """
@@ -56,6 +57,7 @@ class StageSettings:
     full: bool = False
     device: Device = "cpu"
     regions: bool = True
+    max_pixels: int = MAX_PIXELS
     limits: FaceLimits = field(default_factory=FaceLimits)
     camera: Camera | None = None
 
@@ -103,16 +105,17 @@ class AlignStage:
 
     def _detect(self, source: str, content: bytes) -> "_Photo":
         """Find the faces in a photo, decoded at the lowest resolution that loses nothing the networks use."""
+        limit = self._settings.max_pixels
         if not self._reduces:
-            return _Photo(source, self._aligner.locate(decode_image(content, source)))
-        reduced = decode_reduced(content, source, FINE_SIDE)
+            return _Photo(source, self._aligner.locate(decode_image(content, source, limit)))
+        reduced = decode_reduced(content, source, FINE_SIDE, limit)
         located = self._aligner.locate(reduced.image, reduced_by=reduced.factor)
         sides = located.roi[:, 2] - located.roi[:, 0]
         if reduced.factor == 1 or (sides >= self._aligner.bundle.input_size).all():
             return _Photo(source, located, reduced)
         # The crop of the smallest face would have to be upsampled, although the photo has the pixels.
         found = replace(located.found, boxes=_at_full_size(located.found.boxes, reduced.factor))
-        image, roi = decode_image(content, source), _at_full_size(located.roi, reduced.factor)
+        image, roi = decode_image(content, source, limit), _at_full_size(located.roi, reduced.factor)
         return _Photo(source, replace(located, image=image, roi=roi, found=found))
 
     @property

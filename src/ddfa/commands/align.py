@@ -14,7 +14,7 @@ from ddfa.align import FaceAligner
 from ddfa.arrays import UInt8
 from ddfa.commands.camera import NO_CAMERA, CameraOptions
 from ddfa.commands.counting import counted
-from ddfa.commands.limits import ALL_FACES, LimitOptions
+from ddfa.commands.limits import ALL_FACES, LimitOptions, MaxPixels
 from ddfa.commands.photos import list_photos
 from ddfa.detect.boxes import BoxFile
 from ddfa.draw.styles import OverlayStyle, parse_style
@@ -25,7 +25,7 @@ from ddfa.export.kinds import kinds_help, parse_kinds, require_modules
 from ddfa.export.record import face_record
 from ddfa.faces import Faces
 from ddfa.files import make_folder
-from ddfa.images import read_image
+from ddfa.images import MAX_PIXELS, read_image
 from ddfa.sessions import Device
 
 _DEFAULT_KINDS = "ply,obj,mat,txt,json,overlay"
@@ -53,6 +53,7 @@ def align(
     regions: bool = True,
     json_lines: Annotated[bool, tyro.conf.arg(name="json")] = False,
     quiet: bool = False,
+    max_pixels: MaxPixels = MAX_PIXELS,
     limits: LimitOptions = ALL_FACES,
     camera: CameraOptions = NO_CAMERA,
 ) -> int:
@@ -81,6 +82,7 @@ def align(
         json_lines: print one JSON record per face to stdout (docs/outputs.md) instead of one line per photo; files are
             then written only with --save.
         quiet: print errors only.
+        max_pixels: maximum width times height of a photo; larger ones are refused before they are decoded.
         limits: which of the detected faces are wanted.
         camera: of the photos.
 
@@ -112,6 +114,7 @@ def align(
         delight=delight,
         json_lines=json_lines,
         quiet=quiet,
+        max_pixels=max_pixels,
     )
     faces, failures = 0, 0
     named = list(zip(photos, output_names(photos), strict=True))
@@ -150,10 +153,11 @@ class _Job:
     delight: bool
     json_lines: bool
     quiet: bool
+    max_pixels: int
 
     def run(self, photo: Path, name: str) -> int:
         """Align one photo, write its files, print its line or records; returns the number of faces."""
-        image = read_image(photo)
+        image = read_image(photo, self.max_pixels)
         given = None if self.boxes is None else self.boxes.boxes_of(photo)
         start = time.perf_counter()
         faces = self.aligner(image, boxes=None if given is None else given.boxes, refine=self.refine)

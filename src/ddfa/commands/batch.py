@@ -11,10 +11,11 @@ import tyro
 
 from ddfa.commands.camera import NO_CAMERA, CameraOptions
 from ddfa.commands.counting import counted
-from ddfa.commands.limits import ALL_FACES, LimitOptions
+from ddfa.commands.limits import ALL_FACES, LimitOptions, MaxPixels
 from ddfa.errors import OutputError
 from ddfa.exit_codes import FAILED, NOTHING_FOUND, OK
 from ddfa.files import make_folder, printable
+from ddfa.images import MAX_PIXELS
 from ddfa.sessions import Device
 
 
@@ -31,6 +32,7 @@ def batch(
     detector: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
     device: Device = "cpu",
     regions: bool = True,
+    max_pixels: MaxPixels = MAX_PIXELS,
     limits: LimitOptions = ALL_FACES,
     camera: CameraOptions = NO_CAMERA,
 ) -> int:
@@ -53,6 +55,7 @@ def batch(
         detector: yunet or dlib.
         device: cpu, or cuda, which needs onnxruntime-gpu instead of onnxruntime. On a cluster four actors share a GPU.
         regions: refine the blendshapes with region networks, which read eyes and mouth at the resolution of the photo.
+        max_pixels: maximum width times height of a photo; larger ones are refused before they are decoded.
         limits: which of the detected faces are wanted.
         camera: of the photos.
 
@@ -73,7 +76,15 @@ def batch(
         import_module("ray")  # a missing library is reported before any work
         run = run_ray
     settings = StageSettings(
-        model, detector, refine, full=full, device=device, regions=regions, limits=limits, camera=camera.camera()
+        model,
+        detector,
+        refine,
+        full=full,
+        device=device,
+        regions=regions,
+        max_pixels=max_pixels,
+        limits=limits,
+        camera=camera.camera(),
     )
     job = open_job(inputs, output, settings, shard)
     missing = job.missing()
@@ -98,6 +109,7 @@ def decode(
     source: Annotated[str, tyro.conf.arg(metavar="TEXT")] = "",
     limit: Annotated[int, tyro.conf.arg(metavar="N")] = 0,
     model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
+    max_pixels: MaxPixels = MAX_PIXELS,
 ) -> int:
     """Write meshes, landmarks, records and images for rows of a table of `ddfa batch`.
 
@@ -108,6 +120,7 @@ def decode(
         source: only photos whose name contains this.
         limit: only the first N photos; 0 for all.
         model: folder or name of the bundle that made the table, if it cannot be found by the name in the table.
+        max_pixels: maximum width times height of a photo; larger ones are refused before they are decoded.
 
     Returns:
         Exit code 0; 1 if no row was found.
@@ -120,7 +133,7 @@ def decode(
     chosen = (photo for photo in photos_with_faces(table, model) if source in photo[0])
     written = 0
     for number, (name, faces, bundle) in enumerate(islice(chosen, limit) if limit else chosen):
-        write_photo(make_folder(output) / f"{number:06d}", name, faces, bundle, kinds)
+        write_photo(make_folder(output) / f"{number:06d}", name, faces, bundle, kinds, max_pixels)
         written += 1
     print(f"{counted(written, 'photo')} -> {printable(str(output))}")
     return OK if written else NOTHING_FOUND

@@ -1,4 +1,4 @@
-"""The options by which every command chooses among the detected faces: --min-score, --min-size, --max-faces."""
+"""Options of every command that detects faces: which of them are wanted, and how large an image may be."""
 
 from typing import Annotated, TypeAlias
 
@@ -8,4 +8,6 @@ from ddfa.detect.limits import FaceLimits
 
 LimitOptions: TypeAlias = Annotated[FaceLimits, tyro.conf.arg(name="")]
 """The fields of `FaceLimits` as options of the command itself, without a prefix."""
+MaxPixels: TypeAlias = Annotated[int, tyro.conf.arg(metavar="N")]
+"""--max-pixels: maximum width times height of a photo or frame, by default `ddfa.images.MAX_PIXELS`."""
 ALL_FACES = FaceLimits()

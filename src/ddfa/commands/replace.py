@@ -10,10 +10,10 @@ import tyro
 
 from ddfa.align import FaceAligner
 from ddfa.commands.counting import counted
-from ddfa.commands.limits import ALL_FACES, LimitOptions
+from ddfa.commands.limits import ALL_FACES, LimitOptions, MaxPixels
 from ddfa.errors import DDFAError, ImageError, NoFaceError, OutputError
 from ddfa.exit_codes import NOTHING_FOUND, OK
-from ddfa.images import IMAGE_SUFFIXES, read_image
+from ddfa.images import IMAGE_SUFFIXES, MAX_PIXELS, read_image
 from ddfa.provenance import check_image_path, write_synthetic
 from ddfa.provenance.c2pa import C2paSigner
 from ddfa.replace.replacer import Replacer, Shape
@@ -31,6 +31,7 @@ def replace(
     c2pa: Annotated[tuple[Path, Path] | None, tyro.conf.arg(metavar="CERT KEY")] = None,
     model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
     threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
+    max_pixels: MaxPixels = MAX_PIXELS,
     limits: LimitOptions = ALL_FACES,
 ) -> int:
     """Replace the face of TARGET by that of SOURCE: ddfa replace SOURCE... TARGET -o OUT.
@@ -48,6 +49,7 @@ def replace(
         c2pa: sign the output with a certificate and its key, PEM files (extra c2pa).
         model: folder or name of a model bundle; the shipped one by default.
         threads: CPU threads of the network; all by default.
+        max_pixels: maximum width times height of a photo or frame; larger ones are refused before they are decoded.
         limits: which of the detected faces are counted, in sources and target.
 
     Returns:
@@ -62,14 +64,14 @@ def replace(
     target_is_image = Path(target).suffix.lower() in IMAGE_SUFFIXES
     if target_is_image:
         check_image_path(out)
-        image = read_image(target)
+        image = read_image(target, max_pixels)
     else:
         from ddfa.video.io.frames import open_video
 
-        frames = open_video(target)
+        frames = open_video(target, max_pixels=max_pixels)
     aligner = FaceAligner(model, threads=threads, **asdict(limits))
     try:
-        source = load_source(aligner, [Path(name) for name in photos], source_face)
+        source = load_source(aligner, [Path(name) for name in photos], source_face, max_pixels)
         if target_is_image:
             faces = select_face(aligner(image, refine=True), chosen, target)
             write_synthetic(out, Replacer(source, shape)(image, faces), label=label, signer=signer)

@@ -8,11 +8,11 @@ from typing import Annotated
 import tyro
 
 from ddfa.align import FaceAligner
-from ddfa.commands.limits import ALL_FACES, LimitOptions
+from ddfa.commands.limits import ALL_FACES, LimitOptions, MaxPixels
 from ddfa.commands.replace import checked_output
 from ddfa.errors import ImageError, NoFaceError
 from ddfa.exit_codes import NOTHING_FOUND, OK
-from ddfa.images import read_image
+from ddfa.images import MAX_PIXELS, read_image
 from ddfa.replace.retarget import TexturedHead, VideoRetargeter
 from ddfa.replace.source import select_face
 
@@ -26,6 +26,7 @@ def retarget(
     label: bool = False,
     model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
     threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
+    max_pixels: MaxPixels = MAX_PIXELS,
     limits: LimitOptions = ALL_FACES,
 ) -> int:
     """Animate a head by the pose and expression of a face in a video: ddfa retarget PHOTO VIDEO -o OUT.
@@ -42,6 +43,7 @@ def retarget(
         label: write "SYNTHETIC FACE" into every frame.
         model: folder or name of a model bundle; the shipped one by default.
         threads: CPU threads of the network; all by default.
+        max_pixels: maximum width times height of the photo or a frame; larger ones are refused before they are decoded.
         limits: which of the detected faces are counted.
 
     Returns:
@@ -54,7 +56,7 @@ def retarget(
     if len(files) != 2:
         raise ImageError("name a photo and a video: ddfa retarget PHOTO VIDEO -o OUT")
     out = checked_output(output, files)
-    image = read_image(files[0])
+    image = read_image(files[0], max_pixels)
     aligner = FaceAligner(model, threads=threads, **asdict(limits))
     try:
         if atlas:
@@ -62,7 +64,7 @@ def retarget(
         else:
             head = TexturedHead.from_photo(image, select_face(aligner(image, refine=True), 0, files[0]))
         work = VideoRetargeter(head, FaceTracker(aligner), over=over)
-        written = write_edited(out, open_video(files[1]), work, label=label)
+        written = write_edited(out, open_video(files[1], max_pixels=max_pixels), work, label=label)
     except NoFaceError as error:
         print(f"ddfa: {error}", file=sys.stderr)
         return NOTHING_FOUND

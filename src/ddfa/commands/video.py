@@ -11,10 +11,11 @@ import tyro
 from ddfa.align import FaceAligner
 from ddfa.commands.camera import NO_CAMERA, CameraOptions
 from ddfa.commands.counting import counted
-from ddfa.commands.limits import ALL_FACES, LimitOptions
+from ddfa.commands.limits import ALL_FACES, LimitOptions, MaxPixels
 from ddfa.draw.styles import EMPTY_STYLE, parse_style
 from ddfa.errors import VideoError
 from ddfa.exit_codes import INTERRUPTED, NOTHING_FOUND, OK
+from ddfa.images import MAX_PIXELS
 from ddfa.video.io.frames import Frame, FrameSource, open_video
 from ddfa.video.pipeline import TrackingOptions, VideoOutputs, VideoSummary, process_video
 from ddfa.video.tracking.follower import MEMORY
@@ -38,6 +39,7 @@ def video(
     model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
     threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = 1,
     regions: bool = True,
+    max_pixels: MaxPixels = MAX_PIXELS,
     limits: LimitOptions = ALL_FACES,
     camera: CameraOptions = NO_CAMERA,
 ) -> int:
@@ -63,6 +65,7 @@ def video(
         model: folder or name of a model bundle; the shipped one by default.
         threads: CPU threads of the network.
         regions: refine the blendshapes with region networks, which read eyes and mouth at the resolution of the frame.
+        max_pixels: maximum width times height of a frame; a video of larger ones is refused before it is decoded.
         limits: which of the detected faces get a track.
         camera: of the video.
 
@@ -73,7 +76,7 @@ def video(
     tracking = TrackingOptions(detect_every, smooth, look_ahead, memory)
     if limit < 0:
         raise VideoError(f"--limit {limit}: give 0 for all frames, or a positive number")
-    frames = open_video(source, fps)
+    frames = open_video(source, fps, max_pixels)
     to_files = any(path is not None for path in (output, data, glb))
     outputs = VideoOutputs(output, data, glb, track, window=show or (frames.live and not to_files))
     summary = process_video(

@@ -14,7 +14,7 @@ from ddfa.arrays import Float32, UInt8
 from ddfa.errors import NoFaceError
 from ddfa.faces import Faces
 from ddfa.geometry.camera import FLIP_Y
-from ddfa.images import read_image
+from ddfa.images import MAX_PIXELS, read_image
 from ddfa.raster.blending import smoothstep
 from ddfa.raster.sampling import sample
 from ddfa.replace.appearance.colour import ColourBasis, contrast, log_colours
@@ -90,19 +90,20 @@ def select_face(faces: Faces, index: int | None, name: str) -> Faces:
     raise NoFaceError(f"{name} shows only {len(faces)} (0 is the largest): choose another face or file")
 
 
-def load_source(aligner: FaceAligner, photos: Sequence[Path], index: int = 0) -> Source:
+def load_source(aligner: FaceAligner, photos: Sequence[Path], index: int = 0, max_pixels: int = MAX_PIXELS) -> Source:
     """Read photos of one person as a source.
 
     Args:
         aligner: finds the faces.
         photos: files.
         index: which face of each photo, 0 is the largest.
+        max_pixels: maximum width times height of a photo.
 
     Raises:
         ImageError: a photo cannot be read.
         NoFaceError: a photo has no such face.
     """
-    images = [read_image(photo) for photo in photos]
+    images = [read_image(photo, max_pixels) for photo in photos]
     pairs = zip(photos, images, strict=True)
     faces = [select_face(aligner(image, refine=True), index, str(photo)) for photo, image in pairs]
     return source_from_photos(images, faces)

@@ -91,10 +91,10 @@ def test_bad_files(tmp_path: Path, clip: Path) -> None:
         assert "\n" not in str(caught.value) and name in str(caught.value)
 
 
-def test_absurd_sizes(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ddfa.video.io.reader.MOST_PIXELS", WIDTH * HEIGHT - 1)
+def test_the_number_of_pixels_is_limited(clip: Path) -> None:
+    assert open_video(clip, max_pixels=WIDTH * HEIGHT).size == (WIDTH, HEIGHT)
     with pytest.raises(VideoError, match="scale it down"):
-        open_video(clip)
+        open_video(clip, max_pixels=WIDTH * HEIGHT - 1)
 
 
 def test_pictures_in_the_order_of_their_numbers(tmp_path: Path) -> None:

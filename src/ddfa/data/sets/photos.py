@@ -3,12 +3,10 @@
 from functools import partial
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from ddfa.arrays import UInt8
-from ddfa.errors import DataError
+from ddfa.errors import DataError, ImageError
 from ddfa.files import tar_spans
+from ddfa.images import decode_image
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
@@ -71,7 +69,7 @@ def decode(content: bytes, name: str) -> UInt8:
     Raises:
         DataError: it cannot be decoded.
     """
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
-    if image is None:
-        raise DataError(f"'{name}' is not a readable image: remove it or copy it again")
-    return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
+    try:
+        return decode_image(content, name)
+    except ImageError as error:
+        raise DataError(str(error)) from None

@@ -4,13 +4,14 @@ from fractions import Fraction
 from pathlib import Path
 
 from ddfa.errors import VideoError
+from ddfa.images import MAX_PIXELS
 from ddfa.video.io.source import Frame, FrameSource
 from ddfa.video.io.writer import VideoWriter
 
 __all__ = ["Frame", "FrameSource", "VideoWriter", "open_video"]
 
 
-def open_video(source: str | Path | int, fps: float | None = None) -> FrameSource:
+def open_video(source: str | Path | int, fps: float | None = None, max_pixels: int = MAX_PIXELS) -> FrameSource:
     """Open a source of frames.
 
         for frame in open_video("clip.mp4"):
@@ -19,6 +20,7 @@ def open_video(source: str | Path | int, fps: float | None = None) -> FrameSourc
     Args:
         source: a video file, a folder of images, a glob pattern like `shots/*.png`, or the number of a camera.
         fps: frames per second of an image sequence, 25 by default; files and cameras have their own.
+        max_pixels: maximum width times height of a frame of a file or sequence, checked before decoding.
 
     Returns:
         The source; iterating it yields its frames.
@@ -36,7 +38,7 @@ def open_video(source: str | Path | int, fps: float | None = None) -> FrameSourc
     if path.is_dir() or (any(sign in str(path) for sign in "*?[") and not path.exists()):
         from ddfa.video.io.sequence import ImageSequence
 
-        return ImageSequence(path, Fraction(25 if fps is None else fps).limit_denominator(1001))
+        return ImageSequence(path, Fraction(25 if fps is None else fps).limit_denominator(1001), max_pixels)
     from ddfa.video.io.reader import VideoFile
 
-    return VideoFile(path)
+    return VideoFile(path, max_pixels)

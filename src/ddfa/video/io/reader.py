@@ -15,13 +15,14 @@ from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 
 from ddfa.arrays import UInt8
-from ddfa.errors import VideoError, reason
+from ddfa.errors import ImageTooLargeError, VideoError, reason
+from ddfa.files import check_regular
+from ddfa.images import MAX_PIXELS, check_size
 from ddfa.video.io.source import Frame, FrameSource
 
 if TYPE_CHECKING:
     from ddfa.video.io.hdr import ToneMapper
 
-MOST_PIXELS: Final = 2**26  # 8192 x 8192: 200 MB a frame
 USUAL_RATE: Final = Fraction(25)
 _HD_HEIGHT: Final = 720  # px; untagged videos are BT.709 from this height on, otherwise BT.601, as in players
 _UNTAGGED: Final = 2
@@ -40,13 +41,14 @@ class VideoFile(FrameSource):
 
     Args:
         path: the file.
+        max_pixels: maximum width times height of a frame.
 
     Raises:
         VideoError: it is missing, empty, not a video, truncated before its first frame, or its frames are too large.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.name = path, str(path)
+    def __init__(self, path: Path, max_pixels: int = MAX_PIXELS) -> None:
+        self.path, self.name, self._max_pixels = path, str(path), max_pixels
         self.size = (0, 0)
         self._tone_mapper: ToneMapper | None = None
         with self._opened() as (container, stream):
@@ -77,7 +79,7 @@ class VideoFile(FrameSource):
         _check_file(self.path)
         try:
             container = av.open(str(self.path))
-        except (av.FFmpegError, OSError, ValueError) as error:
+        except Exception as error:  # FFmpeg's errors have many types
             raise VideoError(f"{self.path} is not a video, or truncated ({reason(error)}): copy it again") from None
         with container:
             # The cover of a song is a video stream with one image.
@@ -85,11 +87,12 @@ class VideoFile(FrameSource):
             if not moving:
                 raise VideoError(f"{self.path} has audio only: name a video")
             stream = moving[0]
-            if not 0 < stream.width * stream.height <= MOST_PIXELS:
-                raise VideoError(
-                    f"{self.path} has frames of {stream.width} x {stream.height} px, more than 8192 x 8192: "
-                    "scale it down first"
-                )
+            try:
+                check_size((stream.width, stream.height), self.path, self._max_pixels)
+            except ImageTooLargeError as error:
+                raise VideoError(str(error)) from None
+            # A stream may change its size: FFmpeg refuses larger frames before it allocates them.
+            stream.codec_context.options = {"max_pixels": str(self._max_pixels)}
             stream.thread_type = "AUTO"
             yield container, stream
 
@@ -143,9 +146,8 @@ def _tone_mapper(frame: VideoFrame, stream: VideoStream) -> "ToneMapper | None":
 
 
 def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise VideoError(f"{path} does not exist: check the path")
-    if path.is_file() and not path.stat().st_size:
+    check_regular(path, VideoError)
+    if not path.stat().st_size:
         raise VideoError(f"{path} is empty (0 bytes): copy it again")
 
 

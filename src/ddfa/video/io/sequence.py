@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ddfa.errors import ImageError, VideoError
-from ddfa.images import read_image
+from ddfa.images import MAX_PIXELS, read_image
 from ddfa.video.io.source import Frame, FrameSource
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
@@ -22,13 +22,14 @@ class ImageSequence(FrameSource):
     Args:
         source: the folder, or a glob pattern such as `shots/*.png`.
         fps: frames per second.
+        max_pixels: maximum width times height of an image.
 
     Raises:
         VideoError: there is no image, or none can be read.
     """
 
-    def __init__(self, source: Path, fps: Fraction) -> None:
-        self.name, self.fps = str(source), fps
+    def __init__(self, source: Path, fps: Fraction, max_pixels: int = MAX_PIXELS) -> None:
+        self.name, self.fps, self._max_pixels = str(source), fps, max_pixels
         found = source.iterdir() if source.is_dir() else map(Path, glob.glob(str(source)))
         self.paths = sorted((p for p in found if p.suffix.lower() in SUFFIXES), key=_by_number)
         if not self.paths:
@@ -45,7 +46,7 @@ class ImageSequence(FrameSource):
         self.skipped = 0
         for number, path in enumerate(self.paths):
             try:
-                image = read_image(path)
+                image = read_image(path, self._max_pixels)
             except ImageError:
                 self.skipped += 1
                 continue
