@@ -5,13 +5,14 @@ The module of a subcommand is imported only when it runs, so that `ddfa --help` 
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Final, NamedTuple
 
 from ddfa import __version__
 from ddfa.commands.config_file import expand_config
-from ddfa.errors import DDFAError
+from ddfa.errors import DDFAError, one_line
 from ddfa.exit_codes import FAILED, INTERRUPTED, OK
 from ddfa.renamed import current_command, current_options
 
@@ -126,7 +127,7 @@ def _run(command: Command, arguments: list[str]) -> int:
         _warn(notes)
         code: int = tyro.cli(getattr(import_module(module), function), prog=f"ddfa {name}", args=words)
     except DDFAError as error:
-        print(f"ddfa {name}: {error}", file=sys.stderr)
+        print(f"ddfa {name}: {one_line(str(error))}", file=sys.stderr)
         return FAILED
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
@@ -139,6 +140,12 @@ def _run(command: Command, arguments: list[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has closed, as in `ddfa models list | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+        return FAILED
+    except MemoryError:
+        print(f"ddfa {name}: not enough memory: give it less at a time, or smaller files", file=sys.stderr)
+        return FAILED
+    except Exception:  # a fault of ours; Python's own exit code would say that nothing was found
+        traceback.print_exc()
         return FAILED
     return code
 

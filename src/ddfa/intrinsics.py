@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from ddfa.errors import ImageError
+from ddfa.files import read_text
 from ddfa.geometry.perspective import MEAN_IPD_MM, Camera, Intrinsics
 
 _MATRIX_KEYS = ("camera_matrix", "cameraMatrix", "intrinsic_matrix", "intrinsics", "K", "mtx")
@@ -59,10 +60,7 @@ def _four_numbers(text: str) -> Intrinsics | None:
 
 
 def _read(path: Path) -> tuple[Intrinsics, tuple[int, int] | None]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise ValueError(f"cannot read {path} ({getattr(error, 'strerror', error)}): {_HELP}") from None
+    text = read_text(path, ImageError)
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
@@ -83,9 +81,12 @@ def _read(path: Path) -> tuple[Intrinsics, tuple[int, int] | None]:
 def _opencv_content(text: str) -> dict[str, Any] | None:
     """The entries of a file of `cv2.FileStorage`; None if it is not one."""
     try:
-        storage = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
-    except (cv2.error, SystemError):
+        return _entries(cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY))
+    except Exception:  # cv2.error, SystemError, and what a damaged matrix raises
         return None
+
+
+def _entries(storage: cv2.FileStorage) -> dict[str, Any]:
     content: dict[str, Any] = {}
     root = storage.root()
     for key in root.keys() if root.isMap() else ():

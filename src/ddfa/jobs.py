@@ -46,7 +46,7 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> bool:
     wanted: dict[str, Any] = json.loads(text)
     try:
         before = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         raise DataError(f"{path} cannot be read: choose a new output folder") from None
     differing = [key for key in sorted(wanted.keys() | before.keys()) if wanted.get(key) != before.get(key)]
     if differing:

@@ -42,7 +42,7 @@ def test_a_chart_per_quantity(run, tmp_path):
 def test_folders_without_a_log(run, tmp_path):
     with pytest.raises(DataError, match="name run folders"):
         curves(())
-    with pytest.raises(DataError, match="not the folder of a training run"):
+    with pytest.raises(DataError, match="does not exist"):
         RunCurves.load(tmp_path)
     (run / "log.csv").write_text(LOG.splitlines()[0] + "\n")
     with pytest.raises(DataError, match="is empty"):

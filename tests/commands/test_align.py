@@ -240,7 +240,7 @@ def test_boxes_of_one_photo_for_several(run, samples: Path, tmp_path: Path) -> N
         (["--save", "depth,depth64"], "does not know 'depth64': choose from"),
         (["--detector", "retina"], "choose yunet"),
         (["--detector", "dlib:/missing.dat"], "dlib"),
-        (["--boxes", "/missing.bbox"], "cannot read the box file"),
+        (["--boxes", "/missing.bbox"], "does not exist"),
     ],
 )
 def test_bad_options(run, samples: Path, tmp_path: Path, words: list[str], reason: str) -> None:

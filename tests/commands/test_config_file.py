@@ -48,4 +48,4 @@ def test_missing_files_are_one_line(tmp_path, capsys):
     assert main(["align", "--config", str(tmp_path / "none.yaml")]) == 2
     assert main(["align", "--config"]) == 2
     first, second = capsys.readouterr().err.splitlines()
-    assert "cannot read" in first and "needs a file" in second
+    assert "does not exist" in first and "needs a file" in second

@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 from ddfa.arrays import Float32
 from ddfa.batch.schema import model_of
 from ddfa.batch.sources import find_photo, read_photo
-from ddfa.errors import DataError, DDFAError, reason
+from ddfa.errors import DataError, DDFAError, reading
 from ddfa.export.face_files import FaceFiles
 from ddfa.export.kinds import KINDS
 from ddfa.faces import FaceModel, Faces
+from ddfa.files import check_regular
 from ddfa.images import MAX_PIXELS, decode_image
 from ddfa.regress.bundle import MODEL_FILE, Bundle
 from ddfa.regress.registry import find_bundle
@@ -40,18 +41,23 @@ def photos_with_faces(table: Path, model: str | None = None) -> Iterator[tuple[s
         raise DataError(f"{table} contains no part-*.parquet: name an output folder of `ddfa batch`")
     bundle, face_model = None, None
     for file in files:
-        try:
+        check_regular(file, DataError)
+        with reading(file, DataError, "not a readable Parquet table", "check it"):
             opened = pq.ParquetFile(file)
-        except Exception as error:  # of the file system or the format
-            raise DataError(f"cannot read {file} as a Parquet table ({reason(error)}): check it") from None
         name, sha256 = model_of(opened.schema_arrow, str(file))
         if bundle is None or face_model is None:
             bundle = find_bundle(model or name)
             face_model = FaceModel.of(bundle)
         if bundle.files[MODEL_FILE] != sha256:
             raise DataError(f"{file} was made with other weights than '{bundle.name}': name their bundle with --model")
-        for rows in _by_photo(opened):
-            yield rows[0]["source"], _faces(rows, face_model), bundle
+        photos = _by_photo(opened)
+        while True:
+            with reading(file, DataError, "a damaged table", "make it again with `ddfa batch`"):
+                rows = next(photos, None)
+                if rows is None:
+                    break
+                faces = _faces(rows, face_model)
+            yield str(rows[0]["source"]), faces, bundle
 
 
 def write_photo(
@@ -97,14 +103,17 @@ def _by_photo(table: pq.ParquetFile) -> Iterator[list[dict[str, Any]]]:
 
 
 def _faces(rows: list[dict[str, Any]], model: FaceModel) -> Faces:
-    def column(name: str) -> Float32:
-        return np.array([row[name] for row in rows], np.float32)
+    def column(name: str, *shape: int) -> Float32:
+        values = np.array([row[name] for row in rows], np.float32)
+        if values.shape[1:] != shape or not np.isfinite(values).all():
+            raise ValueError(f"{name} is no column of {shape or 'numbers'}")
+        return values
 
     return Faces(
-        boxes=column("box"),
+        boxes=column("box", 4),
         scores=column("score"),
-        params=column("params"),
-        roi=column("roi"),
+        params=column("params", model.layout.size),
+        roi=column("roi", 4),
         model=model,
-        image_size=(rows[0]["width"], rows[0]["height"]),
+        image_size=(int(rows[0]["width"]), int(rows[0]["height"])),
     )

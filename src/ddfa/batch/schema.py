@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from ddfa.errors import DataError
+from ddfa.errors import DataError, reading
 from ddfa.regress.bundle import MODEL_FILE, Bundle
 
 VERSION: Final = 1
@@ -60,9 +60,8 @@ def model_of(schema: pa.Schema, name: str) -> tuple[str, str]:
     Raises:
         DataError: this is not a table of faces, or one of a newer version.
     """
-    metadata: Any = json.loads((schema.metadata or {}).get(_KEY, b"null"))
-    if not isinstance(metadata, dict):
-        raise DataError(f"{name} is no table of `ddfa batch`: name its output folder or a file in it")
-    if metadata["version"] != VERSION:
-        raise DataError(f"{name} has version {metadata['version']}, this program reads {VERSION}: use that version")
-    return metadata["model"], metadata["sha256"]
+    with reading(name, DataError, "no table of `ddfa batch`", "name its output folder or a file in it"):
+        metadata: Any = json.loads((schema.metadata or {})[_KEY])
+        if metadata["version"] != VERSION:
+            raise DataError(f"{name} has version {metadata['version']}, this program reads {VERSION}: use that version")
+        return str(metadata["model"]), str(metadata["sha256"])

@@ -9,7 +9,8 @@ import numpy as np
 
 from ddfa.arrays import Float64, UInt8
 from ddfa.bench.chart import Chart, draw_chart
-from ddfa.errors import DataError
+from ddfa.errors import DataError, reading
+from ddfa.text_files import read_yaml
 
 LOG_FILE, SETTINGS_FILE = "log.csv", "config.yaml"
 # Errors on held-out photos, shown first; every other column is a loss term.
@@ -38,18 +39,14 @@ class RunCurves:
         Raises:
             DataError: it is not a run folder, or its files are damaged.
         """
-        import yaml  # imported on use: other benchmarks do not need it
-
-        try:
-            settings = yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+        settings = read_yaml(folder / SETTINGS_FILE, DataError)
+        with reading(folder, DataError, "not the folder of a training run", "name one"):
             batch = int(settings.get("batch_size") or settings["batch"])  # named `batch` up to 0.1
             with (folder / LOG_FILE).open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
             names = [name for name in (rows[0] if rows else {}) if name not in _NOT_DRAWN]
             crops = np.array([int(row["step"]) for row in rows]) * batch / 1000
             values = {name: np.array([float(row[name] or "nan") for row in rows]) for name in names}
-        except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
-            raise DataError(f"{folder} is not the folder of a training run ({' '.join(str(error).split())})") from error
         if not rows:
             raise DataError(f"{folder / LOG_FILE} is empty: wait for the first hundred steps of the run")
         curves = {name: _measured(crops, y) for name, y in values.items()}

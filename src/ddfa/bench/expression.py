@@ -2,7 +2,6 @@
 
 import csv
 import io
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from ddfa.bench.predict import Predictions, Watch
 from ddfa.bench.report import Report, Sheet, number
 from ddfa.data.pseudo_labels.mesh_teacher import MeshTeacher
 from ddfa.data.sets.photos import Photos
-from ddfa.errors import DataError
-from ddfa.files import write_atomically
+from ddfa.errors import DataError, one_line, reading
+from ddfa.files import check_regular, write_atomically
 from ddfa.head.model import HeadModel
 
 _SIDES = ("Left", "Right")
@@ -28,6 +27,7 @@ APERTURES = {
     "jawOpen": ((60, 64), (61, 62, 63), (67, 66, 65)),
 }
 _LEVELS = 10
+_SHOWN = 200  # characters of a list of columns in a message
 _OPEN_EYE = 0.35  # height over width
 
 
@@ -59,7 +59,8 @@ class ReferenceScores:
         wanted = [name for name in _sided(expression) if name in columns]
         names = columns.get("names", columns.get("name"))
         if names is None or not wanted:
-            raise DataError(f"{path} has no name column or no {expression}: it has {', '.join(columns) or 'nothing'}")
+            has = one_line(", ".join(columns))[:_SHOWN] or "nothing"
+            raise DataError(f"{path} has no name column or no {expression}: it has {has}")
         try:
             scores = {name: np.array([_score(value) for value in columns[name]], np.float32) for name in wanted}
         except ValueError as error:
@@ -246,19 +247,21 @@ def _agreement(found: Predictions, measure: str, values: Float64, truth: Floats,
 
 
 def _read_npz(path: Path) -> dict[str, list[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name].tolist() for name in archive.files if archive[name].ndim == 1}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is not a readable .npz ({error}): write it again") from None
+    check_regular(path, DataError)
+    with (
+        reading(path, DataError, "not a readable .npz", "write it again"),
+        np.load(path, allow_pickle=False) as archive,
+    ):
+        return {name: archive[name].tolist() for name in archive.files if archive[name].ndim == 1}
 
 
 def _read_csv(path: Path) -> dict[str, list[Any]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header, *rows = [row for row in csv.reader(file) if row] or [[]]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"cannot read {path} as CSV ({error}): check the path") from None
+    check_regular(path, DataError)
+    with (
+        reading(path, DataError, "not a readable CSV file", "write it again"),
+        path.open(newline="", encoding="utf-8-sig") as file,
+    ):
+        header, *rows = [row for row in csv.reader(file) if row] or [[]]
     if any(len(row) != len(header) for row in rows):
         raise DataError(f"{path} has rows whose length differs from the header: write it again")
     return {name.strip(): [row[k].strip() for row in rows] for k, name in enumerate(header)}

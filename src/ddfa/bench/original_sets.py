@@ -27,8 +27,9 @@ from ddfa.bench.sets import AnnotatedSet
 from ddfa.data.sets.original_3ddfa import read_list
 from ddfa.data.sets.photos import Photos
 from ddfa.detect import Detections
-from ddfa.errors import DataError
+from ddfa.errors import DataError, reading
 from ddfa.faces import Faces
+from ddfa.files import check_regular
 from ddfa.regress.convention import PixelConvention
 
 _PLACES = (".", "test.data", "test.configs")
@@ -232,10 +233,9 @@ def _find(folder: Path, name: str) -> Path:
 
 def _array(folder: Path, name: str, *shapes: tuple[int, ...]) -> Float32:
     path = _find(folder, name)
-    try:
+    check_regular(path, DataError)
+    with reading(path, DataError, "not a readable array", "copy it again"):
         array: NDArray[Any] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is not a readable array ({error}): copy it again") from None
     if array.shape not in shapes:
         raise DataError(f"{path} is {array.shape}, not {' or '.join(map(str, shapes))}: it does not match the list")
     return array.astype(np.float32)

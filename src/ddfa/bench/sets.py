@@ -1,7 +1,5 @@
 """Annotated test sets: `.npz` files, folders of `.pts` files, folders of AFLW2000-3D `.mat` files."""
 
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +10,8 @@ from ddfa.arrays import Float32
 from ddfa.data.sets.face_mat import read_face_mat
 from ddfa.data.sets.photos import Photos
 from ddfa.data.sets.pts import read_pts
-from ddfa.errors import DataError
+from ddfa.errors import DataError, reading
+from ddfa.files import check_regular
 
 _UNKNOWN = np.full(3, np.nan, np.float32)
 
@@ -89,14 +88,15 @@ def _photos_beside(path: Path) -> Photos:
 
 
 def _load_npz(path: Path) -> AnnotatedSet:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            names = tuple(str(name) for name in archive["names"])
-            known = {key: np.asarray(archive[key], np.float32) for key in archive.files if key in _SHAPES}
-    except FileNotFoundError:
-        raise DataError(f"no annotated set at {path}: name an .npz or a folder, see docs/benchmarks.md") from None
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
-        raise DataError(f"{path} is not an annotated set: name an .npz with names and landmarks68") from None
+    if not path.exists():
+        raise DataError(f"no annotated set at {path}: name an .npz or a folder, see docs/benchmarks.md")
+    check_regular(path, DataError)
+    with (
+        reading(path, DataError, "not an annotated set", "name an .npz with names and landmarks68"),
+        np.load(path, allow_pickle=False) as archive,
+    ):
+        names = tuple(str(name) for name in archive["names"])
+        known = {key: np.asarray(archive[key], np.float32) for key in archive.files if key in _SHAPES}
     if not known:
         raise DataError(f"{path} has no annotations: it needs one of {', '.join(_SHAPES)}")
     for key, array in known.items():

@@ -18,7 +18,7 @@ from ddfa.commands.limits import ALL_FACES, LimitOptions, MaxPixels
 from ddfa.commands.photos import list_photos
 from ddfa.detect.boxes import BoxFile
 from ddfa.draw.styles import OverlayStyle, parse_style
-from ddfa.errors import DDFAError, DetectorError, ImageError, OutputError
+from ddfa.errors import DDFAError, DetectorError, ImageError, OutputError, one_line
 from ddfa.exit_codes import FAILED, NOTHING_FOUND, OK
 from ddfa.export.face_files import FaceFiles, output_names
 from ddfa.export.kinds import kinds_help, parse_kinds, require_modules
@@ -217,4 +217,4 @@ def _with_progress(items: Sequence[tuple[Path, str]]) -> Iterable[tuple[Path, st
 def _complain(photo: Path, message: str) -> None:
     """Print one line to stderr that names the photo."""
     named = message if str(photo) in message else f"{photo}: {message}"
-    print(f"ddfa align: {' '.join(named.split())}", file=sys.stderr, flush=True)
+    print(f"ddfa align: {one_line(named)}", file=sys.stderr, flush=True)

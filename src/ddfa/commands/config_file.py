@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ddfa.errors import DataError
+from ddfa.text_files import read_yaml
 
 _OPTION = "--config"
 
@@ -31,18 +32,15 @@ def expand_config(words: list[str]) -> list[str]:
     place = words.index(_OPTION)
     if place + 1 == len(words):
         raise DataError(f"{_OPTION} needs a file: {_OPTION} FILE.yaml")
-    return _as_words(_read(Path(words[place + 1]))) + words[:place] + words[place + 2 :]
+    path = Path(words[place + 1])
+    found = _as_words(_read(path))
+    if any("\0" in word for word in found):  # no argument of a command can contain one
+        raise DataError(f"{path} contains a zero byte: remove it")
+    return found + words[:place] + words[place + 2 :]
 
 
 def _read(path: Path) -> dict[str, Any]:
-    import yaml  # imported on use: inference does not need it
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"cannot read {path} ({error.strerror}): check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not valid YAML ({' '.join(str(error).split())})") from error
+    content = read_yaml(path, DataError)
     if not isinstance(content, dict):
         raise DataError(f"{path} is not a YAML mapping of options to values")
     return content

@@ -14,7 +14,7 @@ from ddfa.arrays import UInt8
 from ddfa.compat.v1_figures import draw_landmark_figure, draw_pose_boxes
 from ddfa.detect import Detections, Detector, default_detector
 from ddfa.detect.boxes import original_bbox_path, read_boxes
-from ddfa.errors import DDFAError, DetectorError
+from ddfa.errors import DDFAError, DetectorError, one_line
 from ddfa.exit_codes import FAILED, NOTHING_FOUND, OK
 from ddfa.export import FaceFiles, sample_colours, write_obj, write_ply, write_roi
 from ddfa.faces import Faces
@@ -200,5 +200,5 @@ def _note(message: str) -> None:
 
 
 def _fail(error: DDFAError) -> int:
-    _note(str(error))
+    _note(one_line(str(error)))
     return FAILED

@@ -9,14 +9,17 @@ A `.bbox` file starts with the number of faces, which is ignored; each following
 bottom. A JSON file may also contain a single list of boxes, for one photo.
 """
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from ddfa.detect.detections import Detections
-from ddfa.errors import DetectorError
+from ddfa.errors import DetectorError, reading
+from ddfa.files import read_text
+from ddfa.text_files import read_json
+
+_MOST_BOXES: Final = 1000  # in a photo: each is a face that is aligned
 
 
 def original_bbox_path(image_path: Path) -> Path:
@@ -37,13 +40,10 @@ class BoxFile:
             DetectorError: the file cannot be read or contains anything but boxes.
         """
         self._path = path
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise DetectorError(f"cannot read the box file {path}: {error.strerror}; check the path") from error
-        except UnicodeDecodeError as error:
-            raise DetectorError(f"{path} is not a text file: use a .bbox, .txt or .json file of boxes") from error
-        named, single = self._parse_json(text) if path.suffix.lower() == ".json" else ({}, _parse_text(path, text))
+        if path.suffix.lower() == ".json":
+            named, single = self._read_json()
+        else:
+            named, single = {}, _parse_text(path, read_text(path, DetectorError))
         self._by_photo = {name: _detections(path, rows) for name, rows in named.items()}
         self._single = None if single is None else _detections(path, single)
 
@@ -71,12 +71,9 @@ class BoxFile:
                 return self._by_photo[key]
         raise DetectorError(f"{self._path} has no boxes for {photo.name}: add them, or an empty list for no face")
 
-    def _parse_json(self, text: str) -> tuple[dict[str, list[Any]], list[Any] | None]:
+    def _read_json(self) -> tuple[dict[str, list[Any]], list[Any] | None]:
         """Return the lists by photo name and the list of a single photo; one of the two is empty or None."""
-        try:
-            content = json.loads(text)
-        except ValueError as error:
-            raise DetectorError(f"{self._path} is not valid JSON ({error}): fix the file") from error
+        content = read_json(self._path, DetectorError)
         if isinstance(content, list):
             return {}, content
         if isinstance(content, dict) and all(isinstance(rows, list) for rows in content.values()):
@@ -105,10 +102,8 @@ def read_boxes(path: Path) -> Detections:
 def _parse_text(path: Path, text: str) -> list[list[float]]:
     """Read rows of x0 y0 x1 y1 [score]; after a line with a single number, rows of id left top right bottom."""
     lines = [line.split("#")[0].replace(",", " ").split() for line in text.splitlines()]
-    try:
+    with reading(path, DetectorError, "not a table of numbers", "write x0 y0 x1 y1 per line"):
         rows = [[float(word) for word in words] for words in lines if words]
-    except ValueError as error:
-        raise DetectorError(f"{path} contains more than numbers ({error}): write x0 y0 x1 y1 per line") from error
     if rows and len(rows[0]) == 1:
         if any(len(row) != 5 for row in rows[1:]):
             raise DetectorError(
@@ -120,14 +115,15 @@ def _parse_text(path: Path, text: str) -> list[list[float]]:
 
 def _detections(path: Path, rows: list[Any]) -> Detections:
     """Validate rows of 4 numbers, or 5 with a score."""
-    try:
+    if len(rows) > _MOST_BOXES:
+        raise DetectorError(f"{path} has {len(rows)} boxes for one photo: give at most {_MOST_BOXES}")
+    with reading(path, DetectorError, "not a list of boxes", "each must be a list of numbers x0 y0 x1 y1 [score]"):
         table = [[float(number) for number in row] for row in rows]
-    except (TypeError, ValueError) as error:
-        raise DetectorError(f"{path}: each box must be a list of numbers x0 y0 x1 y1 [score]") from error
     if any(len(row) not in (4, 5) for row in table):
         raise DetectorError(f"{path}: each box must be x0 y0 x1 y1 and optionally a score")
-    boxes = np.array([row[:4] for row in table], np.float32).reshape(-1, 4)
-    scores = np.array([row[4] if len(row) == 5 else 1.0 for row in table], np.float32)
+    with np.errstate(over="ignore"):  # what is too large for 32 bits becomes infinite, which is refused
+        boxes = np.array([row[:4] for row in table], np.float32).reshape(-1, 4)
+        scores = np.array([row[4] if len(row) == 5 else 1.0 for row in table], np.float32)
     try:
         return Detections.from_boxes(boxes, scores)
     except DetectorError as error:

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor
 
-from ddfa.errors import DataError
+from ddfa.errors import DataError, reading
 from ddfa.files import make_folder
 from ddfa.head.model import HeadModel
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.layout import ParamLayout
 from ddfa.regress.whitening import Whitening
+from ddfa.text_files import read_yaml
 from ddfa.train.config import TrainConfig
 from ddfa.train.convert.bundle import write_network_bundle
 from ddfa.train.networks import Network, create, pooling_of
@@ -117,8 +117,8 @@ def _save(path: Path, network: Network, whitening: Whitening) -> None:
 
 def _config(run: Path) -> TrainConfig:
     """The settings of a run that averaging needs."""
-    try:
-        found = yaml.safe_load((run / _CONFIG).read_text(encoding="utf-8"))
+    found = read_yaml(run / _CONFIG, DataError)
+    with reading(run / _CONFIG, DataError, "no settings of `ddfa train`", "name a run folder"):
         head = found["head"]
         return TrainConfig(
             data=tuple(Path(folder) for folder in found["data"]),
@@ -128,5 +128,3 @@ def _config(run: Path) -> TrainConfig:
             resolution=int(found["resolution"]),
             name=str(found["name"]),
         )
-    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise DataError(f"{run} is no run folder of `ddfa train`: it has no usable {_CONFIG}") from error

@@ -12,8 +12,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ddfa.arrays import Float32
 from ddfa.data.sets.dataset import CropStream
-from ddfa.errors import DataError
-from ddfa.files import atomic_path
+from ddfa.errors import DataError, reading
+from ddfa.files import atomic_path, check_regular
 from ddfa.head.model import HeadModel
 from ddfa.regress.layout import ParamLayout
 from ddfa.regress.whitening import Whitening
@@ -214,10 +214,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         DataError: it is missing or damaged.
     """
-    try:
+    check_regular(path, DataError)
+    with reading(path, DataError, "no usable checkpoint", "start without it"):
         return dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # torch raises many kinds
-        raise DataError(f"no usable checkpoint at {path}: start without it ({type(error).__name__})") from error
 
 
 def load_matching(network: Network, saved: dict[str, Any], whitening: Whitening) -> None:

@@ -55,7 +55,7 @@ def test_annotations_are_matched_by_name(annotations, points):
 def test_bad_annotations_are_refused(tmp_path, points):
     with pytest.raises(DataError, match="none of the photos"):
         read_landmarks(tmp_path, NAMES)
-    with pytest.raises(DataError, match="cannot read"):
+    with pytest.raises(DataError, match="does not exist"):
         read_landmarks(tmp_path / "missing.npz", NAMES)
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "one.pts").write_text(pts(points[:5]))

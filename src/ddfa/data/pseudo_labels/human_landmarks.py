@@ -16,7 +16,8 @@ from ddfa.data.pseudo_labels.contour_fit import refine
 from ddfa.data.pseudo_labels.fit import Fit, FitConstraints, FitOptions, curvature, fit, to_head
 from ddfa.data.pseudo_labels.occluding_contour import ContourFinder
 from ddfa.data.sets.pts import parse_pts
-from ddfa.errors import DataError
+from ddfa.errors import DataError, reading
+from ddfa.files import check_regular
 from ddfa.geometry.camera import project
 from ddfa.head.linear import LinearPoints
 from ddfa.head.model import HeadModel
@@ -55,24 +56,24 @@ def read_landmarks(path: Path, names: tuple[str, ...]) -> Float32:
 
 
 def _from_npz(path: Path) -> dict[str, Float32]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            pairs = zip(file["names"].tolist(), file["landmarks68"].astype(np.float32), strict=True)
-            return {PurePosixPath(name).with_suffix("").as_posix(): points for name, points in pairs}
-    except (OSError, EOFError, ValueError, KeyError) as error:
-        raise DataError(f"cannot read {path} as annotations ({error}): it needs names and landmarks68") from error
+    check_regular(path, DataError)
+    with (
+        reading(path, DataError, "no file of annotations", "it needs names and landmarks68"),
+        np.load(path, allow_pickle=False) as file,
+    ):
+        pairs = zip(file["names"].tolist(), file["landmarks68"].astype(np.float32), strict=True)
+        return {PurePosixPath(name).with_suffix("").as_posix(): points for name, points in pairs}
 
 
 def _from_pts(path: Path) -> dict[str, Float32]:
-    try:
+    with reading(path, DataError, "no source of annotations", "name a folder, tar or .npz"):
         if path.is_dir():
             texts = {p.relative_to(path).as_posix(): p.read_bytes() for p in sorted(path.rglob("*.pts"))}
         else:
+            check_regular(path, DataError)
             with tarfile.open(path, "r:") as archive:
                 members = [(m, archive.extractfile(m)) for m in archive if m.name.endswith(".pts")]
                 texts = {member.name: file.read() for member, file in members if file is not None}
-    except (OSError, tarfile.TarError) as error:
-        raise DataError(f"cannot read annotations from {path} ({error}): name a folder, tar or .npz") from error
     return {PurePosixPath(name).with_suffix("").as_posix(): parse_pts(text, name) for name, text in texts.items()}
 
 

@@ -20,8 +20,8 @@ from ddfa.data.pseudo_labels.mesh_scores import MAX_YAW_DEG, MIN_PRESENCE
 from ddfa.data.pseudo_labels.mesh_teacher import MeshTeacher
 from ddfa.data.sets.photos import Photos
 from ddfa.detect.detections import Detections
-from ddfa.errors import DataError
-from ddfa.files import atomic_path, make_folder
+from ddfa.errors import DataError, reading
+from ddfa.files import atomic_path, check_regular, make_folder
 from ddfa.regress.registry import DEFAULT
 
 # A face is neutral if the teacher's scores of these units (prefixes of their names) are below the limits.
@@ -96,11 +96,12 @@ class RegionLabels:
         Raises:
             DataError: it is missing or damaged.
         """
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                return RegionLabels(**{field.name: archive[field.name] for field in fields(RegionLabels)})
-        except (OSError, KeyError, ValueError) as error:
-            raise DataError(f"{path} contains no region labels ({error}): run ddfa data regions") from None
+        check_regular(path, DataError)
+        with (
+            reading(path, DataError, "no file of region labels", "run ddfa data regions"),
+            np.load(path, allow_pickle=False) as archive,
+        ):
+            return RegionLabels(**{field.name: archive[field.name] for field in fields(RegionLabels)})
 
     def save(self, path: Path) -> None:
         """Write the label file."""
@@ -130,10 +131,10 @@ class Corpus:
             DataError: there is no such corpus, or it is damaged.
         """
         labels = RegionLabels.load(folder / f"{name}{_LABELS}")
-        try:
-            images = np.load(folder / f"{name}_images.npy", mmap_mode="r")
-        except (OSError, ValueError) as error:
-            raise DataError(f"cannot read the images of the corpus {name} ({error}): label it again") from None
+        pixels = folder / f"{name}_images.npy"
+        check_regular(pixels, DataError)
+        with reading(pixels, DataError, "no file of images", "label the corpus again"):
+            images = np.load(pixels, mmap_mode="r", allow_pickle=False)
         return Corpus(images, labels, np.flatnonzero(labels.trusted & (labels.held_out == held_out)))
 
     @staticmethod

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfa.arrays import Float32, Float64
-from ddfa.errors import DataError
+from ddfa.errors import DataError, reading
+from ddfa.files import check_regular
 from ddfa.geometry.camera import weak_perspective
 from ddfa.geometry.pose import matrix_from_euler
 
@@ -70,9 +71,9 @@ def read_face_mat(path: Path) -> FaceMat | None:
         DataError: the file is missing or damaged.
     """
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
 
-    try:
+    check_regular(path, DataError)
+    with reading(path, DataError, "not a readable 300W-LP label", "remove it or copy it again"):
         content: dict[str, NDArray[Any]] = loadmat(path)
         if POSE_KEY not in content:
             return None
@@ -81,7 +82,5 @@ def read_face_mat(path: Path) -> FaceMat | None:
         landmarks = content.get("pt3d_68")
         points = None if landmarks is None else np.asarray(landmarks, np.float32).reshape(3, 68).T - _ONE_BASED
         (pitch, yaw, roll), translation, (scale,) = np.split(pose, [3, 6])
-    except (MatReadError, OSError, ValueError, KeyError, TypeError, NotImplementedError) as error:
-        raise DataError(f"{path} is not a readable 300W-LP label ({error}): remove it or copy it again") from None
     euler = np.rad2deg([yaw, pitch, roll])
     return FaceMat(euler, translation, float(scale), identity, expression, points)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfa.arrays import Float32, Float64, Floats
-from ddfa.errors import DataError
-from ddfa.files import make_folder, write_atomically
+from ddfa.errors import DataError, reading
+from ddfa.files import check_regular, make_folder, write_atomically
 from ddfa.geometry.camera import FLIP_Y_MATRIX, project
 from ddfa.geometry.pose import decompose, euler_from_matrix
 from ddfa.head.model import HeadModel
@@ -105,18 +105,19 @@ class Labels:
         Raises:
             DataError: the file is missing, damaged or of another format.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                if int(file["format"]) != FORMAT:
-                    raise DataError(f"{path} has label format {file['format']}: label the photos again")
-                names = tuple(file["names"].tolist())
-                pose, identity, expression = file["pose"], file["identity"], file["expression"]
-                sources = tuple(file["sources"].tolist()) if "sources" in file else ()
-                visibility = file.get("visibility")
-                fit_error, head = file["quality"], str(file["head"])
-                return Labels(names, pose, identity, expression, fit_error, head, sources, visibility)
-        except (OSError, EOFError, ValueError, KeyError) as error:
-            raise DataError(f"{path} is not a label file ({error}): make it with `ddfa data label`") from error
+        check_regular(path, DataError)
+        with (
+            reading(path, DataError, "not a label file", "make it with `ddfa data label`"),
+            np.load(path, allow_pickle=False) as file,
+        ):
+            if int(file["format"]) != FORMAT:
+                raise DataError(f"{path} has label format {file['format']}: label the photos again")
+            names = tuple(file["names"].tolist())
+            pose, identity, expression = file["pose"], file["identity"], file["expression"]
+            sources = tuple(file["sources"].tolist()) if "sources" in file else ()
+            visibility = file.get("visibility")
+            fit_error, head = file["quality"], str(file["head"])
+            return Labels(names, pose, identity, expression, fit_error, head, sources, visibility)
 
 
 def image_euler(pose: Floats) -> Float64:

@@ -22,7 +22,7 @@ from ddfa.data.sets.labels import Labels
 from ddfa.data.sets.manifest import write_manifest
 from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError
-from ddfa.files import make_folder, write_atomically
+from ddfa.files import make_folder, read_text, write_atomically
 from ddfa.head.readers import read_whitening
 from ddfa.jobs import with_progress
 from ddfa.pickles import load_arrays
@@ -163,10 +163,7 @@ def read_list(path: Path) -> tuple[str, ...]:
     Raises:
         DataError: it cannot be read.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read the list {path} ({error}): check the path") from None
+    lines = read_text(path, DataError).splitlines()
     return tuple(line.strip() for line in lines if line.strip())
 
 

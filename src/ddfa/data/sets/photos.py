@@ -72,4 +72,4 @@ def decode(content: bytes, name: str) -> UInt8:
     try:
         return decode_image(content, name)
     except ImageError as error:
-        raise DataError(str(error)) from None
+        raise DataError(f"'{name}' is not a readable image: {error}") from None

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ddfa.arrays import Float32
-from ddfa.errors import DataError
+from ddfa.errors import DataError, reading
+from ddfa.files import read_file
 
 
 def read_pts(path: Path) -> Float32:
@@ -25,22 +26,16 @@ def read_pts(path: Path) -> Float32:
     Raises:
         DataError: the file is missing or damaged.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from None
-    return parse_pts(content, str(path))
+    return parse_pts(read_file(path, DataError), str(path))
 
 
 def parse_pts(content: bytes, name: str) -> Float32:
     """Parse the contents of a `.pts` file, see `read_pts`; `name` is for error messages."""
-    try:
+    with reading(name, DataError, "no .pts file", "it needs n_points and that many lines x y"):
         head, _, rest = content.decode("utf-8-sig").partition("{")
         words = head.replace(":", " ").split()
         count = int(words[words.index("n_points") + 1])
         points = np.array(rest.partition("}")[0].split(), np.float32).reshape(count, 2)
-    except (ValueError, IndexError) as error:
-        raise DataError(f"{name} is no .pts file ({error}): it needs n_points and that many lines x y") from None
     if not np.isfinite(points).all():
         raise DataError(f"{name} contains points that are not finite: remove it")
     return points - np.float32(1)

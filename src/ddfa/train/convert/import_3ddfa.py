@@ -1,6 +1,5 @@
 """Import of original 3DDFA checkpoints as model bundles."""
 
-import pickle
 import tempfile
 from pathlib import Path
 from typing import Any, Literal
@@ -9,7 +8,8 @@ import numpy as np
 import onnx
 import torch
 
-from ddfa.errors import ModelError, reason
+from ddfa.errors import ModelError, reading, reason
+from ddfa.files import check_regular
 from ddfa.head.model import HeadModel
 from ddfa.head.readers import read_whitening
 from ddfa.regress.bundle import MODEL_FILE, Bundle, write_bundle
@@ -93,7 +93,7 @@ def _convert(checkpoint: Path, model: Path) -> tuple[float | None, PixelConventi
         width = state["conv1.weight"].shape[0] / 32
         network = MobileNetV1(len(state["fc.bias"]), width)
         network.load_state_dict(state)
-    except (KeyError, RuntimeError, AttributeError, IndexError) as error:
+    except Exception as error:  # of torch, for tensors of any shape and kind
         raise ModelError(
             f"{checkpoint} is not a MobileNet-V1 of 3DDFA ({reason(error)}): convert it to .onnx"
         ) from None
@@ -103,11 +103,10 @@ def _convert(checkpoint: Path, model: Path) -> tuple[float | None, PixelConventi
 
 def _read_state(checkpoint: Path) -> tuple[dict[str, Any], PixelConvention]:
     """Read the weights under our names; V2 calls the regression head `fc_param`."""
-    try:
+    check_regular(checkpoint, ModelError)
+    with reading(checkpoint, ModelError, "not a readable checkpoint of plain tensors", "name another"):
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
         stored = {name.removeprefix("module."): value for name, value in content.get("state_dict", content).items()}
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, AttributeError, KeyError) as error:
-        raise ModelError(f"{checkpoint} is not a readable checkpoint of plain tensors ({reason(error)})") from None
     convention = PixelConvention.V2 if "fc_param.weight" in stored else PixelConvention.V1
     names = {name: name.replace("fc_param.", "fc.") for name in stored if not name.startswith("fc_lm.")}
     return {new: stored[old] for old, new in names.items()}, convention

@@ -14,9 +14,9 @@ from onnx import helper
 
 from ddfa.arrays import Float32
 from ddfa.data.quality.samples import QualitySample, QualitySamples
-from ddfa.errors import ModelError
+from ddfa.errors import DataError, ModelError, reading
 from ddfa.faces import FaceModel
-from ddfa.files import atomic_path, make_folder
+from ddfa.files import atomic_path, check_regular, make_folder
 from ddfa.jobs import run_missing
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.session import network_inputs
@@ -54,8 +54,16 @@ class FeatureSet:
 
     @staticmethod
     def load(path: Path) -> "FeatureSet":
-        """Read a part that `feature_set` wrote."""
-        with np.load(path) as file:
+        """Read a part that `feature_set` wrote.
+
+        Raises:
+            DataError: it is missing or damaged.
+        """
+        check_regular(path, DataError)
+        with (
+            reading(path, DataError, "no part of the features", "remove it and repeat the command"),
+            np.load(path, allow_pickle=False) as file,
+        ):
             return FeatureSet(*(file[name] for name in _FIELDS))
 
 

@@ -15,7 +15,7 @@ from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 
 from ddfa.arrays import UInt8
-from ddfa.errors import ImageTooLargeError, VideoError, reason
+from ddfa.errors import ImageTooLargeError, VideoError, reading, reason
 from ddfa.files import check_regular
 from ddfa.images import MAX_PIXELS, check_size
 from ddfa.video.io.source import Frame, FrameSource
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ddfa.video.io.hdr import ToneMapper
 
 USUAL_RATE: Final = Fraction(25)
+_PADDING: Final = 2**16  # px, of the smallest frames
 _HD_HEIGHT: Final = 720  # px; untagged videos are BT.709 from this height on, otherwise BT.601, as in players
 _UNTAGGED: Final = 2
 _HDR_TRANSFERS: Final = (16, 18)  # PQ and HLG, code points of H.273
@@ -51,7 +52,7 @@ class VideoFile(FrameSource):
         self.path, self.name, self._max_pixels = path, str(path), max_pixels
         self.size = (0, 0)
         self._tone_mapper: ToneMapper | None = None
-        with self._opened() as (container, stream):
+        with self._opened() as (container, stream), reading(path, VideoError, "no readable video", "copy it again"):
             self.fps = stream.average_rate or stream.guessed_rate or USUAL_RATE
             self.count = _expected_frames(container, stream, self.fps)
             self.audio = path if container.streams.audio else None
@@ -67,11 +68,13 @@ class VideoFile(FrameSource):
         with self._opened() as (container, stream):
             start = (container.start_time or 0) / _MICROSECONDS
             for raw in self._decoded(container, stream):
-                if index == 0 and self._tone_mapper is None:
-                    self._tone_mapper = _tone_mapper(raw, stream)
-                time = float(index / self.fps) if raw.pts is None else float(raw.time) - start
-                last = max(time, 0.0) if index == 0 else max(time, last + _SHORTEST)
-                yield Frame(self._upright(raw, stream), last, index)
+                with reading(self.path, VideoError, "damaged, or of an unsupported kind", "copy or convert it"):
+                    if index == 0 and self._tone_mapper is None:
+                        self._tone_mapper = _tone_mapper(raw, stream)
+                    time = float(index / self.fps) if raw.pts is None else float(raw.time) - start
+                    last = max(time, 0.0) if index == 0 else max(time, last + _SHORTEST)
+                    image = self._upright(raw, stream)
+                yield Frame(image, last, index)
                 index += 1
 
     @contextmanager
@@ -91,8 +94,8 @@ class VideoFile(FrameSource):
                 check_size((stream.width, stream.height), self.path, self._max_pixels)
             except ImageTooLargeError as error:
                 raise VideoError(str(error)) from None
-            # A stream may change its size: FFmpeg refuses larger frames before it allocates them.
-            stream.codec_context.options = {"max_pixels": str(self._max_pixels)}
+            # A stream may change its size: FFmpeg refuses much larger frames, padding included, before it allocates.
+            stream.codec_context.options = {"max_pixels": str(2 * self._max_pixels + _PADDING)}
             stream.thread_type = "AUTO"
             yield container, stream
 
@@ -102,14 +105,14 @@ class VideoFile(FrameSource):
         while True:
             try:
                 packet = next(packets, None)
-            except (av.FFmpegError, OSError):  # the rest cannot be read
+            except Exception:  # the rest cannot be read
                 self.skipped += 1
                 return
             if packet is None:
                 return
             try:
                 frames = packet.decode()
-            except av.FFmpegError:
+            except Exception:  # FFmpeg's errors have many types
                 self.skipped += 1
                 continue
             for frame in frames:
