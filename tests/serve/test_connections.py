@@ -131,12 +131,13 @@ def test_who_does_not_read_is_disconnected(port):
     assert received < LARGE
 
 
-def test_a_kept_connection_that_asks_is_served(port):
+def test_a_kept_connection_that_asks_is_served(port, monkeypatch):
+    monkeypatch.setitem(connections.LIMITS_S, "ask", 1.5)
     with connect(port) as connection:
-        for _ in range(8):
+        for _ in range(4):
             connection.sendall(ASK)
             assert answered(connection)
-            time.sleep(0.1)
+            time.sleep(0.5)
 
 
 def test_the_connection_of_a_peer_that_has_waited_longest_gives_way(port, monkeypatch):
@@ -154,11 +155,12 @@ def test_the_connection_of_a_peer_that_has_waited_longest_gives_way(port, monkey
             one.close()
 
 
-def test_a_conversation_may_pause(port):
+def test_a_conversation_may_pause(port, monkeypatch):
+    monkeypatch.setitem(connections.LIMITS_S, "greet", 2)
     with websockets.sync.client.connect(f"ws://127.0.0.1:{port}") as talk:
         talk.send("hello")
         assert talk.recv(timeout=5) == "hello"
-        time.sleep(0.6)
+        time.sleep(2.2)
         talk.send("still here")
         assert talk.recv(timeout=5) == "still here"
 
@@ -168,7 +170,8 @@ def test_a_websocket_without_greeting_is_closed(port):
         talk.recv(timeout=5)
 
 
-def test_text_that_is_not_utf8_closes_with_1007(port, caplog, capfd):
+def test_text_that_is_not_utf8_closes_with_1007(port, monkeypatch, caplog, capfd):
+    monkeypatch.setitem(connections.LIMITS_S, "greet", 5)
     with websockets.sync.client.connect(f"ws://127.0.0.1:{port}") as talk:
         talk.send(b"\xff\xfe", text=True)
         with pytest.raises(ConnectionClosed) as closed:
