@@ -4,16 +4,19 @@ The module of a subcommand is imported only when it runs, so that `ddfa --help` 
 """
 
 import os
+import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from threading import current_thread, main_thread
 from typing import Final, NamedTuple
 
 from ddfa import __version__
 from ddfa.commands.config_file import expand_config
 from ddfa.errors import DDFAError, one_line
-from ddfa.exit_codes import FAILED, INTERRUPTED, OK
+from ddfa.exit_codes import FAILED, INTERRUPTED, OK, TERMINATED
 from ddfa.renamed import current_command, current_options
 
 _TRAIN: Final = ("torch", "onnx", "openvino", "yaml", "tensorboard")
@@ -123,9 +126,10 @@ def _run(command: Command, arguments: list[str]) -> int:
     if command.name[0] in _SINGLE_THREADED_BLAS:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is loaded
     try:
-        words, notes = current_options(command.name, expand_config(arguments))
-        _warn(notes)
-        code: int = tyro.cli(getattr(import_module(module), function), prog=f"ddfa {name}", args=words)
+        with _terminable():
+            words, notes = current_options(command.name, expand_config(arguments))
+            _warn(notes)
+            code: int = tyro.cli(getattr(import_module(module), function), prog=f"ddfa {name}", args=words)
     except DDFAError as error:
         print(f"ddfa {name}: {one_line(str(error))}", file=sys.stderr)
         return FAILED
@@ -135,6 +139,9 @@ def _run(command: Command, arguments: list[str]) -> int:
             raise
         print(f"ddfa {name}: needs {library}: pip install 'openddfa[{_EXTRAS[library]}]'", file=sys.stderr)
         return FAILED
+    except Terminated:
+        print(f"ddfa {name}: terminated", file=sys.stderr)
+        return TERMINATED
     except KeyboardInterrupt:
         print(f"ddfa {name}: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -148,6 +155,27 @@ def _run(command: Command, arguments: list[str]) -> int:
         traceback.print_exc()
         return FAILED
     return code
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: whatever cleans up after Ctrl-C does so after it, too."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM raises `Terminated` in the block."""
+    if current_thread() is not main_thread():  # only the main thread receives signals
+        yield
+        return
+
+    def terminate(*_: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _warn(notes: list[str]) -> None:

@@ -141,6 +141,17 @@ class PendingFile:
         return OutputError(f"cannot write {self.path} ({cause}): choose another place, or make room")
 
 
+def remove_temporary(folder: Path) -> None:
+    """Remove what killed processes left of files that they were writing; nobody may be writing in the folder.
+
+    Args:
+        folder: the folder; others below it are not searched.
+    """
+    for path in folder.iterdir():
+        if re.fullmatch(r"\.[0-9a-f]{16}\.tmp(\..*)?", path.name):
+            path.unlink(missing_ok=True)
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Write a file completely or not at all: under a temporary name, renamed on success.

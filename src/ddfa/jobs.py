@@ -1,21 +1,31 @@
 """Long jobs in parts: one file per part, done by a pool of processes, resumed where they stopped.
 
 A part is done when its file exists. Part files are written with `files.atomic_path`, so that a process that is killed
-never leaves half of one; a job that is started again does only the parts that are missing.
+never leaves half of one; a job that is started again does only the parts that are missing. One process at a time, the
+driver, does a job (`sole_writer`); its workers end with it, however it ends.
 """
 
 import json
 import os
+import signal
+import socket
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from contextlib import closing, contextmanager
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from threading import Thread
+from typing import Any, Final, Literal, TextIO, TypeVar
 
-from ddfa.errors import DataError, DDFAError
-from ddfa.files import write_atomically
+from ddfa.errors import DataError, DDFAError, OutputError
+from ddfa.files import remove_temporary, write_atomically
+
+if sys.platform != "win32":
+    import fcntl
+
+LOCK: Final = ".lock"  # in the folder of a job, while a driver writes into it
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -57,9 +67,30 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> bool:
     return True
 
 
-def missing(parts: Sequence[Path]) -> list[int]:
-    """Indices of the part files that do not exist yet."""
-    return [index for index, part in enumerate(parts) if not part.is_file()]
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Let no other driver write into a folder; temporary files of killed ones are removed before and after.
+
+    The lock belongs to this process: it ends with it, even if it is killed. Folders on file systems without locks, and
+    on Windows, are not locked.
+
+    Args:
+        folder: of the parts; exists.
+
+    Raises:
+        OutputError: another process holds it, or the folder cannot be written.
+    """
+    with _locked(folder / LOCK):
+        remove_temporary(folder)
+        try:
+            yield
+        finally:
+            remove_temporary(folder)
+
+
+def missing(parts: Sequence[Path], is_done: Callable[[Path], bool] = Path.is_file) -> list[int]:
+    """Indices of the part files that do not exist yet, or are not done by another criterion."""
+    return [index for index, part in enumerate(parts) if not is_done(part)]
 
 
 def run(
@@ -67,7 +98,7 @@ def run(
     tasks: Sequence[Task],
     workers: int = 0,
     method: Literal["fork", "spawn"] | None = None,
-) -> Iterator[tuple[int, Result]]:
+) -> Generator[tuple[int, Result]]:
     """Do tasks in a pool of processes.
 
     Args:
@@ -78,7 +109,8 @@ def run(
         method: how processes are started; None for the default of the platform.
 
     Yields:
-        Index of a task and its result, in the order in which tasks finish.
+        Index of a task and its result, in the order in which tasks finish. When it is interrupted or closed before the
+        end, the processes are killed.
 
     Raises:
         DDFAError: a worker process died.
@@ -87,9 +119,11 @@ def run(
     if not tasks:
         return
     processes = min(workers or os.cpu_count() or 1, len(tasks))
+    others = active_children()
     with ProcessPoolExecutor(processes, get_context(method), _start, (open_worker,)) as pool:
         try:
-            waiting = {pool.submit(_do, task): index for index, task in enumerate(tasks)}
+            with _without_interrupts():  # inherited by the processes started here: Ctrl-C reaches the driver only
+                waiting = {pool.submit(_do, task): index for index, task in enumerate(tasks)}
             for done in as_completed(waiting):
                 yield waiting[done], done.result()
         except BrokenProcessPool:
@@ -97,6 +131,11 @@ def run(
                 "a worker process died, possibly out of memory: give the same command again to resume, with fewer "
                 "--workers"
             ) from None
+        except (KeyboardInterrupt, GeneratorExit):
+            for process in active_children():
+                if process not in others:
+                    process.kill()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)  # waits for the tasks begun: no process outlives the job
 
@@ -118,10 +157,17 @@ def run_missing(
         workers: processes; 0 means one per core.
         label: shown beside the bar.
         method: see `run`.
+
+    Raises:
+        OutputError: another process is doing this job; see `sole_writer`.
     """
-    todo = [tasks[index] for index in missing(parts)]
-    for _ in with_progress(run(open_worker, todo, workers, method), label, len(todo)):
-        pass
+    if not parts:
+        return
+    with sole_writer(parts[0].parent):
+        todo = [tasks[index] for index in missing(parts)]
+        with closing(run(open_worker, todo, workers, method)) as done:
+            for _ in with_progress(done, label, len(todo)):
+                pass
 
 
 def run_all(
@@ -160,9 +206,73 @@ def with_progress(
             yield result
 
 
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    try:
+        file = _lock(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path} ({error.strerror}): choose another place, or make room") from error
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)  # before the lock is released: nobody else can have locked this file
+        file.close()
+
+
+def _lock(path: Path) -> TextIO:
+    """Lock a file that says who holds it; the lock lasts until the file is closed or the process ends."""
+    while True:
+        file = path.open("a+")
+        try:
+            if sys.platform != "win32":
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.readline().strip() or "another process"
+            file.close()
+            raise OutputError(f"{path.parent} is being written by {holder}: wait until it ends, or stop it") from None
+        except OSError:  # a file system without locks
+            pass
+        if _is_same(file, path):
+            break
+        file.close()  # its holder removed it while we opened it
+    file.truncate(0)
+    print(f"process {os.getpid()} on {socket.gethostname()}", file=file, flush=True)
+    return file
+
+
+def _is_same(file: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """SIGINT waits; one that arrives in the block is raised at its end."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start(open_worker: Callable[[], Callable[[Any], Any]]) -> None:
+    Thread(target=_end_with_driver, daemon=True).start()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a forked process has the driver's handler
     # The worker is opened with its first task: an exception in the initializer of a pool would be lost.
     _OPENERS[:], _WORKERS[:] = [open_worker], []
+
+
+def _end_with_driver() -> None:
+    driver = parent_process()
+    if driver is not None:
+        driver.join()  # a pipe, which the system closes when the driver ends, however it ends
+        os._exit(1)
 
 
 def _do(task: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,7 @@ from ddfa.batch.sources import LARGEST_PHOTO, find_photo, list_photos, read_phot
 from ddfa.batch.stage import AlignStage, StageSettings  # noqa: E402
 from ddfa.cli import main  # noqa: E402
 from ddfa.errors import DataError, DDFAError, ImageError  # noqa: E402
+from ddfa.jobs import sole_writer  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +234,69 @@ def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(photos: Path, stage
     assert sorted(path.name for path in parts.iterdir() if not path.name.startswith(".")) == [
         "manifest.json", *(path.name for path in files),
     ]  # fmt: skip
+
+
+def test_damaged_parts_are_done_again_and_stale_files_removed(
+    photos: Path, stage: AlignStage, tmp_path: Path, capsys
+) -> None:
+    table, stale = tmp_path / "table", f".{'a0' * 8}.tmp"
+    table.mkdir()
+    (table / f"{stale}.json").write_text("{")  # killed while it wrote the manifest
+    wanted = do_all(stage, [str(photos)], table, size=2)
+    content = (table / "part-000000.parquet").read_bytes()
+    (table / "part-000000.parquet").write_bytes(content[:-20])
+    (table / "part-000001.parquet").write_bytes(b"")
+    (table / f"{stale}.parquet").write_bytes(content[:99])
+    assert main(["batch", str(photos), "-o", str(table), "--shard", "2", "--workers", "1"]) == 0
+    assert "(2 shards already done)" in capsys.readouterr().out
+    files = sorted(table.iterdir())
+    assert [path.name for path in files] == ["manifest.json", *(f"part-{part:06d}.parquet" for part in range(4))]
+    assert pa.concat_tables([pq.read_table(path) for path in files[1:]]).equals(wanted)
+
+
+def test_a_second_driver_is_told_who_writes(photos: Path, tmp_path: Path, capsys) -> None:
+    words = ["batch", str(photos), "-o", str(tmp_path / "table"), "--workers", "1"]
+    open_job([str(photos)], tmp_path / "table", StageSettings(), 1000)
+    with sole_writer(tmp_path / "table"):
+        assert main(words) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and f"is being written by process {os.getpid()} on " in error
+
+
+@pytest.mark.parametrize("engine", ["local", "ray"])  # a killed local driver: see above
+def test_runs_that_are_stopped_or_killed_at_random_moments_resume(
+    photos: Path, stage: AlignStage, tmp_path: Path, engine: str
+) -> None:
+    """One line for signals that can be handled, and nothing left; see `benchmarks/kill.py` for more kills."""
+    pytest.importorskip(engine if engine == "ray" else "pyarrow", reason="needs the extra `ray`")
+    corpus, out, choice = copied(photos, tmp_path / "corpus"), tmp_path / "out", random.Random(1)
+    wanted = do_all(stage, [str(corpus)], tmp_path / "undisturbed", size=4)
+    words = [sys.executable, "-m", "ddfa.cli", "batch", str(corpus), "-o", str(out), "--shard", "4"]
+    words += ["--workers", "2", "--engine", engine]
+    ends = {signal.SIGTERM: (143, "terminated")}
+    ends |= {signal.SIGKILL: (-9, "")} if engine == "ray" else {signal.SIGINT: (130, "interrupted")}
+    for kind, (code, text) in ends.items():
+        parts = len(list(out.glob("part-*")))
+        process = subprocess.Popen(
+            words, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        until = time.monotonic() + 60
+        while len(list(out.glob("part-*"))) == parts and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(choice.uniform(0, 0.3))
+        everyone = kind == signal.SIGINT  # as Ctrl-C in a terminal
+        (os.killpg if everyone else os.kill)(process.pid, kind)
+        _, error = process.communicate(timeout=60)  # all its processes have closed their end of the pipe
+        if process.returncode == 0:  # it was faster
+            break
+        assert process.returncode == code
+        if text:
+            lines = [line for line in error.splitlines() if not line.startswith("[")]  # those of Ray's own log
+            assert lines == [f"ddfa batch: {text}"]
+            assert all(path.suffix in (".json", ".parquet") and path.name[0] != "." for path in out.iterdir())
+    assert main([*words[3:-1], "local"]) == 0  # the engines can go on with each other's tables
+    files = sorted(out.iterdir())
+    assert pa.concat_tables([pq.read_table(path) for path in files[1:]]).equals(wanted)
 
 
 def test_a_killed_worker_ends_the_run_which_goes_on_when_given_again(

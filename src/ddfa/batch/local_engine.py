@@ -1,6 +1,7 @@
 """Shards done by processes on this machine."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -13,7 +14,7 @@ from ddfa.jobs import run
 _Shard: TypeAlias = tuple[list[Photo], Path]  # its photos and its file
 
 
-def run_local(job: Job, shards: Sequence[int], workers: int) -> Iterator[tuple[int, int, int]]:
+def run_local(job: Job, shards: Sequence[int], workers: int) -> Generator[tuple[int, int, int]]:
     """Do some shards.
 
     Args:
@@ -30,8 +31,9 @@ def run_local(job: Job, shards: Sequence[int], workers: int) -> Iterator[tuple[i
     """
     tasks: list[_Shard] = [(job.photos_of(shard), job.path(shard)) for shard in shards]
     # Spawned, not forked: inference sessions own threads, which a fork does not copy.
-    for index, (faces, failed) in run(partial(_open_stage, job.settings), tasks, max(1, workers), "spawn"):
-        yield len(tasks[index][0]), faces, failed
+    with closing(run(partial(_open_stage, job.settings), tasks, max(1, workers), "spawn")) as results:
+        for index, (faces, failed) in results:
+            yield len(tasks[index][0]), faces, failed
 
 
 def _open_stage(settings: StageSettings) -> Callable[[_Shard], tuple[int, int]]:

@@ -3,9 +3,11 @@
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Generator, Sequence
 from dataclasses import astuple
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import Any, Final
 
 from ddfa.batch.shards import Job, do_shard
@@ -27,13 +29,13 @@ class ShardActor:
         self._stage = AlignStage(settings)
 
     def __call__(self, shard: dict[str, Any]) -> dict[str, Any]:
-        """Do one shard, given as its photos and the path of its file; returns counts."""
-        photos = [Photo(*fields) for fields in json.loads(str(shard["photos"]))]
-        faces, failed = do_shard(self._stage, photos, Path(str(shard["path"])))
+        """Do one shard, given as its photos and the path of its file (JSON); returns counts."""
+        path, photos = json.loads(str(shard["shard"]))
+        faces, failed = do_shard(self._stage, [Photo(*fields) for fields in photos], Path(path))
         return {"photos": len(photos), "faces": faces, "failed": failed}
 
 
-def run_ray(job: Job, shards: Sequence[int], workers: int) -> Iterator[tuple[int, int, int]]:
+def run_ray(job: Job, shards: Sequence[int], workers: int) -> Generator[tuple[int, int, int]]:
     """Do some shards; a running cluster is used where `RAY_ADDRESS` names one.
 
     Args:
@@ -53,7 +55,7 @@ def run_ray(job: Job, shards: Sequence[int], workers: int) -> Iterator[tuple[int
     rows = [_shard(job, number) for number in shards]
     started = not ray.is_initialized()
     if started:
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        _init_ray()
     try:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
@@ -72,6 +74,23 @@ def run_ray(job: Job, shards: Sequence[int], workers: int) -> Iterator[tuple[int
             ray.shutdown()
 
 
+def _init_ray() -> None:
+    """Start Ray without its handler of SIGTERM, which ends the process without a word."""
+    import ray
+
+    before = signal.getsignal(signal.SIGTERM)
+    stopped = False
+    try:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    except SystemExit:  # by that handler
+        stopped = True
+    if current_thread() is main_thread():
+        signal.signal(signal.SIGTERM, before)
+    if stopped:
+        signal.raise_signal(signal.SIGTERM)
+
+
 def _shard(job: Job, number: int) -> dict[str, str]:
-    photos = json.dumps([astuple(photo) for photo in job.photos_of(number)])
-    return {"path": str(job.path(number).absolute()), "photos": photos}
+    # JSON, not columns: names of files may have bytes that are not UTF-8, which Arrow does not accept.
+    photos = [astuple(photo) for photo in job.photos_of(number)]
+    return {"shard": json.dumps([str(job.path(number).absolute()), photos])}

@@ -17,7 +17,7 @@ from ddfa.batch.sources import Photo, list_photos, read_photo
 from ddfa.batch.stage import INPUT_SCHEMA, AlignStage, StageSettings
 from ddfa.errors import DataError, ImageError
 from ddfa.files import atomic_path, make_folder, printable
-from ddfa.jobs import check_settings, missing
+from ddfa.jobs import LOCK, check_settings, missing, sole_writer
 from ddfa.regress.bundle import MODEL_FILE
 from ddfa.regress.registry import find_bundle
 
@@ -53,8 +53,8 @@ class Job:
         return self.folder / f"part-{shard:06d}.parquet"
 
     def missing(self) -> list[int]:
-        """The shards that are not done yet."""
-        return missing([self.path(shard) for shard in range(self.shards)])
+        """The shards that are not done yet, or whose file is damaged."""
+        return missing([self.path(shard) for shard in range(self.shards)], _is_table)
 
     def photos_of(self, shard: int) -> list[Photo]:
         """The photos of a shard."""
@@ -66,16 +66,17 @@ def open_job(inputs: Sequence[str], folder: Path, settings: StageSettings, size:
 
     Raises:
         DataError: there are no photos, or the table in the folder was begun with other inputs or settings.
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or another process is writing into it.
         ModelError: the model cannot be used.
     """
     if size < 1:
         raise DataError("--shard needs a number from 1 up")
     job = Job(list_photos(inputs), settings, folder, size)
-    manifest = make_folder(folder) / MANIFEST
-    if not manifest.is_file() and any(folder.iterdir()):
-        raise DataError(f"{folder} holds other files: choose an empty or a new folder")
-    check_settings(manifest, _manifest(job))
+    with sole_writer(make_folder(folder)):
+        manifest = folder / MANIFEST
+        if not manifest.is_file() and any(path.name != LOCK for path in folder.iterdir()):
+            raise DataError(f"{folder} holds other files: choose an empty or a new folder")
+        check_settings(manifest, _manifest(job))
     return job
 
 
@@ -92,6 +93,14 @@ def do_shard(stage: AlignStage, photos: Sequence[Photo], path: Path) -> tuple[in
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
     return table.num_rows - table["face"].null_count, table.num_rows - table["error"].null_count
+
+
+def _is_table(path: Path) -> bool:
+    try:
+        pq.read_metadata(path)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
 
 
 def _batches(photos: Sequence[Photo]) -> Iterator[pa.RecordBatch]:

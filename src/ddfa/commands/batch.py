@@ -1,6 +1,7 @@
 """`ddfa batch` and `ddfa decode`: a table of the faces in a photo corpus, and files made from its rows."""
 
 import os
+from contextlib import closing
 from importlib import import_module
 from itertools import islice
 from operator import itemgetter
@@ -65,7 +66,7 @@ def batch(
     from ddfa.batch.local_engine import run_local
     from ddfa.batch.shards import open_job
     from ddfa.batch.stage import StageSettings
-    from ddfa.jobs import with_progress
+    from ddfa.jobs import sole_writer, with_progress
 
     if not inputs or output is None:
         raise OutputError("name photos and a folder for the table: ddfa batch INPUT... -o FOLDER")
@@ -87,13 +88,15 @@ def batch(
         camera=camera.camera(),
     )
     job = open_job(inputs, output, settings, shard)
-    missing = job.missing()
-    before = job.shards - len(missing)
     faces = failed = photos = 0
-    todo = sum(len(job.photos_of(number)) for number in missing)
-    counts = run(job, missing, workers or os.cpu_count() or 1) if missing else iter(())
-    for done in with_progress(counts, "aligning", todo, itemgetter(0)):
-        photos, faces, failed = photos + done[0], faces + done[1], failed + done[2]
+    with sole_writer(output):
+        missing = job.missing()
+        todo = sum(len(job.photos_of(number)) for number in missing)
+        if missing:
+            with closing(run(job, missing, workers or os.cpu_count() or 1)) as counts:
+                for done in with_progress(counts, "aligning", todo, itemgetter(0)):
+                    photos, faces, failed = photos + done[0], faces + done[1], failed + done[2]
+    before = job.shards - len(missing)
     kept = f" ({counted(before, 'shard')} already done)" if before else ""
     print(f"{counted(photos, 'photo')}, {counted(faces, 'face')}, {failed} failed{kept} -> {printable(str(output))}")
     if faces or before:
