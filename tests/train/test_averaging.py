@@ -62,7 +62,7 @@ def test_whole_numbers_are_not_averaged():
 
 def test_runs_that_do_not_go_together(two_runs, tmp_path):
     a, b = (run.config.output for run in two_runs)
-    with pytest.raises(DataError, match="no run folder"):
+    with pytest.raises(DataError, match=r"config\.yaml does not exist"):
         average_runs([tmp_path], tmp_path / "mean")
     other = tmp_path / "other"
     other.mkdir()

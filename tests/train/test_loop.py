@@ -137,7 +137,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(settings, tmp_path):
 
 
 def test_start_needs_a_fitting_checkpoint(settings, tmp_path):
-    with pytest.raises(DataError, match="no usable checkpoint"):
+    with pytest.raises(DataError, match="does not exist"):
         train(replace(settings, init=tmp_path / "none.pt", output=tmp_path))
     with pytest.raises(DataError, match="shares no layer"):
         load_matching(create("repnet_s", 3), {"fc.weight": torch.zeros(2, 2)}, Whitening(np.zeros(3), np.ones(3)))

@@ -60,7 +60,7 @@ def test_a_finished_run_goes_on_and_a_missing_or_foreign_one_says_so(trained, co
     assert torch.load(config.output / "checkpoint.pt", weights_only=True)["step"] == 4
     steps = [line.split(",")[0] for line in (config.output / "log.csv").read_text().splitlines()[1:]]
     assert len(steps) == len(set(steps))
-    with pytest.raises(DataError, match="no usable checkpoint"):
+    with pytest.raises(DataError, match="does not exist"):
         train_occlusion(replace(longer, output=tmp_path))
     torch.save({"step": 1, "network": {}}, tmp_path / "checkpoint.pt")
     with pytest.raises(DataError, match="another network"):

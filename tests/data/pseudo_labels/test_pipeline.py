@@ -150,6 +150,6 @@ def test_no_teacher_is_refused(tmp_path):
 def test_bad_settings_of_points_and_previous_labels_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"--points-weight 1\.5"):
         label(LabelConfig(tmp_path, (tmp_path,), tmp_path / "out", points_weight=1.5))
-    with pytest.raises(DataError, match="is not a label file"):
+    with pytest.raises(DataError, match=r"labels\.npz does not exist"):
         label(LabelConfig(tmp_path, (tmp_path,), tmp_path / "out", previous=tmp_path / "none"))
     assert not (tmp_path / "out").exists()

@@ -50,7 +50,7 @@ def test_labels_come_back_as_written(tmp_path):
     for name, array in vars(labels).items():
         np.testing.assert_array_equal(vars(read)[name], array)
     np.testing.assert_array_equal(read.trusted, [True, False])
-    with pytest.raises(DataError, match="no region labels"):
+    with pytest.raises(DataError, match="does not exist"):
         RegionLabels.load(tmp_path / "others.npz")
 
 
