@@ -21,6 +21,7 @@ from ddfa.files import make_folder, write_atomically
 from ddfa.head.model import HeadModel
 from ddfa.replace.occlusion.network import SIDE
 from ddfa.train.convert.onnx_export import export_onnx
+from ddfa.train.descent import descend
 from ddfa.train.log import RunLog
 from ddfa.train.networks.occlusion_net import OcclusionNet, WithProbabilities
 from ddfa.train.schedule import cosine
@@ -28,6 +29,7 @@ from ddfa.train.state import CHECKPOINT, ema_of, load_checkpoint, restore_state,
 
 NETWORK: Final = "occlusion.onnx"
 _EMA_DECAY: Final = 0.995
+_GRAD_CLIP: Final = 1.0
 _WARMUP, _FLOOR = 200, 0.01  # steps; share of the peak learning rate at the end
 _HELD_OUT, _HELD_OUT_SAMPLES, _HELD_OUT_HANDS = 0.05, 256, 200
 _FIRST_SAMPLE: Final = 2**32  # samples held out have smaller numbers, hence other random generators
@@ -123,15 +125,9 @@ def train_occlusion(config: OcclusionConfig) -> float:
         batches = _batches(source, config, begun * config.batch_size, max(begun, config.steps) * config.batch_size)
         for step, batch in zip(range(begun, config.steps), batches, strict=True):
             lr = _lr_at(step, config)
-            for group in optimizer.param_groups:
-                group["lr"] = lr
             inputs, occluded, weight = _on(config, batch)
             loss = occlusion_loss(network(inputs), occluded, weight)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            average.update_parameters(network)
+            descend(loss, lr, network, average, optimizer, _GRAD_CLIP)
             done = step + 1
             if done % _VALIDATE_EVERY == 0 or done == config.steps:
                 iou = overlap(average, held_out)

@@ -24,6 +24,7 @@ from ddfa.head.model import HeadModel
 from ddfa.regress.roll import SIDE
 from ddfa.regress.sampling import MIDDLE, RANGE
 from ddfa.train.convert.onnx_export import export_onnx
+from ddfa.train.descent import descend
 from ddfa.train.log import RunLog
 from ddfa.train.networks.roll_net import SECTORS, RollNet
 from ddfa.train.schedule import cosine
@@ -31,6 +32,7 @@ from ddfa.train.state import CHECKPOINT, ema_of, load_checkpoint, restore_state,
 
 NETWORK: Final = "roll.onnx"
 _EMA_DECAY: Final = 0.995
+_GRAD_CLIP: Final = 1.0
 _WARMUP, _FLOOR = 100, 0.01  # steps; share of the peak learning rate at the end
 _HELD_OUT: Final = 0.04
 _VALIDATE_EVERY: Final = 500
@@ -161,14 +163,8 @@ def train_roll(config: RollConfig) -> float:
     log = RunLog(config.output, begun, config.batch_size, tensorboard=False)
     for step, (inputs, truth) in track(_batches(crops, config, begun), "train", total=config.steps - begun):
         lr = cosine(step, config.steps, config.lr, _WARMUP, _FLOOR)
-        for group in optimizer.param_groups:
-            group["lr"] = lr
         loss = roll_loss(network, inputs.to(config.device), truth.to(config.device))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        average.update_parameters(network)
+        descend(loss, lr, network, average, optimizer, _GRAD_CLIP)
         done = step + 1
         if done % _VALIDATE_EVERY == 0 or done == config.steps:
             error = held_out_error(average, unseen, config.device)

@@ -26,6 +26,7 @@ from ddfa.jobs import check_settings
 from ddfa.regress.bundle import MODEL_FILE, Bundle, write_bundle
 from ddfa.regress.quality import LANDMARKS
 from ddfa.regress.registry import DEFAULT, find_bundle
+from ddfa.train.descent import descend
 from ddfa.train.log import RunLog
 from ddfa.train.quality.attach import attach_quality
 from ddfa.train.quality.calibration import calibrate, evaluate
@@ -144,15 +145,9 @@ def train_head(config: QualityConfig, training: FeatureSet) -> QualityHead:
     log, lr = RunLog(config.output, 0, config.batch_size, tensorboard=False), 0.0
     for step, batch in enumerate(_batches(training, config)):
         lr = cosine(step, steps, config.lr, min(100, steps), _FLOOR)
-        for group in optimizer.param_groups:
-            group["lr"] = lr
         features, errors, sizes, occluded = batch
         terms = quality_loss(head(features), errors, sizes, occluded)
-        optimizer.zero_grad()
-        terms["loss"].backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(head.parameters(), _GRAD_CLIP)
-        optimizer.step()
-        average.update_parameters(head)
+        descend(terms["loss"], lr, head, average, optimizer, _GRAD_CLIP)
         log.add(step + 1, lr, {name: value.detach() for name, value in terms.items()})
     log.close(steps, lr)
     trained = average.module

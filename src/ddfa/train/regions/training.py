@@ -20,6 +20,7 @@ from ddfa.head.open import load_open_head
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.regions import MOUTH_UNITS
 from ddfa.regress.registry import DEFAULT, find_bundle
+from ddfa.train.descent import descend
 from ddfa.train.log import RunLog
 from ddfa.train.regions.batches import Batch, PatchStream, Pool, Region, mirrored_units
 from ddfa.train.regions.calibration import FILES, add_region, calibrate
@@ -141,14 +142,8 @@ def train_region(config: RegionConfig) -> RegionNetwork:
     lr = 0.0
     for batch in _prefetched(stream, config, config.steps - state.step):
         lr = cosine(state.step, config.steps, config.lr, config.warmup, _FLOOR, start=config.warmup)
-        for group in state.optimizer.param_groups:
-            group["lr"] = lr
         terms = region_loss(state.network, batch, spread, config.asymmetry)
-        state.optimizer.zero_grad()
-        terms["loss"].backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(state.network.parameters(), _GRAD_CLIP)
-        state.optimizer.step()
-        state.average.update_parameters(state.network)
+        descend(terms["loss"], lr, state.network, state.average, state.optimizer, _GRAD_CLIP)
         state.step += 1
         log.add(state.step, lr, {name: value.detach() for name, value in terms.items()})
         if state.step % _VALIDATED_EVERY == 0 or state.step == config.steps:
