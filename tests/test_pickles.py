@@ -50,7 +50,7 @@ def test_damaged_files_are_one_clear_error(tmp_path, content):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(ModelError, match="cannot read"):
+    with pytest.raises(ModelError, match="does not exist"):
         load_arrays(tmp_path / "none.pkl")
 
 
@@ -127,7 +127,7 @@ def test_a_number_of_a_memo_reserves_no_memory(tmp_path):
 def test_folders_and_pipes_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.pkl")
     for path in (tmp_path, tmp_path / "pipe.pkl"):
-        with pytest.raises(ModelError, match="not a regular file"):
+        with pytest.raises(ModelError, match=r"a folder|a pipe"):
             load_arrays(path)
 
 

@@ -16,9 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfa.errors import ModelError, reason
-
-MAX_BYTES: Final = 1 << 30
-"""Largest file that is read."""
+from ddfa.files import read_file
 
 # A byte order, a kind (bool, signed, unsigned, float) and a size.
 _PLAIN_DTYPE: Final = re.compile(r"[<>|=]?(b1|i[1248]|u[1248]|f[248]|\?)")
@@ -130,18 +128,11 @@ def load_arrays(path: Path) -> Any:
     Raises:
         ModelError: the file is missing, damaged, too large or contains anything else; none of its code is executed.
     """
+    content = read_file(path, ModelError)
     try:
-        if path.exists() and not path.is_file():
-            raise ModelError("it is not a regular file")
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise ModelError(f"it is larger than {MAX_BYTES >> 30} GB: it cannot be a basis or whitening")
         return _resolved(_ArrayUnpickler(BytesIO(content), encoding="latin1").load(), {})
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}") from None
     except Exception as error:  # a damaged pickle can fail in any way
         raise ModelError(f"{path} is not a readable pickle of arrays ({reason(error)})") from None
 

@@ -5,17 +5,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from ddfa.errors import DDFAError, reading
-from ddfa.files import read_text
+from ddfa.files import LARGEST_TEXT, read_text
 
 _MOST_NODES: Final = 100_000  # values of a YAML file after aliases are replaced by what they stand for
 
 
-def read_json(path: Path, error: type[DDFAError]) -> Any:
+def read_json(path: Path, error: type[DDFAError], largest: int = LARGEST_TEXT) -> Any:
     """Read a JSON file.
 
     Args:
         path: a regular file of UTF-8 text.
         error: class of the error to raise.
+        largest: maximum size, bytes.
 
     Returns:
         Its plain values.
@@ -23,7 +24,7 @@ def read_json(path: Path, error: type[DDFAError]) -> Any:
     Raises:
         DDFAError: of that class; it cannot be read or is not JSON.
     """
-    text = read_text(path, error)
+    text = read_text(path, error, largest)
     with reading(path, error, "not valid JSON", "fix the file"):
         return json.loads(text)
 

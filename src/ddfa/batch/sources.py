@@ -20,8 +20,9 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from ddfa.errors import DataError, ImageError, reason
-from ddfa.files import file_name, printable, require_regular, tar_members
+from ddfa.files import file_name, printable, require_regular
 from ddfa.images import IMAGE_SUFFIXES
+from ddfa.tars import tar_members
 
 _INSIDE: Final = "::"
 LARGEST_PHOTO: Final = 1 << 29  # bytes of an encoded photo

@@ -22,6 +22,7 @@ from ddfa.errors import ModelError, OutputError
 from ddfa.regress.convention import PixelConvention
 from ddfa.regress.layout import POSE, ParamLayout
 from ddfa.regress.whitening import Whitening
+from ddfa.text_files import read_json
 
 FORMAT = 1
 MODEL_FILE = "model.onnx"
@@ -96,12 +97,9 @@ class Bundle:
             ModelError: it is missing or damaged, or a file differs from the one it was written with.
         """
         folder = Path(folder)
-        try:
-            card = json.loads(_card_text(folder / CARD_FILE))
-        except OSError:
-            raise ModelError(f"no model bundle at {folder}: a bundle is a folder with {CARD_FILE}") from None
-        except (ValueError, RecursionError) as error:
-            raise ModelError(f"{folder / CARD_FILE} is not valid JSON ({error}): download the bundle again") from None
+        if not os.path.exists(folder / CARD_FILE):
+            raise ModelError(f"no model bundle at {folder}: a bundle is a folder with {CARD_FILE}")
+        card = read_json(folder / CARD_FILE, ModelError, _LARGEST_CARD)
         try:
             bundle = _from_card(card, folder)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -237,19 +235,6 @@ def _from_card(card: Any, folder: Path) -> Bundle:
         files=files,
         folder=folder,
     )
-
-
-def _card_text(path: Path) -> str:
-    """The content of a card.
-
-    Raises:
-        ValueError: it is not a file, or too large.
-    """
-    if path.exists() and not path.is_file():
-        raise ValueError("it is not a regular file")
-    if path.stat().st_size > _LARGEST_CARD:
-        raise ValueError(f"it is larger than {_LARGEST_CARD >> 20} MB")
-    return path.read_text(encoding="utf-8")
 
 
 def _reason(error: Exception) -> str:

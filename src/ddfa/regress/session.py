@@ -7,6 +7,7 @@ import numpy as np
 
 from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.errors import ModelError, reason
+from ddfa.files import read_file
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.crop import cut_crops
 from ddfa.regress.quality import QUALITY_OUTPUT, QUALITY_SIZE
@@ -42,7 +43,7 @@ class Regressor:
         path = model_path or bundle.model_path
         try:
             # From its content, so that ONNX Runtime reads no other file: weights in external files are not verified.
-            self._session = open_session(path.read_bytes(), options, device)
+            self._session = open_session(read_file(path, ModelError), options, device)
             (self._input,) = self._session.get_inputs()
             outputs = {one.name: one.shape for one in self._session.get_outputs()}
         except ModelError:

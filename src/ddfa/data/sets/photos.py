@@ -5,8 +5,8 @@ from pathlib import Path
 
 from ddfa.arrays import UInt8
 from ddfa.errors import DataError, ImageError
-from ddfa.files import tar_spans
 from ddfa.images import decode_image
+from ddfa.tars import tar_spans
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 

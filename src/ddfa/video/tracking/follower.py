@@ -17,20 +17,19 @@ from ddfa.detect import Detections, Detector
 from ddfa.detect.detections import box_overlap
 from ddfa.detect.yunet import YuNet
 from ddfa.faces import Faces
-from ddfa.geometry.duplicates import SAME_LANDMARKS, covered_landmarks
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.video.io.source import Frame
-from ddfa.video.tracking.appearance import Appearance, Look
+from ddfa.video.tracking.appearance import Appearance
 from ddfa.video.tracking.motion import boxes_around
 from ddfa.video.tracking.nearby import SAME_BOX, NearbyDetector
 from ddfa.video.tracking.shot_boundary import ShotBoundaryDetector
-from ddfa.video.tracking.track import OTHER, SAME, Track, returning, swapped
+from ddfa.video.tracking.sights import Sight, is_covered, is_replaced, remove_duplicates, undo_swaps
+from ddfa.video.tracking.track import OTHER, Track, returning
 
 MEMORY: Final = 3.0  # s, by default: how long a lost face keeps its id
 _SOON: Final = 5  # frames between searches of the whole frame while somebody is missing or nobody is in view
 _CHECK: Final = 10  # frames between checks of a track
 _PATIENCE: Final = 3  # failed checks in a row until a face is lost
-_CONTESTED: Final = 10  # frames after two faces were close until looks are updated again
 _UNCERTAIN: Final = 1.0  # s for which a face that may be a covered one gets no new id
 _FLASH: Final = 0.25  # change of the frame's brightness, relative, at which looks are not compared
 _FAILURE: Final = 0.35  # IoU of consecutive RoIs below which tracking has failed
@@ -51,16 +50,6 @@ class TrackedDetection:
     id: int
     face: Faces
     restarted: bool = False
-
-
-@dataclass(eq=False)
-class _Sight:
-    """What was found where a track is expected."""
-
-    track: Track
-    face: Faces
-    look: Look
-    distance: float  # of its look from that of the track; NaN if it cannot be compared
 
 
 class Follower:
@@ -123,12 +112,12 @@ class Follower:
         """
         sights = self._sights(frame)
         steady = not self._light_changes(frame.image)
-        self._keep_one_of_duplicates(sights)
-        self._undo_swaps(sights)
+        self._lose(remove_duplicates(sights))
+        undo_swaps(sights, self._appearance)
         kept, strangers = [], []
         for sight in sights:
             track = sight.track
-            if steady and sight.distance > OTHER and self._is_replaced(sight):
+            if steady and sight.distance > OTHER and is_replaced(sight, self._lost, self._appearance):
                 others = _boxes([other for other in self._tracks if other is not track])
                 seen = None if track.contested else self._detect_near(frame.image, sight.face.boxes[0], track.roll)
                 self._lose([track])
@@ -143,7 +132,7 @@ class Follower:
             kept.append(TrackedDetection(track.id, _scored(sight.face, track.score)))
         return kept, strangers
 
-    def _sights(self, frame: Frame) -> list[_Sight]:
+    def _sights(self, frame: Frame) -> list[Sight]:
         """Regress the tracks and check them; those that have failed are lost."""
         size = (frame.image.shape[1], frame.image.shape[0])
         expected = [track.landmarks[:, :2] + track.velocity for track in self._tracks]
@@ -167,7 +156,7 @@ class Follower:
             confirmed = replace(confirmed, boxes=boxes_around(confirmed.landmarks68))
             look = self._appearance(frame.image, confirmed)
             distance = float("nan") if track.look is None else self._appearance.distance(track.look, look)
-            sights.append(_Sight(track, confirmed, look, distance))
+            sights.append(Sight(track, confirmed, look, distance))
         self._lose(failed)
         return sights
 
@@ -175,46 +164,6 @@ class Follower:
         """Whether the whole frame is suddenly brighter or darker, as in a flash."""
         last, self._brightness = self._brightness, float(image[::8, ::8].mean())
         return abs(self._brightness - last) > _FLASH * max(last, 1.0)
-
-    def _keep_one_of_duplicates(self, sights: list[_Sight]) -> None:
-        """Of tracks on the same face, keep the one that looks like it, or the older one; notes which are close."""
-        for sight in list(sights):
-            for other in sights[: sights.index(sight)] if sight in sights else []:
-                if sight.track.is_close(other.track.box):
-                    sight.track.contested = other.track.contested = _CONTESTED
-                if _is_covered(sight.track.landmarks, [other.track]):
-                    worse = other if other.distance > sight.distance else sight
-                    sights.remove(worse)
-                    self._lose([worse.track])
-                    break
-
-    def _undo_swaps(self, sights: list[_Sight]) -> None:
-        """Give close faces back to the tracks they look like, if tracks have exchanged them."""
-        close = [sight for sight in sights if sight.track.contested and sight.track.look is not None]
-        if len(close) < 2:
-            return
-        looks = [sight.track.look for sight in close]
-        distances = np.array(
-            [[self._appearance.distance(look, sight.look) for sight in close] for look in looks if look is not None]
-        )
-        owners = [(one.track.landmarks, one.track.velocity, one.track.roll, one.face, one.look) for one in close]
-        for row, face in enumerate(swapped(distances)):
-            if face != row:
-                sight = close[row]
-                landmarks, velocity, roll, sight.face, sight.look = owners[face]
-                sight.track.landmarks, sight.track.velocity, sight.track.roll = landmarks, velocity, roll
-                sight.distance = float(distances[row, face])
-
-    def _is_replaced(self, sight: _Sight) -> bool:
-        """Whether a face that does not look like its track is another person, not the same one in another light.
-
-        It is if the change is abrupt, or if it looks like somebody who is missing.
-        """
-        last = sight.track.last_look
-        if last is not None and self._appearance.distance(last, sight.look) > OTHER:
-            return True
-        missing = [track.look for track in self._lost if track.look is not None]
-        return any(self._appearance.distance(look, sight.look) < SAME for look in missing)
 
     def _confirmed(self, frame: Frame, track: Track, roi: Float32, face: Faces) -> Faces | None:
         """The face of a track, or None; checked by the detector at intervals, and at once if tracking seems to fail."""
@@ -250,7 +199,7 @@ class Follower:
         if not new:
             return []
         (faces,) = self._aligner.align_located([located.select(np.array(new))], refine=True)
-        return self._identified(frame, [face for face in faces if not _is_covered(face.landmarks68[0], self._tracks)])
+        return self._identified(frame, [face for face in faces if not is_covered(face.landmarks68[0], self._tracks)])
 
     def _identified(self, frame: Frame, faces: list[Faces]) -> list[TrackedDetection]:
         """Give faces without a track the one that was lost, or a new one."""
@@ -293,12 +242,6 @@ class Follower:
 def _boxes(tracks: list[Track]) -> Float32:
     """The boxes (n, 4) of tracks."""
     return np.array([track.box for track in tracks], np.float32).reshape(-1, 4)
-
-
-def _is_covered(landmarks: Float32, tracks: list[Track]) -> bool:
-    """Whether a face lies on top of one of the tracks."""
-    others = np.array([track.landmarks for track in tracks], np.float32).reshape(-1, 68, 3)
-    return bool((covered_landmarks(landmarks, others) >= SAME_LANDMARKS).any())
 
 
 def _is_inside(roi: Float32, size: tuple[int, int]) -> bool:
