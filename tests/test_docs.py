@@ -118,7 +118,7 @@ def named_commands() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "line"), named_commands(), ids=lambda part: part[:60])
 def test_commands_and_their_options_exist(page: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A command of the documentation is one of ours, and its help lists every option."""
-    words = line.partition(" #")[0].split()[1:]
+    words = re.split(r" [#|] ", line)[0].split()[1:]
     known = [command.name for command in COMMANDS if tuple(words[: len(command.name)]) == command.name]
     if not known:
         groups = {command.name[0] for command in COMMANDS}
