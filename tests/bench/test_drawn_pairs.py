@@ -23,7 +23,7 @@ def test_truth_and_target_differ_in_the_face_only(pair: DrawnPair) -> None:
 def test_masks_are_areas_of_the_face(pair: DrawnPair) -> None:
     assert 0.01 < pair.eyes.mean() < pair.skin.mean() < 0.5
     x, y = pair.target_landmarks[0, 36:48, :2].mean(axis=0).round().astype(int)
-    assert pair.eyes[y - 15 : y + 15, x - 50 : x + 50].max() == 1
+    assert pair.eyes[y - 15 : y + 15, x - 50 : x + 50].max() > 0.99
 
 
 def test_truth_with_a_share_of_one_has_the_shape_of_the_source() -> None:
