@@ -1,4 +1,5 @@
 import json
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def test_parquet(clip: Path, tmp_path: Path) -> None:
 
 
 def test_bad_words_and_no_face(clip: Path, tmp_path: Path, capfd) -> None:
-    for words in ([], ["-o", "x.mp4", "--style", "glitter"], ["-o", str(tmp_path / "x.txt")], ["--data", "x.csv"]):
+    for words in ([], ["-o", "x.mp4", "--style", "glitter"], ["-o", str(tmp_path / "x.txt")], ["--data", "x.fbx"]):
         assert main(["video", str(clip), *words]) == exit_codes.FAILED
         assert len(capfd.readouterr().err.splitlines()) == 1
     from ddfa.images import write_image
@@ -105,3 +106,24 @@ def test_animated_head_of_nobody(clip: Path, tmp_path: Path, capfd) -> None:
         assert main(["video", str(clip), *words]) == exit_codes.FAILED
         assert len(capfd.readouterr().err.splitlines()) == 1
     assert not list(tmp_path.glob("*.glb"))
+
+
+def test_motion_over_the_network(clip: Path, capfd) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(5)
+        url = f"livelink://127.0.0.1:{receiver.getsockname()[1]}"
+        assert main(["video", str(clip), "--to", url, "--calibrate", "0.1"]) == exit_codes.OK
+        assert capfd.readouterr().out.endswith(f"-> {url}\n")
+        sizes = [len(receiver.recv(2000)) for _ in range(6)]
+    assert len(set(sizes[:3])) == len(set(sizes[3:])) == 1 and sizes[3] == sizes[0] + 1 + 4 * 61
+
+
+def test_motion_files(clip: Path, tmp_path: Path, capfd) -> None:
+    motion = tmp_path / "head.csv"
+    assert main(["video", str(clip), "--data", str(motion), "--track", "0", "--no-regions"]) == exit_codes.OK
+    assert capfd.readouterr().out.endswith(f"-> {motion}\n")
+    assert len(motion.read_text().splitlines()) == 1 + 6
+    for words in (["--to", "osc://x"], ["--calibrate", "1"], ["--data", str(motion), "--calibrate", "-1"]):
+        assert main(["video", str(clip), *words]) == exit_codes.FAILED
+        assert len(capfd.readouterr().err.splitlines()) == 1

@@ -16,7 +16,8 @@ from ddfa.errors import OutputError, VideoError
 from ddfa.images import read_image
 from ddfa.video.io.camera import Window
 from ddfa.video.io.frames import Frame, FrameSource, open_video
-from ddfa.video.pipeline import TrackedOverlay, TrackingOptions, VideoOutputs, process_video
+from ddfa.video.outputs import TrackedOverlay, VideoOutputs
+from ddfa.video.pipeline import TrackingOptions, process_video
 from ddfa.video.tracking.tracker import TrackedFace
 
 from ..face_factory import place_faces

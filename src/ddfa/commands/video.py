@@ -17,7 +17,9 @@ from ddfa.errors import VideoError
 from ddfa.exit_codes import INTERRUPTED, NOTHING_FOUND, OK
 from ddfa.images import MAX_PIXELS
 from ddfa.video.io.frames import Frame, FrameSource, open_video
-from ddfa.video.pipeline import TrackingOptions, VideoOutputs, VideoSummary, process_video
+from ddfa.video.motion.targets import Target
+from ddfa.video.outputs import VideoOutputs
+from ddfa.video.pipeline import TrackingOptions, VideoSummary, process_video
 from ddfa.video.tracking.follower import MEMORY
 
 
@@ -27,7 +29,9 @@ def video(
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None,
     data: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     glb: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    to: Annotated[tuple[str, ...], tyro.conf.arg(metavar="URL"), tyro.conf.UseAppendAction] = (),
     track: Annotated[int | None, tyro.conf.arg(metavar="ID")] = None,
+    calibrate: Annotated[float | None, tyro.conf.arg(metavar="SECONDS")] = None,
     show: bool = False,
     style: Annotated[str, tyro.conf.arg(metavar="STYLES")] = "mesh+landmarks",
     smooth: bool = True,
@@ -43,7 +47,7 @@ def video(
     limits: LimitOptions = ALL_FACES,
     camera: CameraOptions = NO_CAMERA,
 ) -> int:
-    """Track the faces of a video; draw them and export what was found in every frame.
+    """Track the faces of a video or a camera; draw them, export and send what was found in every frame.
 
     The video's audio, timestamps and rotation are kept. Ctrl-C finishes the files with the frames processed so far.
     Exit code 0: faces were found; 1: no frame shows a face; 2: something failed. See docs/video.md.
@@ -51,10 +55,14 @@ def video(
     Args:
         source: a video, a folder or glob pattern of images, or the number of a camera.
         output: the video with overlays: .mp4, .mov, .mkv or .webm.
-        data: one record per face and frame: .jsonl or .parquet.
+        data: one record per face and frame: .jsonl or .parquet; or the motion of one face: .csv (Live Link Face), .bvh.
         glb: one face as an animated, textured head: .glb.
-        track: id of the face for --glb; by default the face that is largest and longest in view.
-        show: show the frames in a window (q closes it); default for a camera without --output, --data and --glb.
+        to: send the motion of one face in real time: vmc://HOST[:PORT] or livelink://HOST[:PORT][/NAME]; may be
+            repeated. See docs/live.md.
+        track: id of the face for --glb, --to, .csv and .bvh; by default the face that is largest and longest in view.
+        calibrate: seconds at the start that define the neutral pose for --to, .csv and .bvh; 1 for --to by default, 0
+            for files.
+        show: show the frames in a window (q closes it); default for a camera without --output, --data, --glb and --to.
         style: what is drawn, joined by "+": mesh, landmarks, pose, wireframe and more (docs/outputs.md); or none.
         smooth: smooth identity, pose and expression over time.
         look_ahead: frames the smoothing looks ahead to avoid lag; 4 by default, 0 for a camera.
@@ -77,8 +85,10 @@ def video(
     if limit < 0:
         raise VideoError(f"--limit {limit}: give 0 for all frames, or a positive number")
     frames = open_video(source, fps, max_pixels)
-    to_files = any(path is not None for path in (output, data, glb))
-    outputs = VideoOutputs(output, data, glb, track, window=show or (frames.live and not to_files))
+    elsewhere = any(path is not None for path in (output, data, glb)) or bool(to)
+    window = show or (frames.live and not elsewhere)
+    targets = tuple(map(Target.parse, to))
+    outputs = VideoOutputs(output, data, glb, targets, track, calibrate, window)
     summary = process_video(
         frames,
         FaceAligner(model, threads=threads, regions=regions, **asdict(limits), camera=camera.camera()),
@@ -88,7 +98,8 @@ def video(
         limit=limit,
         progress=lambda shown: _with_progress(shown, frames, limit),
     )
-    written = ", ".join(str(path) for path in outputs.files if path != glb or summary.ids)
+    of_one_face = (glb, outputs.motion_file)
+    written = ", ".join(str(path) for path in (*outputs.files, *targets) if path not in of_one_face or summary.ids)
     print(_line(frames.name, summary) + (f" -> {written}" if written else ""))
     if summary.interrupted:
         print("ddfa video: interrupted; the frames processed so far are written", file=sys.stderr)

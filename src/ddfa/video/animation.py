@@ -14,6 +14,7 @@ from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
 from ddfa.texture.unwrap import unwrap_texture
 from ddfa.video.io.source import Frame
+from ddfa.video.motion.choice import LongestTrack
 from ddfa.video.tracking.tracker import TrackedFace
 
 _METRES: Final = 1e-3  # per head unit
@@ -32,7 +33,6 @@ class _Take:
     scales: list[float] = field(default_factory=list)
     shown: tuple[UInt8, Faces] | None = None  # the frame with the best view of the face
     frontality: float = 0.0
-    weight: float = 0.0  # size of the face, summed over the frames
 
     def add(self, frame: Frame, face: Faces) -> None:
         self.last = face
@@ -41,7 +41,6 @@ class _Take:
         self.rotations.append(face.rotation[0])
         self.places.append(face.translation[0])
         self.scales.append(float(face.scale[0]))
-        self.weight += self.scales[-1]
         frontality = float(face.scale[0] * face.rotation[0, 2, 2])  # large, and facing the camera
         if frontality > self.frontality:
             self.shown, self.frontality = (frame.image, face), frontality
@@ -80,17 +79,14 @@ class AnimationWriter:
             raise OutputError(f"cannot write {path} (no such folder): choose another place")
         head.require_arkit("an animated head")
         head.require_texture("an animated head")
-        self._path, self._track = path, track
+        self._path, self._choice = path, LongestTrack(track)
         self._takes: dict[int, _Take] = {}
-        self._seen: set[int] = set()
         self.chosen: int | None = None
 
     def add(self, frame: Frame, faces: list[TrackedFace]) -> None:
         """Add the next frame."""
-        self._seen.update(tracked.id for tracked in faces)
-        for tracked in faces:
-            if self._track in (None, tracked.id):
-                self._takes.setdefault(tracked.id, _Take(tracked.faces)).add(frame, tracked.faces)
+        for tracked in self._choice.add(faces):
+            self._takes.setdefault(tracked.id, _Take(tracked.faces)).add(frame, tracked.faces)
         self._forget({tracked.id for tracked in faces})
 
     def close(self) -> None:
@@ -99,12 +95,9 @@ class AnimationWriter:
         Raises:
             OutputError: it cannot be written, or the video has faces, but not this track.
         """
-        if not self._takes and self._seen and self._track is not None:
-            known = ", ".join(map(str, sorted(self._seen)))
-            raise OutputError(f"no track {self._track} for {self._path}: the video has {known}")
-        if not self._takes:
+        self.chosen = self._choice.chosen(self._path)
+        if self.chosen is None:
             return
-        self.chosen = self._leader()
         take = self._takes[self.chosen]
         texture = None if take.shown is None else unwrap_texture(*take.shown)
         write_glb(self._path, take.last, texture, take.animation())
@@ -117,13 +110,9 @@ class AnimationWriter:
     ) -> None:
         self.close()
 
-    def _leader(self) -> int:
-        return max(self._takes, key=lambda id: self._takes[id].weight)
-
     def _forget(self, present: set[int]) -> None:
         """Drop the images of ended tracks that others outweigh, so that hundreds of shots fit into memory."""
         absent = [id for id in self._takes.keys() - present if self._takes[id].shown is not None]
-        leader = self._leader() if absent else None
         for id in absent:
-            if id != leader:
+            if id != self._choice.leader:
                 self._takes[id].shown, self._takes[id].frontality = None, 0.0

@@ -11,6 +11,7 @@ from ddfa.errors import OutputError
 from ddfa.export.plain import VIDEO, plain_face
 from ddfa.files import PendingFile
 from ddfa.video.io.source import Frame
+from ddfa.video.motion.files import SUFFIXES as MOTION_SUFFIXES
 from ddfa.video.tracking.tracker import TrackedFace
 
 _ROWS: Final = 256  # rows per Parquet row group, which bounds the memory
@@ -34,7 +35,9 @@ class RecordWriter:
 
     def __init__(self, path: Path) -> None:
         if path.suffix.lower() not in _SUFFIXES:
-            raise OutputError(f"cannot write {path}: use one of the suffixes {', '.join(_SUFFIXES)}")
+            raise OutputError(
+                f"cannot write {path}: use one of the suffixes {', '.join((*_SUFFIXES, *MOTION_SUFFIXES))}"
+            )
         self._file = PendingFile(path)
         make: Callable[[Path], _Sink] = _Lines if path.suffix.lower() == ".jsonl" else _Parquet
         self._sink: _Sink = self._guarded(lambda: make(self._file.temporary))
