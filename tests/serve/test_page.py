@@ -78,11 +78,13 @@ def test_photos_become_heads_to_turn_and_files_to_keep(open_page, root):
     page.set_input_files("#file", [root / "samples" / name for name in ("test1.jpg", "astronaut.jpg")])
     page.wait_for_selector("#status:has-text('2 faces')", **WAIT)
     assert page.locator("#faces button").count() == 2 and page.get_attribute("#stage", "data-face") == "0"
-    assert abs(number(page, "yaw")) < 10 and abs(number(page, "roll")) < 15
-    first = number(page, "roll")
+    assert abs(number(page, "turn")) < 10 and abs(number(page, "tilt")) < 15
+    assert int(page.inner_text("#quality").removesuffix(" %")) > 50
+    first = number(page, "tilt")
     page.click("[data-testid=face-1]")
     page.wait_for_selector("#stage[data-face='1']", **WAIT)
-    assert number(page, "roll") != first
+    assert number(page, "tilt") != first
+    page.wait_for_selector("#status:has-text('2 faces, showing 2')", **WAIT)
     for look in ("shaded", "wireframe", "pncc", "depth", "normals", "texture"):
         page.click(f"[data-testid=view-{look}]")
         assert page.get_attribute("#stage", "data-view") == look
@@ -91,20 +93,25 @@ def test_photos_become_heads_to_turn_and_files_to_keep(open_page, root):
     bar.fill("1")
     page.wait_for_timeout(100)
     assert page.locator("#stage canvas").screenshot() != before
+    page.dispatch_event("#compare", "pointerdown")
+    assert page.get_attribute("#compare", "aria-pressed") == "true" and bar.input_value() == "1"
+    page.dispatch_event("#compare", "pointerup")
+    page.click("#neutral")
+    assert bar.input_value() == "0"
     page.click("#reset")
     assert bar.input_value() == fitted
     with page.expect_download(**WAIT) as download:
         page.click("[data-testid=download-ply]")
     content = download.value.path().read_bytes()
     mesh = trimesh.load(io.BytesIO(content), file_type="ply", process=False)
-    assert download.value.suggested_filename == "face_1.ply" and len(mesh.vertices) > 5000
+    assert download.value.suggested_filename == "test1_1.ply" and len(mesh.vertices) > 5000
     page.click("[data-testid=download-more]")
     assert page.is_visible("[data-testid=download-mat]")
     page.keyboard.press("Escape")
     assert page.is_hidden("[data-testid=download-mat]")
     page.focus("[data-testid=shot-1]")  # the other photo, by keyboard
     page.keyboard.press("Enter")
-    page.wait_for_selector("#status:has-text('1 face found')", **WAIT)
+    page.wait_for_selector("#status:text-is('1 face')", **WAIT)
     assert page.locator("#faces button").count() == 1 and page.get_attribute("#stage", "data-face") == "0"
 
 

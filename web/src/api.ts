@@ -1,20 +1,23 @@
 /** Typed client of the service. URLs are relative, so the service may run under any path. */
 
 export interface Angles {
-  yaw: number;
-  pitch: number;
-  roll: number;
+  turn: number;
+  nod: number;
+  tilt: number;
 }
 
 /** Fields of a face in both a photo and the live channel; image px, pixel centres at integers. */
 export interface Pose {
   box: number[];
   score: number;
-  euler_deg: Angles;
+  turn_nod_tilt_deg: Angles;
   rotation: number[][];
   landmarks68: number[][];
   visibility68: boolean[];
   blendshapes: Record<string, number> | null;
+  /** Estimates of the quality head, if the model has one. */
+  quality?: number | null;
+  landmark_occlusion?: number[] | null;
 }
 
 export interface FaceFile {

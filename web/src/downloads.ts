@@ -72,10 +72,10 @@ export class Downloads {
 }
 
 /** Save a file through the browser. */
-export function save(file: FaceFile): void {
+export function save(file: FaceFile, name: string): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([bytesOf(file)], { type: file.type }));
-  link.download = file.name;
+  link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

@@ -7,7 +7,7 @@ import { element, press } from "./dom";
 import { Downloads, FILE_NAMES, save } from "./downloads";
 import type { HeadPanel } from "./head_panel";
 import type { PhotoView } from "./photo_view";
-import { blank, decoded, faceButton, fileOf, thumbButton, type Shot } from "./shot";
+import { blank, decoded, faceButton, fileOf, nameFor, thumbButton, type Shot } from "./shot";
 
 export class Gallery {
   private readonly shown = element("shown");
@@ -53,7 +53,7 @@ export class Gallery {
   }
 
   choose(face: number): void {
-    if (this.shot) void attempt(() => this.showFace(face));
+    if (this.shot) void attempt(() => this.showFace(face)).then((problem) => problem ?? this.tell());
   }
 
   private async takeAll(photos: readonly Blob[]): Promise<void> {
@@ -102,7 +102,8 @@ export class Gallery {
     const { image, faces, model, milliseconds } = shot.answer;
     this.open(true);
     press(this.thumbs, `shot-${this.shots.indexOf(shot)}`);
-    this.figures.textContent = `${image.width} × ${image.height} px · ${milliseconds.toFixed(0)} ms · model ${model.name}`;
+    this.figures.textContent = `${image.width} × ${image.height} px · model ${model.name}`;
+    this.figures.title = `Answered in ${milliseconds.toFixed(0)} ms`;
     this.faces.replaceChildren(...faces.map((_, k) => faceButton(shot, k, () => this.choose(k))));
     this.downloads.enable(faces.length > 0);
     this.photoView.show(shot.bitmap, image.width, image.height, faces, face);
@@ -126,15 +127,16 @@ export class Gallery {
     const file = one.files.glb;
     if (file && !(await this.panel.showHead(bytesOf(file).buffer))) return;
     this.panel.setPosture("photo");
-    this.panel.showPose(one.euler_deg);
+    this.panel.showPose(one.turn_nod_tilt_deg);
     this.panel.fit(one.blendshapes ?? {});
+    this.panel.showQuality(one.quality ?? null);
     this.panel.face = String(index);
   }
 
   private tell(): void {
     const count = this.shot?.answer.faces.length ?? 0;
     if (!count) say("No face found. A larger or sharper photo of the face may help.", "warn");
-    else say(count === 1 ? "1 face found." : `${count} faces found: choose one.`);
+    else say(count === 1 ? "1 face" : `${count} faces, showing ${this.face + 1}`);
   }
 
   private async download(kind: string): Promise<void> {
@@ -144,8 +146,9 @@ export class Gallery {
       say(`Creating ${FILE_NAMES[kind]}…`, "busy");
       const file = await fileOf(shot, face, kind);
       if (!file) return say("The service did not create this file.", "warn");
-      save(file);
-      say(`Saved ${file.name}.`);
+      const name = nameFor(shot, file);
+      save(file, name);
+      say(`Saved ${name}`);
     });
   }
 

@@ -14,6 +14,8 @@ type Weights = Record<string, number>;
 export class HeadPanel {
   private readonly holder = element("stage");
   private readonly reset = element<HTMLButtonElement>("reset");
+  private readonly neutral = element<HTMLButtonElement>("neutral");
+  private readonly compare = element<HTMLButtonElement>("compare");
   private readonly stage: Stage | null;
   private readonly bars: Bars;
   private mean: ArrayBuffer | null = null;
@@ -33,6 +35,8 @@ export class HeadPanel {
       ...postures.map(([posture, text]) => button(text, `pose-${posture}`, () => this.setPosture(posture))),
     );
     this.reset.addEventListener("click", () => this.fitted && this.showWeights(this.fitted));
+    this.neutral.addEventListener("click", () => this.showWeights(this.zeros()));
+    this.listenForComparison();
     this.setLook("texture");
     this.fit(null);
     if (this.stage) return;
@@ -55,7 +59,8 @@ export class HeadPanel {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.setPosture(posture ?? (still ? "front" : "spin"));
     this.showPose(null);
-    this.showWeights(Object.fromEntries(Object.keys(this.bars.weights).map((name) => [name, 0])));
+    this.showQuality(null);
+    this.showWeights(this.zeros());
   }
 
   /** @returns false if another head was requested in the meantime. */
@@ -87,8 +92,13 @@ export class HeadPanel {
   }
 
   showPose(angles: Angles | null): void {
-    for (const name of ["yaw", "pitch", "roll"] as const)
+    for (const name of ["turn", "nod", "tilt"] as const)
       element(name).textContent = angles ? `${angles[name].toFixed(1)}°` : "–";
+  }
+
+  /** Show the estimated probability that the landmarks are accurate; null if it is not known. */
+  showQuality(quality: number | null): void {
+    element("quality").textContent = quality === null ? "–" : `${Math.round(100 * quality)} %`;
   }
 
   showWeights(weights: Weights): void {
@@ -99,8 +109,26 @@ export class HeadPanel {
   /** Weights that Reset restores; null if there are none. */
   fit(weights: Weights | null): void {
     this.fitted = weights;
-    this.reset.disabled = !weights;
+    this.reset.disabled = this.compare.disabled = !weights;
     if (weights) this.showWeights(weights);
+  }
+
+  /** While the button is held, the head has the photo's expression; the sliders stay. */
+  private listenForComparison(): void {
+    const show = (fitted: boolean): void => {
+      if (this.fitted) this.animate(fitted ? this.fitted : this.bars.weights);
+      this.compare.setAttribute("aria-pressed", String(fitted));
+    };
+    for (const name of ["pointerdown", "keydown"] as const)
+      this.compare.addEventListener(name, (event) => {
+        if (!(event instanceof KeyboardEvent) || event.key === " " || event.key === "Enter") show(true);
+      });
+    for (const name of ["pointerup", "pointerleave", "pointercancel", "keyup", "blur"] as const)
+      this.compare.addEventListener(name, () => show(false));
+  }
+
+  private zeros(): Weights {
+    return Object.fromEntries(Object.keys(this.bars.weights).map((name) => [name, 0]));
   }
 
   private animate(weights: Weights): void {

@@ -108,8 +108,9 @@ export class LiveView {
   }
 
   private showFace(one: LiveFace): void {
-    this.panel.showPose(one.euler_deg);
+    this.panel.showPose(one.turn_nod_tilt_deg);
     this.panel.showWeights(one.blendshapes ?? {});
+    this.panel.showQuality(one.quality ?? null);
     this.panel.turn(one.rotation);
     const glb = this.heads.get(one.id);
     if (!glb || this.headOf === one.id) return;

@@ -161,9 +161,11 @@ function drawRun(
   context.stroke();
   context.globalAlpha = 1;
   points.forEach(([x, y], k) => {
+    context.globalAlpha = (face.landmark_occlusion?.[from + k] ?? 0) > 0.5 ? 0.45 : 1; // faint: probably hidden
     context.beginPath();
     context.arc(x, y, radius, 0, 2 * Math.PI);
     if (face.visibility68[from + k]) context.fill();
-    else context.stroke(); // occluded ones are hollow
+    else context.stroke(); // hollow: hidden by the head itself
   });
+  context.globalAlpha = 1;
 }

@@ -28,6 +28,12 @@ export async function fileOf({ photo, answer }: Shot, face: number, kind: string
   return answer.faces[face]?.files[kind] ?? null;
 }
 
+/** Name of a file after the photo: portrait.jpg and face_1.glb give portrait_1.glb. */
+export function nameFor({ photo }: Shot, file: FaceFile): string {
+  const stem = photo instanceof File ? photo.name.replace(/\.[^.]*$/, "") : "";
+  return stem ? file.name.replace(/^face(?=_)/, stem) : file.name;
+}
+
 /** A button that shows one face of a photo. */
 export function faceButton({ bitmap, answer }: Shot, face: number, clicked: () => void): HTMLButtonElement {
   const one = button("", `face-${face}`, clicked);

@@ -149,6 +149,7 @@ LIVE: Final = FaceFormat(
         "box": rounded_single(1),
         "score": rounded(3),
         "euler_deg": rounded(2),
+        "turn_nod_tilt_deg": rounded(2),
         "rotation": rounded_single(5),
         "scale": rounded(4),
         "landmarks68": rounded_single(1),

@@ -86,6 +86,14 @@ class Angles(BaseModel):
     roll: float
 
 
+class Directions(BaseModel):
+    """Where the face points and how it is rolled, in degrees; readable for profiles, see docs/conventions.md."""
+
+    turn: float
+    nod: float
+    tilt: float
+
+
 class File(BaseModel):
     """A file of a face."""
 
@@ -101,7 +109,11 @@ class Face(BaseModel):
     score: float
     roi: Numbers
     euler_deg: Angles
+    turn_nod_tilt_deg: Directions
     rotation: list[Numbers]
+    rotation_vector: Numbers
+    quaternion: Numbers
+    camera: dict[str, Any] | None
     scale: float
     translation: Numbers
     landmarks68: list[Numbers]
