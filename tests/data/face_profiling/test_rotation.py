@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ddfa.data.face_profiling.pipeline import ProfileConfig, make_face_profiles
 from ddfa.data.face_profiling.rotation import content, corner, facing, fill_frame, rotate_face, turn
-from ddfa.data.sets.dataset import LabelledPhotos
+from ddfa.data.sets.dataset import LABEL_FILE, LabelledPhotos
+from ddfa.data.sets.labels import Labels
 from ddfa.geometry.pose import decompose, euler_from_matrix, matrix_from_euler
 from ddfa.raster.blending import fill_holes
 
@@ -115,6 +118,15 @@ def test_profiles_resume(labelled, tmp_path):
     config = ProfileConfig(labelled, tmp_path / "out", count=2, worst=0.0, workers=1, picture=48)
     first = make_face_profiles(config)
     np.testing.assert_array_equal(make_face_profiles(config).pose, first.pose)
+
+
+def test_weights_of_units_are_those_of_the_photo(labelled, tmp_path):
+    labels = Labels.load(labelled / LABEL_FILE)
+    weights = np.random.default_rng(0).uniform(0, 1, labels.expression.shape).astype(np.float32)
+    replace(labels, visibility=weights).save(labelled / LABEL_FILE)
+    turned = make_face_profiles(ProfileConfig(labelled, tmp_path / "out", count=3, worst=0.0, workers=1, picture=48))
+    own = [labels.names.index(source) for source in turned.sources]
+    np.testing.assert_allclose(turned.visibility, weights[own], atol=1e-3)
 
 
 def test_frontal_pictures_keep_the_pose_and_change_the_lids(labelled, head, tmp_path):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ddfa.data.pseudo_labels.mesh_scores import exclusive_gaze, expression_targets
+from ddfa.data.pseudo_labels.mesh_scores import exclusive_gaze, expression_targets, seen_units
 from ddfa.head.open import load_open_head
 
 NAMES = load_open_head().expression_names
@@ -43,3 +43,9 @@ def test_scores_above_their_value_at_rest_are_held():
     assert 0.5 < targets[0, PUCKER] < 0.8  # the pucker of our head is stronger
     assert targets[0, PUFF] == 0 and deviation[PUFF] < 0.05
     assert targets[0, TONGUE] == 0 and deviation[TONGUE] == 0.4  # no score
+
+
+def test_units_that_no_teacher_sees_have_no_weight():
+    """Puffed cheeks, a wrinkled nose and the tongue are not taught by photos."""
+    unseen = {name for name, weight in zip(NAMES, seen_units(NAMES), strict=True) if weight == 0}
+    assert unseen == {"cheekPuff", "noseSneerLeft", "noseSneerRight", "tongueOut"} & set(NAMES)

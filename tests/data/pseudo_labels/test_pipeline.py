@@ -113,6 +113,7 @@ def test_rejects_have_reasons_and_the_manifest_counts_them(photos, tmp_path, map
     assert len(rejected) == 1 and rejected[0].startswith("c.png\t'c.png' is not a readable image")
     manifest = json.loads((config.output / "manifest.json").read_text())
     assert (manifest["pictures"], manifest["rejected"], manifest["made_by"]) == (2, 1, "ddfa data label")
+    assert np.count_nonzero(labels.visibility == 0) == 2 * 4  # photos do not teach puffed cheeks, sneers, the tongue
 
 
 def test_photos_on_which_teachers_disagree_are_rejected(photos, tmp_path, maps, run_here):

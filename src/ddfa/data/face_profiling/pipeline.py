@@ -153,7 +153,8 @@ class FaceRotator:
         transform = self._turned(pose, aim, identity, shown)
         picture = rotate_face(photo, _placed(shape, pose), self._triangles, transform, backdrop)
         source = (labels.sources or labels.names)[index]
-        return Sample(picture, _after(transform, pose), identity, shown, float(labels.fit_error[index]), source)
+        seen = None if labels.visibility is None else labels.visibility[index]
+        return Sample(picture, _after(transform, pose), identity, shown, float(labels.fit_error[index]), source, seen)
 
     def _changed(
         self,

@@ -31,6 +31,9 @@ class _Calibration(NamedTuple):
     std: float = 0.02
 
 
+# Units that no teacher sees: their scores stay below 0.003 on 7,500 photos, and points do not show them.
+_UNSEEN: Final = ("cheekPuff", "noseSneer", "tongueOut")
+
 # By the start of the names of expressions. Other scores are uninformative.
 _CALIBRATIONS: Final = {
     # Closed lids are 1. The apertures of the lids tell left from right better than the scores do.
@@ -65,6 +68,17 @@ _CALIBRATIONS: Final = {
     "mouthSmile": _Calibration(0.7, 0.03),
     "mouthStretch": _Calibration(1.5),
 }
+
+
+def seen_units(names: Sequence[str]) -> Float32:
+    """Which expressions the teachers can see in photos: weights (E,), 1 or 0, for `Labels.visibility`.
+
+    The labels of photos are 0 for the others, whatever the face shows, so that only drawn faces may teach them.
+
+    Args:
+        names: of the E expressions.
+    """
+    return np.array([not name.startswith(_UNSEEN) for name in names], np.float32)
 
 
 def exclusive_gaze(names: Sequence[str], scores: Floats) -> Float32:

@@ -1,6 +1,7 @@
 """`ddfa data label`: pseudo-labels for photos from one or more teacher bundles, computed in resumable chunks."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -12,6 +13,7 @@ from ddfa.arrays import Float32
 from ddfa.data.pseudo_labels.config import LabelConfig
 from ddfa.data.pseudo_labels.human_landmarks import read_landmarks
 from ddfa.data.pseudo_labels.labeller import PhotoLabeller
+from ddfa.data.pseudo_labels.mesh_scores import seen_units
 from ddfa.data.pseudo_labels.mesh_teacher import MeshTeacher
 from ddfa.data.pseudo_labels.observation import open_teachers
 from ddfa.data.pseudo_labels.points_teacher import PointsTeacher
@@ -72,9 +74,12 @@ def label(config: LabelConfig) -> Labels:
             f"none of the {len(names)} photos of {config.photos} could be labelled, the first one is "
             f"{rejected[0].replace(chr(9), ': ')} (see {config.output / REJECTED_FILE} and --centred)"
         )
-    counts = {"rejected": len(rejected)}
+    counts, head = {"rejected": len(rejected)}, HeadModel.load()
     if previous is not None:
-        labels, counts["kept"] = keep_previous(labels, previous, HeadModel.load(), config.keep_beyond)
+        labels, counts["kept"] = keep_previous(labels, previous, head, config.keep_beyond)
+    if head.has_arkit:
+        seen = np.broadcast_to(seen_units(head.expression_names), labels.expression.shape)
+        labels = replace(labels, visibility=seen)
     write_atomically(config.output / PHOTO_LINK, f"{config.photos.resolve()}\n".encode())
     labels.save(config.output / LABEL_FILE)
     write_manifest(config.output, "ddfa data label", labels, settings, counts=counts)
