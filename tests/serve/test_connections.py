@@ -15,6 +15,7 @@ import websockets.sync.client
 from websockets.exceptions import ConnectionClosed
 
 from ddfa.serve import connections
+from ddfa.serve.peers import Peers
 
 ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n"
@@ -45,7 +46,7 @@ def port(monkeypatch):
     """The port of the application."""
     for step in connections.LIMITS_S:
         monkeypatch.setitem(connections.LIMITS_S, step, 0.3)
-    peers = connections.Peers(MOST)
+    peers = Peers(MOST, lambda transport: transport.abort())
     config = uvicorn.Config(
         app,
         http=partial(connections.PatientHTTP, peers=peers),

@@ -1,14 +1,21 @@
 """The service as a process of its own, and what slow, many and malformed callers do to it."""
 
+import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 
+HELLO = (
+    b"GET /v1/live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
@@ -53,23 +60,59 @@ def test_idle_connections_of_one_address_shut_nobody_out(process):
             connection.close()
 
 
-def test_more_connections_than_allowed_are_refused_and_the_rest_go_on(process):
+def test_silent_connections_of_many_addresses_shut_nobody_out(process):
     _, port = process
     idle = [connect(port, address=f"127.0.0.{2 + k % 8}") for k in range(80)]
     try:
-        with connect(port, ASK.replace(b"/ ", b"/healthz ")) as one:
-            assert b" 503 " in one.recv(100)
+        assert fetch(port, "/healthz") == fetch(port, "/readyz") == 200
     finally:
         for connection in idle:
             connection.close()
+
+
+def test_more_connections_than_allowed_are_refused_and_the_rest_go_on(process):
+    _, port = process
+    begun = [connect(port, b"GET / HT", address=f"127.0.0.{2 + k % 8}") for k in range(80)]
+    try:
+        with connect(port, ASK.replace(b"/ ", b"/readyz ")) as one:
+            assert b" 503 " in one.recv(100)
+        assert fetch(port, "/healthz") == 200  # monitors are answered all the same
+    finally:
+        for connection in begun:
+            connection.close()
+    assert answers_again(port)
+
+
+def answers_again(port):
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         try:
-            assert fetch(port, "/readyz") == 200
-            return
-        except OSError:  # the idle ones are not all gone yet
+            return fetch(port, "/readyz") == 200
+        except OSError:  # connections are not all gone yet, or nobody accepts any at the moment
             time.sleep(0.05)
-    pytest.fail("the service does not answer any more")
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="children are found in /proc")
+def test_a_doorman_that_is_killed_is_replaced(process):
+    running, port = process
+
+    def doormen():
+        return Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+
+    (first,) = doormen()
+    os.kill(int(first), signal.SIGKILL)
+    assert answers_again(port) and fetch(port, "/healthz") == 200
+    assert doormen() not in ([], [first])
+
+
+def test_denied_and_lost_websockets_are_not_logged(process):
+    running, port = process
+    for line in (b"Origin: http://elsewhere", b"X: 1"):
+        with connect(port, HELLO.replace(b"\r\n\r\n", b"\r\n" + line + b"\r\n\r\n")) as connection:
+            if b"elsewhere" in line:
+                assert b" 403 " in connection.recv(1000)
+    assert select.select([running.stderr], [], [], 0.3)[0] == []
 
 
 @pytest.mark.parametrize(
@@ -95,12 +138,8 @@ def test_what_is_not_http_is_turned_away(process, garbage):
 
 def test_malformed_websocket_frames_end_the_talk_only(process):
     _, port = process
-    hello = (
-        b"GET /v1/live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
     for frame in (b"\xff" * 40, b"\x82\x7f" + b"\xff" * 8, b"\x81\x05hello", b"\x88\x00", b""):
-        with connect(port, hello) as connection:
+        with connect(port, HELLO) as connection:
             assert b" 101 " in connection.recv(1000)
             connection.sendall(frame)
     assert fetch(port, "/healthz") == 200

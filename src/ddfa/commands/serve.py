@@ -84,5 +84,5 @@ def serve(
         hosts=() if "*" in allow_host else (*defaults.hosts, host, *allow_host),
         api_key=key,
     )
-    run_server(create_app(settings), host, port, connections, peer_connections)
+    run_server(create_app(settings), host, port, connections, peer_connections, settings.hosts)
     return OK

@@ -1,12 +1,13 @@
 """Connections: peers that are slow, silent or too many are disconnected, whatever they have sent before."""
 
 import asyncio
-import ipaddress
 from typing import Any, Final, Literal, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from ddfa.serve.peers import Peers, peer_of
 
 _INVALID_TEXT: Final = 1007  # RFC 6455, 7.4.1
 
@@ -22,36 +23,6 @@ LIMITS_S: Final[dict[Step, float]] = {
 """What a connection waits for its peer to do, and for how long, s."""
 
 
-class Peers:
-    """Bounds the number of connections of a peer that wait for it, by closing the one that has waited longest.
-
-    Args:
-        most: maximum number per IPv4 address or IPv6 network (/64).
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._waiting: dict[str, dict[asyncio.Transport, None]] = {}
-
-    def add(self, transport: asyncio.Transport) -> None:
-        """Note that a connection waits for its peer."""
-        peer = _peer_of(transport)
-        waiting = self._waiting.setdefault(peer, {})
-        waiting[transport] = None
-        if len(waiting) > self._most:
-            longest = next(iter(waiting))
-            self.remove(longest)
-            longest.abort()
-
-    def remove(self, transport: asyncio.Transport) -> None:
-        """Note that a connection does not wait any more."""
-        peer = _peer_of(transport)
-        waiting = self._waiting.get(peer, {})
-        waiting.pop(transport, None)
-        if not waiting:
-            self._waiting.pop(peer, None)
-
-
 class Patience:
     """The time limit of what the peer of one connection has to do next.
 
@@ -60,8 +31,9 @@ class Patience:
         transport: of the connection.
     """
 
-    def __init__(self, peers: Peers, transport: asyncio.Transport) -> None:
+    def __init__(self, peers: Peers[asyncio.Transport], transport: asyncio.Transport) -> None:
         self._peers, self._transport = peers, transport
+        self._peer = peer_of(transport.get_extra_info("peername"))
         self._step: Step | None = None
         self._timer: asyncio.TimerHandle | None = None
         transport.set_write_buffer_limits(0)  # so that the protocol is told about every byte that is not read
@@ -73,11 +45,11 @@ class Patience:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._peers.remove(self._transport)
+        self._peers.remove(self._peer, self._transport)
         self._step = step
         if step is not None:
             self._timer = asyncio.get_running_loop().call_later(LIMITS_S[step], self._transport.abort)
-            self._peers.add(self._transport)
+            self._peers.add(self._peer, self._transport)
 
 
 class PatientHTTP(H11Protocol):
@@ -88,7 +60,7 @@ class PatientHTTP(H11Protocol):
         arguments: of the base class.
     """
 
-    def __init__(self, *, peers: Peers, **arguments: Any) -> None:
+    def __init__(self, *, peers: Peers[asyncio.Transport], **arguments: Any) -> None:
         super().__init__(**arguments)
         self._peers = peers
 
@@ -149,7 +121,7 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
         arguments: of the base class.
     """
 
-    def __init__(self, *, peers: Peers, **arguments: Any) -> None:
+    def __init__(self, *, peers: Peers[asyncio.Transport], **arguments: Any) -> None:
         super().__init__(**arguments)
         self._peers, self._greeted, self._lost = peers, False, False
 
@@ -162,6 +134,7 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing."""
         self._lost = True
+        self.handshake_complete = True
         self._watch()
         super().connection_lost(exc)
 
@@ -189,6 +162,8 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
     async def send(self, message: Any) -> None:
         """Send a message of the application."""
         await super().send(message)
+        # A connection that was denied, or lost before it was accepted: the base class would log a fault of ours.
+        self.handshake_complete = self.handshake_complete or self.close_sent
         self._watch()
 
     def _watch(self) -> None:
@@ -200,19 +175,6 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
             self._patience.expect("leave")
         else:
             self._patience.expect(None if self._greeted else "greet")
-
-
-def _peer_of(transport: asyncio.Transport) -> str:
-    """The address of a peer; of IPv6 the network, because one peer has many addresses."""
-    name = transport.get_extra_info("peername")
-    try:
-        address = ipaddress.ip_address(name[0].partition("%")[0])
-    except (TypeError, IndexError, ValueError, AttributeError):
-        return ""
-    if isinstance(address, ipaddress.IPv6Address):
-        mapped = address.ipv4_mapped
-        return str(mapped or ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
 
 
 def _is_utf8(content: bytes) -> bool:

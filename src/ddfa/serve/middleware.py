@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ddfa.serve.capacity import MemoryBudget, RequestQueue
 from ddfa.serve.errors import ServiceError, internal
 from ddfa.serve.metrics import Metrics
+from ddfa.serve.peers import host_name
 from ddfa.serve.settings import ServeSettings
 
 _log = logging.getLogger("ddfa.serve")
@@ -128,7 +129,7 @@ def check_browser(headers: Headers, settings: ServeSettings) -> None:
         ServiceError: the host is not one of the service, or the origin is malformed or not the host.
     """
     host = headers.get("host", "")
-    if settings.hosts and _name_of(host) not in settings.hosts:
+    if settings.hosts and host_name(host) not in settings.hosts:
         raise ServiceError(
             421, "wrong_host", "the service is not configured for this host name: start it with --allow-host NAME"
         )
@@ -142,11 +143,3 @@ def _host_of(origin: str) -> str:
         return urlsplit(origin).netloc
     except ValueError:
         raise ServiceError(400, "bad_origin", "the header Origin is malformed: send scheme://host:port") from None
-
-
-def _name_of(host: str) -> str:
-    """The name in `name:port` or `[address]:port`."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""

@@ -1,6 +1,8 @@
-"""Runs the service: one process, one socket, connections are bounded."""
+"""Runs the service: one socket, whose connections are bounded, behind a doorman."""
 
+import asyncio
 import socket
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -8,12 +10,16 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from ddfa.errors import DDFAError
-from ddfa.serve.connections import PatientHTTP, PatientWebSocket, Peers
+from ddfa.serve.connections import PatientHTTP, PatientWebSocket
+from ddfa.serve.door import PASSES_CONNECTIONS, Door
+from ddfa.serve.peers import Peers
 
 _FINISH_S: Final = 20  # to finish running requests when the service stops
 
 
-def run_server(app: ASGIApp, host: str, port: int, connections: int, per_peer: int = 0) -> None:
+def run_server(
+    app: ASGIApp, host: str, port: int, connections: int, per_peer: int = 0, hosts: Sequence[str] = ()
+) -> None:
     """Serve until the process is stopped.
 
     Args:
@@ -22,13 +28,15 @@ def run_server(app: ASGIApp, host: str, port: int, connections: int, per_peer: i
         port: port to listen on; 0 for any free one.
         connections: maximum number of open connections; more are refused with 503.
         per_peer: how many of them may wait for one address, before the longest waiting is closed; 0 for a quarter.
+        hosts: host names of the service; empty for any.
 
     Raises:
         DDFAError: the service cannot listen on the address.
     """
     listener = _listener(host, port)
     address = listener.getsockname()
-    peers = Peers(per_peer or max(1, connections // 4))
+    per_peer = per_peer or max(1, connections // 4)
+    peers = Peers[asyncio.Transport](per_peer, lambda transport: transport.abort())
     config = uvicorn.Config(
         app,
         http=partial(PatientHTTP, peers=peers),  # type: ignore[arg-type]
@@ -44,11 +52,17 @@ def run_server(app: ASGIApp, host: str, port: int, connections: int, per_peer: i
         server_header=False,
     )
     server = _Server(config, f"http://{_shown(address[0])}:{address[1]}/")
-    server.run(sockets=[listener])
+    if PASSES_CONNECTIONS:
+        server.door = Door(listener, hosts, per_peer, connections)
+        server.run(sockets=[])
+    else:
+        server.run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """Prints the address once the service listens."""
+    """Prints the address once the service listens; takes its connections from a door, if it has one."""
+
+    door: Door | None = None
 
     def __init__(self, config: uvicorn.Config, address: str) -> None:
         super().__init__(config)
@@ -57,7 +71,21 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[Any] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            if self.door is not None:
+                self.door.open(self._protocol)
             print(f"ddfa serve: {self._address} (Ctrl-C stops it)", flush=True)
+
+    async def shutdown(self, sockets: list[Any] | None = None) -> None:
+        if self.door is not None:
+            self.door.close()
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        make: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
 
 
 def _listener(host: str, port: int) -> socket.socket:
