@@ -36,7 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
     aligner = FaceAligner(threads=arguments.threads)
     photo = read_image(arguments.source)
-    source = source_from_photos([photo], [aligner(photo, refine=True)[0]])
+    source = source_from_photos([photo], [aligner(photo, refine=True).single(0)])
     frames = list(islice(open_video(arguments.clip), arguments.frames))
     height, width = frames[0].image.shape[:2]
     rows = {shape: _stages(Replacer(source, shape, LIMIT), aligner, frames) for shape in ("target", "blend")}

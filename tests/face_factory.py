@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ddfa.faces import FaceModel, Faces
+from ddfa.face_model import FaceModel
+from ddfa.faces import Faces
 from ddfa.geometry.pose import compose, matrix_from_euler
 from ddfa.head.model import HeadModel
 from ddfa.regress.convention import PixelConvention

@@ -1,6 +1,9 @@
+import multiprocessing
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from ddfa.align import FaceAligner
 from ddfa.detect import Detections
@@ -98,15 +101,14 @@ def test_original_bundles_truncate_the_roi(tmp_path, image):
 @pytest.mark.parametrize(
     "image",
     [
-        np.zeros((10, 10), np.uint8),
-        np.zeros((10, 10, 4), np.uint8),
-        np.zeros((10, 10, 3), np.float32),
+        np.zeros((3, 10, 10), np.uint8),
+        np.zeros((10, 10, 2), np.uint8),
         np.zeros((0, 10, 3), np.uint8),
         None,
     ],
 )
 def test_wrong_images(aligner, image):
-    with pytest.raises(ImageError, match="must be RGB uint8"):
+    with pytest.raises(ImageError, match="pass a path, bytes, a Pillow image or an array"):
         aligner(image, boxes=BOXES)
 
 
@@ -177,7 +179,7 @@ SEVERAL = Detections(
 
 
 def test_limits_apply_to_detected_faces_only(toy_bundle, image, monkeypatch):
-    monkeypatch.setattr("ddfa.align.distinct_faces", lambda landmarks, boxes, scores: np.ones(len(scores), bool))
+    monkeypatch.setattr("ddfa.fitter.distinct_faces", lambda landmarks, boxes, scores: np.ones(len(scores), bool))
     limited = FaceAligner(
         toy_bundle, lambda _: SEVERAL, threads=1, any_roll=False, min_score=0.8, min_size=50, max_faces=1
     )
@@ -190,7 +192,7 @@ def test_limits_apply_to_detected_faces_only(toy_bundle, image, monkeypatch):
 
 
 def test_max_faces_keeps_the_largest_whatever_their_order(toy_bundle, image, monkeypatch):
-    monkeypatch.setattr("ddfa.align.distinct_faces", lambda landmarks, boxes, scores: np.ones(len(scores), bool))
+    monkeypatch.setattr("ddfa.fitter.distinct_faces", lambda landmarks, boxes, scores: np.ones(len(scores), bool))
     unsorted = SEVERAL.select(np.array([2, 0, 3, 1]))
     faces = FaceAligner(toy_bundle, lambda _: unsorted, threads=1, any_roll=False, max_faces=2)(image)
     np.testing.assert_array_equal(faces.boxes, SEVERAL.boxes[[0, 1]])
@@ -241,7 +243,7 @@ def test_several_images_in_one_call(aligner):
     with pytest.raises(DetectorError, match="as many"):
         aligner(images, boxes=boxes[:2])
     with pytest.raises(ImageError, match="image 1 of the list"):
-        aligner([images[0], np.zeros((3, 3), np.uint8)])
+        aligner([images[0], np.zeros((3, 3, 2), np.uint8)])
 
 
 def test_faces_of_low_quality_are_dropped_unless_they_are_passed(root):
@@ -271,7 +273,7 @@ def compare(aligner, photo, upright, degrees, **given):
     faces = aligner(image, **{name: value(matrix) for name, value in given.items()}, refine=True)
     assert len(faces) == len(upright)
     errors = []
-    for face in upright:
+    for face in upright.singles():
         points = face.landmarks68[0, :, :2]
         there = points @ matrix[:, :2].T + matrix[:, 2]
         distance = np.linalg.norm(faces.landmarks68[..., :2] - there, axis=2).mean(axis=1)
@@ -340,3 +342,43 @@ def test_a_wrong_roll_is_corrected_where_the_quality_is_poor(root, monkeypatch):
     upright = aligner(photo, refine=True)
     nme, roll = compare(aligner, photo, upright, 180)
     assert nme < 3 and roll < 3
+
+
+def test_every_kind_of_image_gives_the_same_faces(aligner, root):
+    path = root / "samples" / "test1.jpg"
+    image = read_image(path)
+    given = [path, str(path), path.read_bytes(), Image.fromarray(image), image, image / 255, image[..., [0, 1, 2, 2]]]
+    given[-1][..., 3] = 255
+    boxes = [BOXES] * len(given)
+    first, *others = aligner(given, boxes=boxes)
+    for faces, one in zip(others, given[1:], strict=True):
+        np.testing.assert_allclose(faces.params, first.params, atol=1e-4)
+        np.testing.assert_array_equal(aligner(one, boxes=BOXES).image, image)
+
+
+def test_plain_arrays_of_a_detector(toy_bundle):
+    boxes = np.concatenate([BOXES, [[0.5], [0.9]]], axis=1)
+    image = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    expected = FaceAligner(toy_bundle, threads=1)(image, boxes=BOXES).params
+    for found in (boxes, boxes.tolist(), (BOXES, boxes[:, 4])):
+        faces = FaceAligner(toy_bundle, lambda _, found=found: found, threads=1, any_roll=False)(image)
+        assert sorted(faces.scores.tolist()) == pytest.approx([0.5, 0.9])
+        order = np.argsort(faces.scores)
+        np.testing.assert_allclose(faces.params[order], expected, atol=1e-4)
+    assert len(FaceAligner(toy_bundle, lambda _: [], threads=1)(image)) == 0
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_an_aligner_works_in_other_processes(toy_bundle, method):
+    """After use in this one, whose threads do not exist in a forked process."""
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"{method} does not exist on this system")
+    aligner = FaceAligner(toy_bundle, threads=2, min_size=3.0, camera=Camera(fov_deg=60))
+    images = [np.random.default_rng(seed).integers(0, 256, (240, 320, 3), np.uint8) for seed in range(2)]
+    here = [aligner(image, boxes=BOXES) for image in images]
+    with multiprocessing.get_context(method).Pool(1) as pool:
+        there = pool.starmap(aligner, [(image, BOXES) for image in images])
+    for one, other in zip(here, there, strict=True):
+        np.testing.assert_allclose(other.params, one.params, atol=1e-5)
+        np.testing.assert_allclose(other.vertices, one.vertices, atol=1e-2)
+        assert other.camera == one.camera

@@ -1,3 +1,4 @@
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -5,11 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddfa.errors import ModelError
-from ddfa.faces import FaceModel, Faces
+from ddfa.errors import ImageError, ModelError
+from ddfa.face_model import FaceModel
+from ddfa.faces import Faces
 from ddfa.geometry.pose import compose, matrix_from_euler
 from ddfa.head.linear import LinearPoints
 from ddfa.head.open import load_open_head
+from ddfa.image_input import ImageSource
+from ddfa.images import write_image
 from ddfa.regress.convention import PixelConvention
 from ddfa.regress.layout import ParamLayout
 
@@ -73,8 +77,10 @@ def test_without_expression_identity_and_pose_are_unchanged(toy_head):
 
 def test_selection_and_iteration(toy_head):
     faces, _ = make_faces(toy_head)
-    assert [len(face) for face in faces] == [1, 1, 1]
-    np.testing.assert_array_equal(faces[-1].params, faces.params[2:])
+    assert [face.index for face in faces] == [0, 1, 2]
+    assert [len(face) for face in faces.singles()] == [1, 1, 1]
+    np.testing.assert_array_equal(faces[-1].params, faces.params[2])
+    np.testing.assert_array_equal(faces.single(-1).params, faces.params[2:])
     np.testing.assert_array_equal(faces[np.array([True, False, True])].roi, faces.roi[[0, 2]])
     assert len(faces[1:]) == 2
     with pytest.raises(IndexError):
@@ -116,7 +122,7 @@ def test_slices_keep_what_was_computed(toy_head, monkeypatch, index, convention)
     faces, _ = make_faces(toy_head, convention=convention)
     expected = {name: getattr(faces, name) for name in DERIVED}
     monkeypatch.setattr(LinearPoints, "decode", None)  # nothing may be decoded again
-    part = faces[index]
+    part = faces.single(index) if isinstance(index, int) else faces[index]
     for name, whole in expected.items():
         np.testing.assert_array_equal(getattr(part, name), whole[[index] if isinstance(index, int) else index])
 
@@ -131,11 +137,12 @@ def test_slices_compute_what_the_whole_computes(toy_head, convention):
 
 def test_one_face_is_the_same_object_each_time(toy_head):
     faces, _ = make_faces(toy_head)
-    assert faces[1] is faces[1] and faces[-1] is faces[2] and next(iter(faces)) is faces[0]
-    alone = faces[0]
-    assert alone[0] is alone
+    assert faces.single(1) is faces.single(1) is faces[1].faces and faces.single(-1) is faces.single(2)
+    assert next(faces.singles()) is faces.single(0)
+    alone = faces.single(0)
+    assert alone.single(0) is alone
     with pytest.raises(IndexError):
-        alone[1]
+        alone.single(1)
 
 
 def test_concat_joins_and_keeps(toy_head, monkeypatch):
@@ -154,7 +161,8 @@ def test_concat_joins_and_keeps(toy_head, monkeypatch):
 
 
 def test_only_faces_of_one_image_and_model_are_joined(toy_head):
-    one, other = make_faces(toy_head)[0], make_faces(toy_head)[0]
+    one, other = make_faces(toy_head)[0], make_faces(toy_head, convention=PixelConvention.V1)[0]
+    assert len(Faces.concat([one, make_faces(toy_head)[0]])) == 6  # an equal model
     with pytest.raises(ModelError, match="one model"):
         Faces.concat([one, other])
     with pytest.raises(ModelError, match="nothing to join"):
@@ -170,7 +178,7 @@ def test_changed_faces_are_computed_again(toy_head):
 def test_values_are_cached_per_result(toy_head):
     faces, _ = make_faces(toy_head)
     assert faces.remember("key", lambda: [1]) is faces.remember("key", lambda: [2])
-    assert faces[0].remember("key", lambda: [3]) == [3]
+    assert faces.single(0).remember("key", lambda: [3]) == [3]
 
 
 def test_another_expression_keeps_pose_and_identity():
@@ -182,3 +190,49 @@ def test_another_expression_keeps_pose_and_identity():
     fresh = Faces(changed.boxes, changed.scores, changed.params, changed.roi, changed.model, changed.image_size)
     np.testing.assert_array_equal(fresh.vertices, changed.vertices)
     np.testing.assert_allclose(fresh.rotation, rotation)
+
+
+def test_views_have_plain_shapes():
+    faces = place_faces(load_open_head(), [(20, 10, -5), (0, 0, 0)])
+    for index, face in enumerate(faces):
+        for name in (*DERIVED, "roi", "params", "identity", "expression", "blendshapes", "quaternion"):
+            np.testing.assert_array_equal(getattr(face, name), getattr(faces, name)[index])
+        assert face.landmarks68.shape == (68, 3) and face.box.shape == (4,)
+        assert isinstance(face.score, float) and isinstance(face.scale, float)
+        assert face.quality is None and face.landmark_std is None and face.landmark_occlusion is None
+        assert list(face.blendshapes_by_name) == list(faces.head.expression_names)
+    assert faces.blendshapes_by_name["jawOpen"].shape == (2,)
+    assert repr(faces[1]) == f"Face(1 of {faces!r})"
+
+
+def test_pickles_are_small_and_complete():
+    faces = place_faces(load_open_head(), [(20, 10, -5), (0, 0, 0)])
+    _ = faces.vertices
+    content = pickle.dumps(faces)
+    assert len(content) < 2 * 50_000
+    again = pickle.loads(content)
+    assert again.head is faces.head and again.model == faces.model
+    np.testing.assert_array_equal(again.vertices, faces.vertices)
+    assert len(Faces.concat([faces, again])) == 4
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(faces[1])).vertices, faces[1].vertices)
+
+
+def test_the_image_is_found_again(toy_head, tmp_path):
+    faces, _ = make_faces(toy_head)
+    with pytest.raises(ImageError, match="pass them as `image`"):
+        _ = faces.image
+    path = tmp_path / "x.png"
+    write_image(path, np.full((480, 640, 3), 7, np.uint8))
+    there = replace(faces, source=ImageSource(path))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(there)).image, 7)
+    write_image(path, np.full((48, 64, 3), 7, np.uint8))
+    with pytest.raises(ImageError, match="has changed"):
+        _ = there.image
+    array = np.full((480, 640, 3), 9, np.uint8)
+    kept = replace(faces, source=ImageSource(array))
+    assert kept.image is array
+    with pytest.raises(ImageError, match="no longer in memory"):
+        _ = pickle.loads(pickle.dumps(kept)).image
+    del array
+    with pytest.raises(ImageError, match="no longer in memory"):
+        _ = kept.image

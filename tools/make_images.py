@@ -61,12 +61,12 @@ def main() -> int:
     faces = aligner(read_image(ROOT / "samples" / SEQUENCE_PHOTO), refine=True)
     write_sheet(folder / "sheet.jpg", read_image(ROOT / "samples" / SEQUENCE_PHOTO), faces)
     image = read_image(ROOT / "samples" / MAPS_PHOTO)
-    write_image(folder / "maps.jpg", maps_sheet(image, aligner(image, refine=True)[0]))
+    write_image(folder / "maps.jpg", maps_sheet(image, aligner(image, refine=True).single(0)))
     print(folder / "maps.jpg")
-    write_image(folder / "profile_sequence.jpg", profile_sequence(faces[0]))
+    write_image(folder / "profile_sequence.jpg", profile_sequence(faces.single(0)))
     print(folder / "profile_sequence.jpg")
     photos = [read_image(ROOT / "samples" / name) for name in TEXTURE_PHOTOS]
-    rows = [texture_row(photo, aligner(photo, refine=True)[0]) for photo in photos]
+    rows = [texture_row(photo, aligner(photo, refine=True).single(0)) for photo in photos]
     write_image(folder / "texture.jpg", np.vstack(rows))
     print(folder / "texture.jpg")
     replaced = np.vstack([replaced_row(aligner, *names) for names in REPLACED])
@@ -123,7 +123,7 @@ def texture_row(photo: UInt8, face: Faces) -> UInt8:
 def replaced_row(aligner: FaceAligner, source_name: str, target_name: str) -> UInt8:
     """The source; then the target as photographed and turned, each beside itself with the source's face."""
     source_photo, target_photo = (read_image(ROOT / "samples" / name) for name in (source_name, target_name))
-    person, target = (aligner(photo, refine=True)[0] for photo in (source_photo, target_photo))
+    person, target = (aligner(photo, refine=True).single(0) for photo in (source_photo, target_photo))
     replacer = Replacer(source_from_photos([source_photo], [person]))
     profiler = FaceRotator(
         labelled(target, target_name), target.head, ProfileConfig(Path(), Path(), picture=REPLACED_SIDE)
@@ -142,8 +142,8 @@ def replaced_row(aligner: FaceAligner, source_name: str, target_name: str) -> UI
 def hands_row(aligner: FaceAligner, source_name: str, target_name: str) -> UInt8:
     """The target with drawn hands before the face, each beside itself with the source's face."""
     source_photo, photo = (read_image(ROOT / "samples" / name) for name in (source_name, target_name))
-    replacer = Replacer(source_from_photos([source_photo], [aligner(source_photo, refine=True)[0]]))
-    face = aligner(photo, refine=True)[0]
+    replacer = Replacer(source_from_photos([source_photo], [aligner(source_photo, refine=True).single(0)]))
+    face = aligner(photo, refine=True).single(0)
     x0, y0, x1, y1 = (float(value) for value in face.roi[0])
     tiles = []
     for seed in HANDS:

@@ -1,51 +1,48 @@
 """Face alignment: detect, crop, regress and decode, in one class."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import cached_property
+from dataclasses import asdict, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, Final, overload
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, overload
 
 from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.detect import Detections, Detector, load_detector
-from ddfa.detect.detections import box_areas
+from ddfa.detect.custom import AnyDetector, CustomDetector
 from ddfa.detect.limits import MIN_QUALITY, FaceLimits
-from ddfa.detect.turned import best_of, detect_turned
 from ddfa.errors import DetectorError, ImageError
-from ddfa.faces import FaceModel, Faces
-from ddfa.geometry.duplicates import distinct_faces
+from ddfa.face_model import FaceModel
+from ddfa.faces import Faces
+from ddfa.fitter import FaceFitter
 from ddfa.geometry.perspective import Camera
-from ddfa.geometry.pose import in_plane_matrix
-from ddfa.geometry.roi import FITTED_ENLARGEMENT, ORIGINAL_ENLARGEMENT, roi_from_boxes, roi_from_landmarks
-from ddfa.head.measure import intrinsics_at
-from ddfa.located import Located, needed_turn, usable
+from ddfa.image_input import ImageLike, ImageSource, as_image
+from ddfa.located import Located
+from ddfa.locator import FaceLocator
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.regions import RegionNetworks
 from ddfa.regress.registry import find_bundle
 from ddfa.regress.roll import RollNetwork
 from ddfa.regress.session import Regressor
-from ddfa.regress.turned import turn_pose
 from ddfa.sessions import Device
-
-_POOR: Final = 0.3  # quality of a fit that may be due to a wrong roll
-_CLEARLY: Final = 0.3  # difference of quality above which another roll is right
 
 
 class FaceAligner:
     """Fits the head model to every face of an image.
 
         aligner = ddfa.FaceAligner()
-        faces = aligner(image)
+        faces = aligner("photo.jpg")
         faces.landmarks68, faces.vertices, faces.euler_deg
+
+    An aligner can be pickled, and used in processes that are forked or spawned: they load the model again. A detector
+    of your own must be picklable for that.
 
     Args:
         model: a bundle, its folder or its name; None for the default weights.
-        detector: used if a call passes neither boxes nor landmarks: a callable, or a name for
-            `ddfa.detect.load_detector`. None for the default detector, loaded on first use.
+        detector: used if a call passes neither boxes nor landmarks: a name for
+            `ddfa.detect.load_detector`, or a callable that maps an RGB uint8 image (H, W, 3) to what
+            `ddfa.detect.custom.as_detections` accepts: boxes (n, 4), with scores (n, 5), or landmarks (n, 68, 2). None
+            for the default detector, loaded on first use.
         threads: CPU threads of the network and of a detector given by name; None leaves the choice to ONNX Runtime.
         device: "cpu" or "cuda"; "cuda" needs the package onnxruntime-gpu.
         regions: refine the blendshapes with the bundle's region networks, which read the eyes and the mouth at the
@@ -76,7 +73,7 @@ class FaceAligner:
     def __init__(
         self,
         model: str | Path | Bundle | None = None,
-        detector: Detector | str | None = None,
+        detector: AnyDetector | str | None = None,
         threads: int | None = None,
         device: Device = "cpu",
         regions: bool = True,
@@ -91,34 +88,44 @@ class FaceAligner:
         self.limits = FaceLimits(min_score, min_size, max_faces, min_quality)
         self.camera = camera
         self.bundle = model if isinstance(model, Bundle) else find_bundle(model)
-        self._threads, self._device = threads, device
-        self._given_detector = self._load_detector(detector) if isinstance(detector, str) else detector
-        self._regressor = Regressor(self.bundle, threads, device=device)
+        settings = {"threads": threads, "device": device, "regions": regions, "camera": camera, "any_roll": any_roll}
+        self._settings = {"model": self.bundle, "detector": detector, **settings, **asdict(self.limits)}
         self.any_roll = any_roll
-        self._roll = RollNetwork(threads, device) if any_roll else None
+        self._locator = FaceLocator(
+            partial(_detector, detector, threads, device, min_score),
+            RollNetwork(threads, device) if any_roll else None,
+            self.limits,
+            camera,
+            self.bundle.convention.is_original,
+        )
+        if isinstance(detector, str):
+            _ = self.detector  # an unknown name is an error at once
+        regressor = Regressor(self.bundle, threads, device=device)
         self.model = FaceModel.of(self.bundle)
         self.head = self.model.head
         folder = self.bundle.regions_path if regions and self.head.has_arkit else None
         names = self.head.expression_names
         self.regions = None if folder is None else RegionNetworks.load(names, folder, threads, device)
+        self._fitter = FaceFitter(regressor, self.model, self.regions, self.limits, camera, any_roll)
 
-    @cached_property
+    def __reduce__(self) -> Any:
+        """A pickle contains the settings: the model is loaded again."""
+        return _aligner, (self._settings,)
+
+    @property
     def detector(self) -> Detector:
         """The detector in use."""
-        return self._given_detector or self._load_detector("yunet")
-
-    def _load_detector(self, name: str) -> Detector:
-        return load_detector(name, self._threads, self._device, self.limits.min_score)
+        return self._locator.detector
 
     @overload
     def __call__(
-        self, image: UInt8, boxes: Floats | None = None, landmarks: Floats | None = None, refine: bool = False
+        self, image: ImageLike, boxes: Floats | None = None, landmarks: Floats | None = None, refine: bool = False
     ) -> Faces: ...
 
     @overload
     def __call__(
         self,
-        image: list[UInt8] | tuple[UInt8, ...],
+        image: list[Any] | tuple[ImageLike, ...],
         boxes: Sequence[Floats | None] | None = None,
         landmarks: Sequence[Floats | None] | None = None,
         refine: bool = False,
@@ -128,8 +135,9 @@ class FaceAligner:
         """Align all faces of an image, or of several images, whose faces are regressed in one batch.
 
         Args:
-            image: (H, W, 3) uint8 RGB; or a list or tuple of such images, of any sizes. `boxes` and `landmarks` are
-                then lists of the same length.
+            image: a path, the bytes of a file, a Pillow image, or an array: grey, RGB or RGBA of uint8, uint16 or
+                floats in [0, 1], see `ddfa.image_input.as_image`; or a list or tuple of images, of any sizes. `boxes`
+                and `landmarks` are then lists of the same length.
             boxes: (n, 4) face boxes x0, y0, x1, y1 in image px, used instead of the detector.
             landmarks: (n, 68, 2 or 3) landmarks in image px, used instead of the detector; RoIs are then computed from
                 the landmarks.
@@ -141,18 +149,20 @@ class FaceAligner:
             order. No faces is a valid result.
 
         Raises:
-            ImageError: the image is not RGB uint8, or the intrinsics of the camera are for another image size.
+            ImageError: the image cannot be read or is none, or the intrinsics of the camera are for another image size.
             DetectorError: boxes or landmarks are not finite, empty or outside the image.
         """
         if not isinstance(image, list | tuple):
             (faces,) = self.align_located([self.locate(image, boxes, landmarks)], refine)
-            return faces
+            return replace(faces, source=ImageSource(image))
         given = [[None] * len(image) if each is None else each for each in (boxes, landmarks)]
         if any(len(each) != len(image) for each in given):
             raise DetectorError(f"{len(image)} images need as many entries of boxes or landmarks, None for detection")
-        return self.align_located([self._numbered(*one) for one in zip(count(), image, *given, strict=False)], refine)
+        located = [self._numbered(*one) for one in zip(count(), image, *given, strict=False)]
+        found = self.align_located(located, refine)
+        return [replace(faces, source=ImageSource(one)) for faces, one in zip(found, image, strict=True)]
 
-    def _numbered(self, number: int, image: UInt8, boxes: Floats | None, landmarks: Floats | None) -> Located:
+    def _numbered(self, number: int, image: ImageLike, boxes: Floats | None, landmarks: Floats | None) -> Located:
         """`locate` for one of several images, which errors name."""
         try:
             return self.locate(image, boxes, landmarks)
@@ -160,7 +170,7 @@ class FaceAligner:
             raise type(error)(f"image {number} of the list: {error}") from None
 
     def locate(
-        self, image: UInt8, boxes: Floats | None = None, landmarks: Floats | None = None, reduced_by: float = 1.0
+        self, image: ImageLike, boxes: Floats | None = None, landmarks: Floats | None = None, reduced_by: float = 1.0
     ) -> Located:
         """Detect the faces in an image: the first half of a call, with the same arguments and errors.
 
@@ -173,39 +183,7 @@ class FaceAligner:
         Returns:
             The image with the faces that `min_score` and `min_size` allow.
         """
-        image = _checked_image(image)
-        if self.camera is not None:  # an error before any work
-            intrinsics_at(self.camera, (image.shape[1], image.shape[0]))
-        given = boxes is not None or landmarks is not None
-        found = self._detections(image, boxes, landmarks)
-        roll = self._roll_of(image, found)
-        quarters = set(np.round(roll / 90).astype(int) % 4) - {0}
-        if quarters and not given:  # the whole photo may be turned, and other faces are easier to find upright
-            found = best_of([found, *(detect_turned(self.detector, image, q) for q in quarters)]).largest_first()
-            roll = self._roll_of(image, found)
-        if not given:
-            wanted = self.limits.accept(found.boxes * reduced_by, found.scores)
-            if not wanted.all():
-                found, roll = found.select(np.flatnonzero(wanted)), roll[wanted]
-        if found.landmarks is not None:
-            return Located(image, roi_from_landmarks(found.landmarks), found, given, roll)
-        original = self.bundle.convention.is_original
-        enlargement = ORIGINAL_ENLARGEMENT if original else FITTED_ENLARGEMENT
-        roi = roi_from_boxes(found.boxes, enlargement=enlargement, truncate=original, roll_deg=roll)
-        return Located(image, roi, found, given, roll)
-
-    def _roll_of(self, image: UInt8, found: Detections) -> Float32:
-        """By how much the faces are turned (n,), degrees clockwise."""
-        if self._roll is None or not len(found):
-            return np.zeros(len(found), np.float32)
-        if found.landmarks is not None:
-            roi = roi_from_landmarks(found.landmarks)
-        else:
-            roi = roi_from_boxes(found.boxes, enlargement=FITTED_ENLARGEMENT, shift_down=0.0)
-        good = usable(roi, (image.shape[1], image.shape[0]))  # the others are refused when they are regressed
-        roll = np.zeros(len(found), np.float32)
-        roll[good] = self._roll(image, roi[good])
-        return roll
+        return self._locator(as_image(image), boxes, landmarks, reduced_by)
 
     def align_located(self, images: Sequence[Located], refine: bool = False) -> list[Faces]:
         """Regress the faces of several images in one batch: the second half of a call.
@@ -220,52 +198,7 @@ class FaceAligner:
         Raises:
             DetectorError: an RoI does not touch its image or is far larger than it.
         """
-        results = self._retry(images, self._refine(images, self._regress(images), refine))
-        wanted = [self._wanted(one, faces) for one, faces in zip(images, results, strict=True)]
-        return self._with_regions([one.image for one in images], wanted)
-
-    def _wanted(self, one: Located, faces: Faces) -> Faces:
-        """Drop faces of low quality, those that repeat another one, and those beyond the largest `max_faces`."""
-        if one.given:
-            return faces
-        scores = faces.scores
-        if faces.quality is not None and len(faces):
-            wanted = faces.quality >= self.limits.min_quality
-            scores = (faces.scores * faces.quality)[wanted]  # of two fits to one face, the better one is kept
-            faces = faces if wanted.all() else faces[np.flatnonzero(wanted)]
-        kept = np.flatnonzero(distinct_faces(faces.landmarks68, faces.boxes, scores)) if len(faces) > 1 else None
-        if kept is not None and len(kept) < len(faces):
-            faces = faces[kept]
-        most = self.limits.max_faces
-        if not most or len(faces) <= most:
-            return faces
-        return faces[np.sort(np.argsort(-box_areas(faces.boxes), kind="stable")[:most])]
-
-    def _refine(self, images: Sequence[Located], results: list[Faces], every: bool) -> list[Faces]:
-        """Regress again on the first landmarks: every face, or those that are turned, whose boxes are less accurate."""
-        chosen = [np.arange(len(one.roi)) if every else np.flatnonzero(one.roll_deg) for one in images]
-        if not any(map(len, chosen)):
-            return results
-        first = zip(images, results, chosen, strict=True)
-        again = self._regress(
-            [one.select(index).refined(faces[index], turn=self.any_roll) for one, faces, index in first]
-        )
-        return [_with_rows(faces, index, new) for faces, index, new in zip(results, chosen, again, strict=True)]
-
-    def _retry(self, images: Sequence[Located], results: list[Faces]) -> list[Faces]:
-        """Try other rolls where the estimated quality is poor; a fit that is clearly better replaces the first one."""
-        poor = [np.flatnonzero(np.zeros(0) if f.quality is None else f.quality < _POOR) for f in results]
-        if not self.any_roll or not any(map(len, poor)):
-            return results
-        chosen = [one.select(index) for one, index in zip(images, poor, strict=True)]
-        best = [faces[index] for faces, index in zip(results, poor, strict=True)]
-        for roll in (0.0, 90.0, 180.0, -90.0):
-            turned = [replace(one, roll_deg=np.full(len(one.roi), roll, np.float32)) for one in chosen]
-            tried = self._refine(turned, self._regress(turned), every=True)
-            for place, (old, new) in enumerate(zip(best, tried, strict=True)):
-                better = np.flatnonzero(np.asarray(new.quality) > np.asarray(old.quality) + _CLEARLY)
-                best[place] = _with_rows(old, better, new[better])
-        return [_with_rows(faces, index, new) for faces, index, new in zip(results, poor, best, strict=True)]
+        return self._fitter(images, refine)
 
     def align_rois(self, image: UInt8, roi: Float32, found: Detections, roll_deg: Float32 | None = None) -> Faces:
         """Regress the faces in given RoIs, in one step.
@@ -282,89 +215,17 @@ class FaceAligner:
         Raises:
             DetectorError: an RoI does not touch the image or is far larger than it.
         """
-        one = Located(image, roi, found, roll_deg=np.zeros(len(roi), np.float32) if roll_deg is None else roll_deg)
-        return self._with_regions([image], self._regress([one]))[0]
-
-    def _regress(self, images: Sequence[Located]) -> list[Faces]:
-        """Run one regression step for all faces of all images."""
-        for one in images:
-            unusable = np.flatnonzero(~usable(one.roi, one.size))
-            if len(unusable):
-                width, height = one.size
-                raise DetectorError(
-                    f"face {unusable[0]} is outside this image of {width} x {height} px, or far larger: check its box"
-                )
-        if not images:
-            return []
-        inputs = [self._regressor.inputs(one.image, one.roi, one.roll_deg) for one in images]
-        joined: Any = inputs[0] if len(inputs) == 1 else np.concatenate(inputs)
-        params, quality = self._regressor.outputs_from_inputs(joined)
-        ends = np.cumsum([len(one.roi) for one in images])
-        rows = [slice(end - len(one.roi), end) for one, end in zip(images, ends, strict=True)]
-        return [
-            self._faces(one, params[own], None if quality is None else quality[own])
-            for one, own in zip(images, rows, strict=True)
-        ]
-
-    def _faces(self, one: Located, params: Float32, quality: Float32 | None) -> Faces:
-        if one.roll_deg.any():
-            layout, size = self.model.layout, self.model.crop_size
-            pose, identity, expression = layout.split(params)
-            params = layout.join(turn_pose(pose, one.roll_deg, size, self.model.convention), identity, expression)
-        return Faces(
-            boxes=one.found.boxes,
-            scores=one.found.scores,
-            params=params,
-            roi=one.roi,
-            model=self.model,
-            image_size=one.size,
-            camera=self.camera,
-            quality_output=quality,
-        )
-
-    def _with_regions(self, images: Sequence[UInt8], results: list[Faces]) -> list[Faces]:
-        """Replace the expression coefficients that the region networks are confident about."""
-        counts = [len(faces) for faces in results]
-        if self.regions is None or not sum(counts):
-            return results
-        landmarks, rotation, first = (
-            np.concatenate(arrays)
-            for arrays in zip(*((f.landmarks68, f.rotation, f.expression) for f in results), strict=True)
-        )
-        # The region networks expect faces that are almost upright, as the first network does.
-        turn = needed_turn(rotation)
-        if turn.any():
-            rotation = (in_plane_matrix(-turn) @ rotation).astype(np.float32)
-        each = [image for image, count in zip(images, counts, strict=True) for _ in range(count)]
-        refined = self.regions(each, landmarks, rotation, first).merged(first)
-        parts = np.split(refined, np.cumsum(counts)[:-1])
-        return [faces.with_expression(own) for faces, own in zip(results, parts, strict=True)]
-
-    def _detections(self, image: UInt8, boxes: Floats | None, landmarks: Floats | None) -> Detections:
-        if boxes is not None and landmarks is not None:
-            raise DetectorError("pass boxes or landmarks, not both")
-        if boxes is not None:
-            return Detections.from_boxes(boxes)
-        if landmarks is not None:
-            return Detections.from_landmarks(landmarks)
-        return self.detector(image)
+        return self._fitter.in_rois(image, roi, found, roll_deg)
 
 
-def _with_rows(faces: Faces, index: "NDArray[np.intp]", new: Faces) -> Faces:
-    """Replace the faces at `index` (m,) by m new ones."""
-    if not len(index):
-        return faces
-    if len(index) == len(faces):
-        return new
-    order = np.arange(len(faces))
-    order[index] = len(faces) + np.arange(len(index))
-    return Faces.concat([faces, new])[order]
+def _aligner(settings: dict[str, Any]) -> FaceAligner:
+    """Unpickle an aligner."""
+    return FaceAligner(**settings)
 
 
-def _checked_image(image: Any) -> UInt8:
-    array: NDArray[Any] = np.asarray(image)
-    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8 or not array.size:
-        raise ImageError(
-            f"an image must be RGB uint8 (H, W, 3), not {array.dtype} {array.shape}: read files with ddfa.read_image"
-        )
-    return array
+def _detector(
+    given: AnyDetector | str | None, threads: int | None, device: Device, min_score: float | None
+) -> Detector:
+    if given is None or isinstance(given, str):
+        return load_detector(given or "yunet", threads, device, min_score)
+    return CustomDetector(given)

@@ -50,13 +50,13 @@ def test_an_unchanged_target_has_moved_nowhere_and_keeps_its_light(judge: Replac
     faces = place_faces(load_open_head(), ((0, 0, 0), (10, 0, 0)))
     rng = np.random.default_rng(0)
     source, target = (rng.integers(60, 200, (400, 400, 3)).astype(np.uint8) for _ in range(2))
-    figures = judge((source, faces[0]), (target, faces[1]), (target, faces[1]))
+    figures = judge((source, faces.single(0)), (target, faces.single(1)), (target, faces.single(1)))
     assert (figures.skin_moved, figures.light_error) == pytest.approx((0, 0), abs=1e-6)
     assert np.isnan(figures.shape_moved)  # both are the mean shape
 
 
 def test_light_from_the_other_side_is_an_error(judge: ReplacementJudge) -> None:
-    face = place_faces(load_open_head())[0]
+    face = place_faces(load_open_head())
     image = np.repeat(np.tile(np.linspace(60, 220, 400), (400, 1))[..., None], 3, axis=2).astype(np.uint8)
     flipped = np.ascontiguousarray(image[:, ::-1])
     figures = judge((image, face), (image, face), (flipped, face))

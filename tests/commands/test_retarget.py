@@ -34,7 +34,7 @@ def test_the_head_moves_before_a_plain_ground(root: Path, tmp_path: Path, capsys
 def test_the_texture_is_drawn_on_the_face_only(root: Path) -> None:
     photo = read_image(root / "samples" / "astronaut.jpg")
     aligner = FaceAligner(threads=1)
-    face = aligner(photo)[0]
+    face = aligner(photo).single(0)
     synthetic = SyntheticImage(photo)
     TexturedHead(aligner.head, np.full((64, 64, 3), (9, 200, 77), np.uint8)).draw(synthetic, face)
     image = synthetic.unmarked_pixels
@@ -61,7 +61,7 @@ def test_frames_without_the_face_are_kept_as_they_are(root: Path) -> None:
 
     photo = read_image(root / "samples" / "astronaut.jpg")
     aligner = FaceAligner(threads=1)
-    face = aligner(photo)[0]
+    face = aligner(photo).single(0)
     found = [[], [TrackedFace(0, face)], [TrackedFace(1, face)]]
     head = TexturedHead(aligner.head, np.full((64, 64, 3), (9, 200, 77), np.uint8))
     work = VideoRetargeter(head, lambda frame: found[frame.index], over=True)
@@ -73,7 +73,7 @@ def test_frames_without_the_face_are_kept_as_they_are(root: Path) -> None:
 
 def test_the_head_of_a_photo(root: Path) -> None:
     photo = read_image(root / "samples" / "astronaut.jpg")
-    face = FaceAligner(threads=1)(photo)[0]
+    face = FaceAligner(threads=1)(photo).single(0)
     synthetic = SyntheticImage(np.zeros_like(photo))
     TexturedHead.from_photo(photo, face).draw(synthetic, face)
     drawn = synthetic.unmarked_pixels

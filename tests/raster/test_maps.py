@@ -113,7 +113,7 @@ def test_the_larger_face_is_nearer(open_head: HeadModel) -> None:
     small = faces.roi * np.float32([[0.5], [1]])
     z = scene_vertices(dataclasses.replace(faces, roi=small))[..., 2]
     assert z[0].max() < z[1].min()
-    np.testing.assert_array_equal(scene_vertices(faces[0]), faces[0].vertices)
+    np.testing.assert_array_equal(scene_vertices(faces.single(0)), faces.single(0).vertices)
 
 
 def test_paf(open_head: HeadModel) -> None:

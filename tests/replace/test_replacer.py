@@ -28,7 +28,7 @@ class Case:
         for name in ("astronaut", "grace_hopper"):
             self.photos[name] = read_image(folder / f"{name}.jpg")
             self.faces[name] = aligner(self.photos[name], refine=True)
-            self.sources[name] = source_from_photos([self.photos[name]], [self.faces[name][0]], 512)
+            self.sources[name] = source_from_photos([self.photos[name]], [self.faces[name].single(0)], 512)
 
 
 @pytest.fixture(scope="module")
@@ -99,13 +99,14 @@ def test_glasses_are_detected(case: Case) -> None:
     surface = case.sources["astronaut"].surface
     colour_basis = ColourBasis(surface)
     worn = {
-        n: TargetFace.of(surface, colour_basis, case.photos[n], case.faces[n][0], 512).with_glasses for n in case.photos
+        n: TargetFace.of(surface, colour_basis, case.photos[n], case.faces[n].single(0), 512).with_glasses
+        for n in case.photos
     }
     assert worn == {"astronaut": False, "grace_hopper": True}
 
 
 def test_several_photos_of_one_person_make_one_source(case: Case) -> None:
-    photo, face = case.photos["astronaut"], case.faces["astronaut"][0]
+    photo, face = case.photos["astronaut"], case.faces["astronaut"].single(0)
     source = source_from_photos([photo, photo], [face, face], 512)
     single = case.sources["astronaut"]
     assert np.abs(source.texture.astype(int) - single.texture).mean() < 1

@@ -15,7 +15,7 @@ from ..face_factory import place_faces
 
 def test_faces_are_selected_by_number(toy_head) -> None:
     faces = place_faces(toy_head, [(0, 0, 0), (10, 0, 0)])
-    assert select_face(faces, 1, "x.jpg") is faces[1]
+    assert select_face(faces, 1, "x.jpg") is faces.single(1)
     assert select_face(faces, None, "x.jpg") is faces
     with pytest.raises(NoFaceError, match=r"x\.jpg shows only 2 \(0 is the largest\)"):
         select_face(faces, 2, "x.jpg")

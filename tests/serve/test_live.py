@@ -130,7 +130,7 @@ class Tracks:
 
 def test_a_camera_session_describes_every_face(open_head):
     faces = place_faces(open_head, ((10.0, -5.0, 3.0), (0.0, 0.0, 0.0)))
-    tracks = Tracks(*(TrackedFace(4 + k, faces[k]) for k in range(2)))
+    tracks = Tracks(*(TrackedFace(4 + k, faces.single(k)) for k in range(2)))
     session = CameraSession(tracks, 32 * 24)
     for _ in range(2):
         answer, image = session.answer(PNG)

@@ -103,7 +103,7 @@ def test_closing_the_window_ends_the_run(images, aligner, tmp_path: Path, monkey
 
 def test_overlays_show_all_faces(toy_head) -> None:
     faces = place_faces(toy_head, [(0, 0, 0), (10, 0, 0)])
-    tracked = [TrackedFace(index, faces[index]) for index in range(2)]
+    tracked = [TrackedFace(index, faces.single(index)) for index in range(2)]
     image = np.full((240, 320, 3), 90, np.uint8)
     drawn = TrackedOverlay(DEFAULT_STYLE)(image, tracked)
     left, right = drawn[:, :160] != 90, drawn[:, 160:] != 90

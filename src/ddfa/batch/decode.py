@@ -13,7 +13,8 @@ from ddfa.batch.sources import find_photo, read_photo
 from ddfa.errors import DataError, DDFAError, reading
 from ddfa.export.face_files import FaceFiles
 from ddfa.export.kinds import KINDS
-from ddfa.faces import FaceModel, Faces
+from ddfa.face_model import FaceModel
+from ddfa.faces import Faces
 from ddfa.files import check_regular
 from ddfa.images import MAX_PIXELS, decode_image
 from ddfa.regress.bundle import MODEL_FILE, Bundle

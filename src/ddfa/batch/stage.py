@@ -198,7 +198,7 @@ def face_rows(faces: Faces) -> list[dict[str, Any]]:
     return [
         {
             "face": index,
-            **plain_face(faces[index], TABLE),
+            **plain_face(faces.single(index), TABLE),
             "agreement": np.float32(box_overlap(again[index : index + 1], faces.roi[index])[0]),
         }
         for index in range(len(faces))

@@ -48,7 +48,7 @@ def draw_sheet(image: UInt8, faces: Faces) -> UInt8:
         tiles = _tiles(image, faces, shown, _GRID_TILE)
         half = (len(tiles) + 1) // 2
         return _framed([tiles[:half], tiles[half:]], _GRID_TILE)
-    return _framed([_tiles(image, face, shown, _STRIP_TILE) for face in list(faces)[:MOST_FACES]], _STRIP_TILE)
+    return _framed([_tiles(image, face, shown, _STRIP_TILE) for face in faces[:MOST_FACES].singles()], _STRIP_TILE)
 
 
 def _tiles_of(head: HeadModel) -> dict[str, OverlayStyle]:

@@ -92,7 +92,7 @@ class FaceFiles:
     def face(self, index: int) -> Faces:
         """Return one face; the meshes of all are decoded together first, once for all files."""
         _ = self.faces.vertices
-        return self.faces[index]
+        return self.faces.single(index)
 
     def maps(self, index: int) -> "FaceMaps":
         """Return the maps of one face; those of the last one are kept."""
@@ -144,7 +144,7 @@ class FaceFiles:
         """Return the photo with one face as meshes show it, see `ddfa.texture.frontal`."""
         from ddfa.texture.frontal import frontal_photo
 
-        shown = self.meshes[index] if self.shown is not None else self.face(index).without(pose=True)
+        shown = self.meshes.single(index) if self.shown is not None else self.face(index).without(pose=True)
         return frontal_photo(self.image, self.face(index), shown, self.texture(index))
 
     @property
@@ -165,7 +165,7 @@ class FaceFiles:
         Returns:
             (S, S, 3) uint8 RGB.
         """
-        face = self.faces[index]
+        face = self.faces.single(index)
         crop: UInt8 = cut_crops(self.image, face.roi, face.crop_size, face.convention)[0]
         return crop
 

@@ -99,13 +99,13 @@ def _write_obj(files: "FaceFiles", index: int, path: Path) -> None:
 def _write_glb(files: "FaceFiles", index: int, path: Path) -> None:
     from ddfa.export.glb import write_glb
 
-    write_glb(path, files.meshes[index], files.texture(index))
+    write_glb(path, files.meshes.single(index), files.texture(index))
 
 
 def _write_usd(files: "FaceFiles", index: int, path: Path) -> None:
     from ddfa.export.usd import write_usdz
 
-    write_usdz(path, files.meshes[index], files.texture(index))
+    write_usdz(path, files.meshes.single(index), files.texture(index))
 
 
 def _write_overlay(files: "FaceFiles", _: int, path: Path) -> None:

@@ -29,7 +29,7 @@ def face_record(faces: Faces, index: int, bundle: Bundle, image_path: Path) -> d
         A dictionary of plain numbers, strings, lists and dictionaries, see docs/outputs.md.
     """
     _ = faces.vertices  # decoded for all faces at once: whatever else is written shares the meshes
-    face = faces[index]
+    face = faces.single(index)
     width, height = face.image_size
     return {
         "format": RECORD_FORMAT,

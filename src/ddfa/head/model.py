@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -75,6 +75,16 @@ class HeadModel:
         object.__setattr__(self, "identity_basis", bases[: points.identities])
         object.__setattr__(self, "expression_basis", bases[points.identities :])
         self.__dict__["points"] = points
+
+    def __reduce__(self) -> Any:
+        """A head from a file is pickled by reference, see `ddfa.head.references`; any other with its arrays."""
+        if "origin" not in self.__dict__:
+            return HeadModel, tuple(getattr(self, name) for name in self.__dataclass_fields__)
+        from ddfa.head.references import digest, reopen
+
+        if "origin_sha256" not in self.__dict__:
+            self.__dict__["origin_sha256"] = digest(self.__dict__["origin"])
+        return reopen, (self.__dict__["origin"], self.__dict__["origin_sha256"])
 
     def __repr__(self) -> str:
         modes = f"{len(self.identity_std)} identity modes, {len(self.expression_names)} expressions"

@@ -40,7 +40,9 @@ def load_open_head() -> HeadModel:
     """
     if not OPEN_HEAD.is_file():
         raise ModelError("the open head model is missing from this installation: build it with tools/build_head.py")
-    return load_npz(OPEN_HEAD)
+    head = load_npz(OPEN_HEAD)
+    head.__dict__["origin"] = None  # see `ddfa.head.references`
+    return head
 
 
 def load_npz(path: Path) -> HeadModel:

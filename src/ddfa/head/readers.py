@@ -29,11 +29,15 @@ def load_head(path: str | Path | None) -> HeadModel:
     path = Path(path)
     if not path.exists():
         raise ModelError(f"no head model at {path}: use an .npz, a V1 train.configs folder or a V2 .pkl")
+    head = _read(path)
+    head.__dict__["origin"] = path.absolute()  # not a field: a changed copy has no origin
+    return head
+
+
+def _read(path: Path) -> HeadModel:
     if path.is_dir():
         return read_v1_folder(path)
-    if path.suffix == ".pkl":
-        return read_v2_pickle(path)
-    return load_npz(path)
+    return read_v2_pickle(path) if path.suffix == ".pkl" else load_npz(path)
 
 
 def read_v1_folder(folder: Path) -> HeadModel:

@@ -1,7 +1,7 @@
 """Maps of faces: depth, normals, PNCC, UV coordinates and regions per pixel of the photo.
 
-`FaceMaps` draws all of its faces into one depth buffer; pass `faces[i]` for one face. The background is 0. How to read
-each file back is described in docs/render.md.
+`FaceMaps` draws all of its faces into one depth buffer; pass `faces.single(i)` for one face. The background is 0. How
+to read each file back is described in docs/render.md.
 """
 
 from functools import cached_property

@@ -55,7 +55,7 @@ class Replacer:
             A new image, to be written by `ddfa.provenance`; pixels outside the new faces are unchanged.
         """
         result = SyntheticImage(image)
-        for face in faces:
+        for face in faces.singles():
             self.draw(result, face)
         return result
 

@@ -84,7 +84,7 @@ def select_face(faces: Faces, index: int | None, name: str) -> Faces:
     if index is None and len(faces):
         return faces
     if index is not None and index < len(faces):
-        return faces[index]
+        return faces.single(index)
     if not len(faces):
         raise NoFaceError(f"{name} shows no face: choose another file")
     raise NoFaceError(f"{name} shows only {len(faces)} (0 is the largest): choose another face or file")

@@ -44,4 +44,4 @@ def _chosen(faces: Faces, face: str, name: str) -> Faces:
         return faces
     if face == "all" or int(face) >= len(faces):
         raise ServiceError(422, "no_face", f"the {name} shows {len(faces)} faces: send another photo")
-    return faces[int(face)]
+    return faces.single(int(face))

@@ -14,7 +14,8 @@ from ddfa.data.sets.labels import Labels
 from ddfa.data.sets.manifest import MANIFEST_FILE
 from ddfa.data.sets.original_3ddfa import ReadConfig, read_original, source_photo
 from ddfa.errors import DataError, ModelError
-from ddfa.faces import FaceModel, Faces
+from ddfa.face_model import FaceModel
+from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
 from ddfa.regress.convention import PixelConvention
 from ddfa.regress.layout import ParamLayout

@@ -20,7 +20,7 @@ def view(root, surface):
         faces = FaceAligner(threads=1)(photo, refine=True)
     except ModelError as error:
         pytest.skip(f"needs the shipped weights ({error})")
-    return TargetFace.of(surface, ColourBasis(surface), photo, faces[0], 256)
+    return TargetFace.of(surface, ColourBasis(surface), photo, faces.single(0), 256)
 
 
 def test_the_input_holds_colours_and_surface_codes(view):

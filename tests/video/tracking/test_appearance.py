@@ -17,7 +17,7 @@ def looks(root, aligner):
 
     def look(image):
         image = photos.get(image, image) if isinstance(image, str) else image
-        return appearance(image, aligner(image)[0])
+        return appearance(image, aligner(image).single(0))
 
     return appearance, photos, look
 
@@ -60,7 +60,7 @@ def test_the_mean_forgets_slowly(looks) -> None:
 
 def test_a_face_out_of_view_is_not_compared(looks, aligner) -> None:
     appearance, photos, look = looks
-    face = aligner(photos["astronaut"])[0]
+    face = aligner(photos["astronaut"]).single(0)
     outside = appearance(photos["astronaut"][-60:, -60:], face)
     assert np.isnan(appearance.distance(outside, look("astronaut")))
 

@@ -6,12 +6,11 @@ from typing import Final
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 
 from ddfa.arrays import Float32, UInt8
 from ddfa.errors import ModelError
 from ddfa.files import shipped_bytes
-from ddfa.sessions import open_session, session_options
+from ddfa.sessions import Session, open_session, session_options
 
 SIDE: Final = 128  # px; side of the network's input
 WEIGHTS: Final = Path(__file__).parent / "assets" / "occlusion.onnx"
@@ -52,6 +51,6 @@ def predict_occlusion(image: UInt8, codes: Float32, weights: Path = WEIGHTS) -> 
 
 
 @cache
-def _session(weights: Path) -> ort.InferenceSession:
+def _session(weights: Path) -> Session:
     content = shipped_bytes(weights, _SHA256, "the weights of the occlusion network", ModelError)
     return open_session(content, session_options(1))

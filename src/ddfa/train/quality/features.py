@@ -15,7 +15,7 @@ from onnx import helper
 from ddfa.arrays import Float32
 from ddfa.data.quality.samples import QualitySample, QualitySamples
 from ddfa.errors import DataError, ModelError, reading
-from ddfa.faces import FaceModel
+from ddfa.face_model import FaceModel
 from ddfa.files import atomic_path, check_regular, make_folder
 from ddfa.jobs import run_missing
 from ddfa.regress.bundle import Bundle

@@ -148,7 +148,7 @@ class Follower:
         rolls = np.array([track.roll for track in self._tracks], np.float32)
         faces = self._aligner.align_rois(frame.image, np.stack(rois), found, rolls)
         sights, failed = [], []
-        for track, roi, face in zip(list(self._tracks), rois, faces, strict=True):
+        for track, roi, face in zip(list(self._tracks), rois, faces.singles(), strict=True):
             confirmed = self._confirmed(frame, track, roi, face)
             if confirmed is None:
                 failed.append(track)
@@ -199,7 +199,8 @@ class Follower:
         if not new:
             return []
         (faces,) = self._aligner.align_located([located.select(np.array(new))], refine=True)
-        return self._identified(frame, [face for face in faces if not is_covered(face.landmarks68[0], self._tracks)])
+        uncovered = [face for face in faces.singles() if not is_covered(face.landmarks68[0], self._tracks)]
+        return self._identified(frame, uncovered)
 
     def _identified(self, frame: Frame, faces: list[Faces]) -> list[TrackedDetection]:
         """Give faces without a track the one that was lost, or a new one."""
