@@ -1,4 +1,4 @@
-"""`ddfa models convert`: a bundle's network in another form, compared with the original."""
+"""`ddfa models convert`: a bundle's network in another form, compared with the original; or all of it in one file."""
 
 import tempfile
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ import tyro
 from ddfa.align import FaceAligner
 from ddfa.arrays import Float32, UInt8
 from ddfa.data.sets.photos import Photos
-from ddfa.errors import DataError, ModelError
+from ddfa.errors import DataError, ModelError, OutputError
 from ddfa.geometry.camera import project
 from ddfa.head.model import HeadModel
 from ddfa.regress.bundle import MODEL_FILE, Bundle, write_bundle
@@ -19,6 +19,7 @@ from ddfa.regress.crop import cut_crops
 from ddfa.regress.registry import find_bundle
 from ddfa.regress.session import Regressor, network_inputs
 from ddfa.train.convert.flip_ensemble import average_with_flip
+from ddfa.train.convert.full_graph import FullInput, write_full_graph
 from ddfa.train.convert.model_ensemble import average_models
 from ddfa.train.convert.quantize import Precision, accept_uint8_crops, quantize
 
@@ -33,8 +34,9 @@ class ConvertConfig:
 
     Attributes:
         bundle: name or folder of the bundle.
-        output: folder of the new bundle.
-        input: "float" for normalised images (n, 3, S, S), "uint8" for RGB crops (n, S, S, 3).
+        output: folder of the new bundle; for onnx-full a file.
+        input: "float" for normalised images (n, 3, S, S), "uint8" for RGB crops (n, S, S, 3); for onnx-full also
+            "image" for a whole image and a box. By default float, for onnx-full uint8.
         precision: of the arithmetic.
         calibration: folder or tar of photos with faces; required for int8, otherwise used for the comparison only.
         flip_tta: test-time flip: average the predictions for the crop and for its mirror image. More accurate, at
@@ -42,16 +44,49 @@ class ConvertConfig:
         ensemble: names or folders of other bundles whose predictions are averaged with those of the first. Works best
             for networks of different architectures.
         name: of the new bundle; that of the first by default.
+        to: "bundle", or "onnx-full": one .onnx file from the input to landmarks, mesh, pose and blendshapes, for other
+            programs; see docs/onnx.md.
+        outputs: of onnx-full: names of the outputs to keep, all by default. Without vertices the file has 4 MB, not 19.
     """
 
     bundle: Annotated[str, tyro.conf.Positional]
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    input: Literal["float", "uint8"] = "float"
+    input: FullInput | None = None
     precision: Precision = "float32"
     calibration: Path | None = None
     flip_tta: bool = False
     ensemble: tuple[str, ...] = ()
     name: str = ""
+    to: Literal["bundle", "onnx-full"] = "bundle"
+    outputs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.to == "bundle" and (self.input == "image" or self.outputs):
+            raise ModelError("--input image and --outputs are for --to onnx-full")
+        if self.to == "onnx-full" and self.output.suffix != ".onnx":
+            raise OutputError(f"cannot write {self.output}: with --to onnx-full name an .onnx file")
+
+
+def convert_to_full(config: ConvertConfig) -> tuple[Bundle, float]:
+    """Write one file with the whole computation, of the network in the form that the other options describe.
+
+    Args:
+        config: which bundle, which form.
+
+    Returns:
+        The bundle that it was made from, whose folder is gone; the distance of its landmarks as `convert` returns it.
+
+    Raises:
+        ModelError: as `convert`, and for bundles with an original pixel convention.
+        DataError: too few photos to calibrate on.
+        OutputError: the file cannot be written.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        bundle, distance = convert(
+            replace(config, to="bundle", input="float", outputs=(), output=Path(folder) / "bundle")
+        )
+        write_full_graph(bundle, config.output, config.input or "uint8", config.outputs)
+    return bundle, distance
 
 
 def convert(config: ConvertConfig) -> tuple[Bundle, float]:
@@ -101,7 +136,7 @@ def convert(config: ConvertConfig) -> tuple[Bundle, float]:
 
 
 def _described(architecture: str, config: ConvertConfig) -> str:
-    marks = [mark for mark, default in ((config.precision, "float32"), (config.input, "float")) if mark != default]
+    marks = [config.precision] * (config.precision != "float32") + ["uint8"] * (config.input == "uint8")
     return "-".join([architecture, *(["flip"] if config.flip_tta else []), *marks])
 
 
