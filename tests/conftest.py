@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import os
 import pickle
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from ddfa.regress.bundle import Bundle, write_bundle
 from ddfa.regress.convention import PixelConvention
 from ddfa.regress.layout import ParamLayout
 from ddfa.regress.whitening import Whitening
+
+# Toy networks are opened without a trial, which takes a second; tests of trials set a limit.
+os.environ["DDFA_NETWORK_SECONDS"] = "0"
 
 ROOT = Path(__file__).resolve().parents[1]
 

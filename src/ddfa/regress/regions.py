@@ -14,11 +14,12 @@ from typing import Any, Final
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, Float64, Floats, UInt8
-from ddfa.errors import ModelError, reason
+from ddfa.errors import ModelError
+from ddfa.networks import open_network
 from ddfa.regress.eyelids import even_blinks
 from ddfa.regress.patches import EYE_SIDE, MOUTH_SIDE, PATCH_SIDES, cut_patches, region_patches, sides_in_image
 from ddfa.regress.visible_side import follow_visible_eye, near_eye_share, visible_shares
-from ddfa.sessions import Device, open_session, session_options
+from ddfa.sessions import Device
 
 EYE_FILE, MOUTH_FILE = "eye.onnx", "mouth.onnx"
 # The units of one eye; the names of the two sides have "Left" or "Right" appended, except browInnerUp.
@@ -267,13 +268,8 @@ class _Network:
 
 
 def _open(path: Path, outputs: int, threads: int | None, device: Device) -> Any:
-    try:
-        session = open_session(path.read_bytes(), session_options(threads), device)
-        shape = session.get_outputs()[0].shape or [None]
-    except ModelError:
-        raise
-    except Exception as error:  # ONNX Runtime's own exception types are not public
-        raise ModelError(f"{path} cannot be loaded as a region network ({reason(error)})") from None
+    session = open_network(path, threads, device, "a region network")
+    shape = session.get_outputs()[0].shape or [None]
     if shape[-1] != outputs:
         raise ModelError(f"{path} is another network: it has {shape[-1]} outputs, not {outputs}")
     return session

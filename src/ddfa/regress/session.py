@@ -7,13 +7,13 @@ import numpy as np
 
 from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.errors import ModelError, reason
-from ddfa.files import read_file
+from ddfa.networks import open_network
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.crop import cut_crops
 from ddfa.regress.quality import QUALITY_OUTPUT, QUALITY_SIZE
 from ddfa.regress.sampling import MIDDLE, RANGE, best_sampler, network_crops
 from ddfa.regress.turned import turned_patch
-from ddfa.sessions import Device, open_session, session_options
+from ddfa.sessions import Device
 
 # Limits the memory of one run; larger batches are no faster per face.
 _BATCH = 64
@@ -37,19 +37,15 @@ class Regressor:
     def __init__(
         self, bundle: Bundle, threads: int | None = None, model_path: Path | None = None, device: Device = "cpu"
     ) -> None:
-        options = session_options(threads)
         self.bundle = bundle
         self._crops = 0
         path = model_path or bundle.model_path
-        try:
-            # From its content, so that ONNX Runtime reads no other file: weights in external files are not verified.
-            self._session = open_session(read_file(path, ModelError), options, device)
-            (self._input,) = self._session.get_inputs()
-            outputs = {one.name: one.shape for one in self._session.get_outputs()}
-        except ModelError:
-            raise
-        except Exception as error:  # ONNX Runtime's own exception types are not public
-            raise ModelError(f"{path} cannot be loaded as a network ({reason(error)})") from None
+        self._session = open_network(path, threads, device)
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1:
+            raise ModelError(f"{path} is another network: it has {len(inputs)} inputs, not one")
+        self._input = inputs[0]
+        outputs = {one.name: one.shape for one in self._session.get_outputs()}
         first, *others = outputs
         self._outputs = [first, *(name for name in others if name == QUALITY_OUTPUT)]
         for name, size in zip(self._outputs, (bundle.layout.size, QUALITY_SIZE), strict=False):
