@@ -42,7 +42,9 @@ def test_links_are_moved(hooks: ModuleType, folder: str, page: str, before: str,
 def test_every_page_is_in_the_navigation(root: Path, hooks: ModuleType) -> None:
     """No page of `docs/` is left out."""
     listed = set(re.findall(r"[\w-]+\.md", (root / "mkdocs.yml").read_text().partition("\nnav:")[2]))
-    assert {path.name for path in (root / "docs").glob("*.md")} | set(hooks.ROOT_PAGES.values()) == listed
+    assert {path.name for path in (root / "docs").glob("*.md")} | set(hooks.ROOT_PAGES.values()) | {
+        hooks.EXAMPLES_PAGE
+    } == listed
 
 
 def test_the_reference_covers_the_public_names(hooks: ModuleType) -> None:

@@ -1,4 +1,4 @@
-"""Hooks of the documentation site: pages that live elsewhere in the repository, the API reference, links to sources.
+"""Hooks of the documentation site: pages from elsewhere, the examples, the API reference, links to sources.
 
 MkDocs reads pages from `docs/` only. These hooks add the README as the home page, the other pages of the repository's
 root, and one page of the API reference per package. Links are rewritten so that the same Markdown works in the
@@ -22,6 +22,7 @@ ROOT_PAGES = {
     "SECURITY.md": "security.md",
     "LICENSES.md": "licenses.md",
 }
+EXAMPLES_PAGE = "examples.md"
 INTERNAL = {"commands", "compat"}  # documented by the help of the commands
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 
@@ -37,6 +38,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages of the repository's root and the API reference."""
     for source, page in ROOT_PAGES.items():
         files.append(File.generated(config, page, content=moved((ROOT / source).read_text(), "", page)))
+    files.append(File.generated(config, EXAMPLES_PAGE, content=examples()))
     files.append(File.generated(config, "reference/index.md", content=overview()))
     for name in packages():
         files.append(File.generated(config, f"reference/{name}.md", content=reference_page(name)))
@@ -82,6 +84,19 @@ def site_path(path: str) -> str | None:
     if package and package[1] in packages():
         return f"reference/{package[1]}.md"
     return None
+
+
+def examples() -> str:
+    """The scripts in `examples/`, with their code."""
+    parts = ["# Examples", "Scripts to start from; the tests run each of them."]
+    for path in sorted((ROOT / "examples").glob("*.py")):
+        text = path.read_text()
+        parts += [
+            f"## {path.name}",
+            text.split('"""')[1].strip(),
+            f"```python\n{text.split(chr(34) * 3, 2)[2].strip()}\n```",
+        ]
+    return "\n\n".join(parts)
 
 
 def overview() -> str:
