@@ -69,7 +69,7 @@ def test_a_face_replaced_by_itself_changes_little(case: Case) -> None:
     error = np.square(result[changed].astype(float) - photo[changed]).mean()
     other = Replacer(case.sources["grace_hopper"], "target")(photo, faces).unmarked_pixels
     foreign = np.square(other[changed].astype(float) - photo[changed]).mean()
-    assert 10 * np.log10(255**2 / error) > 28
+    assert 10 * np.log10(255**2 / error) > 26
     assert error < foreign / 2
 
 

@@ -33,7 +33,9 @@ class FaceSurface:
         uv: (U, 2) float32, UV coordinates of the head in [0, 1], v up.
         uv_triangles: (T, 3) int32, indices into `uv`.
         vertex_uv: (K, 2) float32, UV coordinates of each vertex; no seam crosses the face.
-        opacity: (K,) float32 in [0, 1]: 0 at the edges of the face, the lids and the mouth.
+        opacity: (K,) float32 in [0, 1]: 0 at the edges of the face and the mouth.
+        beyond_lids: (K,) float32 in [0, 1]: 0 at the edges of the lids.
+        lid_mm: (K,) float32, distance to the edges of the lids on the mean head, mm.
         plain: (K,) bool, skin without brows, lids, lips and nostrils.
         mm: (K, 3) float32, positions on the mean head, mm.
         codes: (K, 4) float32, input of the occlusion network: position on the mean head, roughly in [-1, 1], and a
@@ -95,9 +97,9 @@ class FaceSurface:
         brows = np.concatenate([_line(points[list(brow)]) for brow in _BROWS])
         mm["brow"] = _distance(own, brows)
         nostrils = _distance(own, points[31:36])
-        self.opacity = (
-            smoothstep(mm["edge"], *_EDGE_MM) * smoothstep(mm["lid"], *_LID_MM) * smoothstep(mm["mouth"], *_MOUTH_MM)
-        )
+        self.lid_mm = mm["lid"]
+        self.beyond_lids = smoothstep(mm["lid"], *_LID_MM)
+        self.opacity = smoothstep(mm["edge"], *_EDGE_MM) * smoothstep(mm["mouth"], *_MOUTH_MM)
         near = np.max([smoothstep(mm[name], 1.6 * far, far) for name, far in _FEATURE_MM.items()], axis=0)
         self.feature_weight = np.maximum(near, smoothstep(nostrils, 10, 6)).astype(np.float32)
         self.feature_weight[head.regions["lips"][self.vertices]] = 1

@@ -1,7 +1,7 @@
 """The source of a replacement: skin texture, its confidence and the identity coefficients of one person."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -15,10 +15,11 @@ from ddfa.errors import NoFaceError
 from ddfa.faces import Faces
 from ddfa.geometry.camera import FLIP_Y
 from ddfa.images import MAX_PIXELS, read_image
-from ddfa.raster.blending import smoothstep
+from ddfa.raster.blending import blend, smoothstep
 from ddfa.raster.sampling import sample
 from ddfa.replace.appearance.colour import ColourBasis, contrast, log_colours
-from ddfa.replace.appearance.skin_texture import faded, unwrap_skin, whole_skin
+from ddfa.replace.appearance.skin_texture import SKIN_LEVEL, faded, unwrap_skin, whole_skin
+from ddfa.replace.eyes import eyes_of, openness, paint_eyes
 from ddfa.replace.face_region import FaceSurface
 from ddfa.replace.target import TargetFace
 from ddfa.texture.atlas import atlas_of, atlas_pixels
@@ -36,15 +37,17 @@ class Source:
 
     Attributes:
         surface: the face of the head model.
-        texture: (S, S, 3) uint8 RGB on the head's atlas, row 0 at v = 1.
+        texture: (S, S, 3) uint8 RGB on the head's atlas, row 0 at v = 1, without light; eyeballs included.
         known: (K,) float32 in [0, 1], confidence of the texture; where it is 0 the target keeps its own skin.
         identity: (I,) float32 coefficients of the head model.
+        eyes: (2,) float32 in [0, 1], how well the texture shows the left and the right eye.
     """
 
     surface: FaceSurface
     texture: UInt8
     known: Float32
     identity: Float32
+    eyes: Float32
 
     @cached_property
     def colours(self) -> Float32:
@@ -128,8 +131,21 @@ def source_from_photos(photos: Sequence[UInt8], faces: Sequence[Faces], size: in
     views = [TargetFace.of(surface, colour_basis, photo, face, size) for photo, face in zip(photos, faces, strict=True)]
     seen = [unwrap_skin(view, atlas, _lips_mm(face) > _OPEN_MM) for view, face in zip(views, faces, strict=True)]
     texture, known = whole_skin(seen, atlas)
-    trust = smoothstep(sample(faded(known, atlas), atlas_pixels(surface.vertex_uv, size))[:, 0], *_TRUST)
-    return Source(surface, texture, trust, np.mean([face.identity[0] for face in faces], axis=0))
+    trust = smoothstep(faded(known, atlas), *_TRUST)
+    at_vertices = sample(trust, atlas_pixels(surface.vertex_uv, size))[:, 0]
+    shown = np.array([openness(face) * (not view.with_glasses) for view, face in zip(views, faces, strict=True)])
+    best = int(np.argmax(shown.sum(axis=1)))
+    identity = np.mean([face.identity[0] for face in faces], axis=0)
+    source = Source(surface, texture, at_vertices, identity, shown[best])
+    # Where no photo shows the skin, it has its smooth colour.
+    smooth = np.zeros((surface.head.vertices, 3), np.float32)
+    smooth[surface.vertices] = source.smooth
+    plain = np.clip(255 * np.exp(atlas.spread(smooth)), 0, 255)
+    whole = blend(plain, texture.astype(np.float32), trust)
+    lit = views[best].lit(views[best].normals)
+    around = 255 * np.exp([lit[lids].mean(axis=0) for lids in eyes_of(surface).lids])
+    paint_eyes(photos[best], faces[best], atlas, around, whole, SKIN_LEVEL)
+    return replace(source, texture=np.asarray(np.rint(whole), np.uint8))
 
 
 def _lips_mm(face: Faces) -> float:

@@ -11,6 +11,7 @@ from ddfa.arrays import Float32, UInt8
 from ddfa.faces import Faces
 from ddfa.raster.rasterize import Raster, interpolate, rasterize
 from ddfa.raster.sampling import sample
+from ddfa.replace.appearance.cast_light import cast_light
 from ddfa.replace.appearance.colour import ColourBasis, contrast, log_colours
 from ddfa.replace.face_region import FaceSurface
 from ddfa.replace.occlusion.glasses import glasses_of
@@ -24,6 +25,8 @@ _FINE: Final = 0.004  # the same where detail is wanted
 _COLOUR_SHARE, _MASK_SHARE = 0.12, 0.3  # weight of one frame: means over a third and a tenth of a second
 _GLASSES_EVERY, _GLASSES_SHARE = 10, 0.3  # glasses change rarely
 _OCCLUSION_EVERY: Final = 2  # the network runs in one frame in so many
+_RANGE: Final = (1, 99)  # percentiles of the smooth colour of visible skin
+_FEW: Final = 50  # fewer vertices of visible skin give no range
 _DEPTH: Final = 0.02  # fraction of the face's height: depth tolerance of the visibility test
 
 
@@ -115,7 +118,9 @@ class TargetFace:
     @cached_property
     def contrast(self) -> Float32:
         """(2,) float32, deviation of brightness and hue of the skin from its smooth colour."""
-        spread = contrast(self.fine_colours - self.basis @ self.skin, self.surface.plain * self.visible_skin)
+        uneven = self.fine_colours - self.basis @ self.skin
+        uneven = uneven - sample(self.cast_light, self.shape)
+        spread = contrast(uneven, self.surface.plain * self.visible_skin)
         return self.memory("contrast", spread, _COLOUR_SHARE)
 
     @cached_property
@@ -136,12 +141,34 @@ class TargetFace:
         skin = self.colour_basis.fit(self.basis, self.colours, self.surface.plain * self.visibility)
         return self.memory("skin", skin, _COLOUR_SHARE)
 
+    def lit(self, normals: Float32) -> Float32:
+        """Smooth colour of the skin on a surface of another shape.
+
+        Args:
+            normals: (K, 3) float32 unit normals in camera axes (y up).
+
+        Returns:
+            (K, 3) float32, logarithms. The fit is not extrapolated to normals that no visible skin has, as those of
+            nostrils: colours stay within those of the visible skin.
+        """
+        lit = self.colour_basis(normals) @ self.skin
+        shown = (self.visible_skin > 0.5) & self.surface.plain
+        if np.count_nonzero(shown) < _FEW:
+            return np.asarray(lit, np.float32)
+        bounds = np.percentile((self.basis @ self.skin)[shown], _RANGE, axis=0).astype(np.float32)
+        return np.asarray(np.clip(lit, *self.memory("bounds", bounds, _COLOUR_SHARE)), np.float32)
+
+    @cached_property
+    def _expected(self) -> Float32:
+        """(h, w, 5) float32: smooth skin colour, weight of features, area that glasses cover."""
+        cover = glasses_of(self.surface).cover * self.with_glasses
+        values = np.column_stack([self.basis @ self.skin, self.surface.feature_weight, cover])
+        return interpolate(self.raster, self.surface.triangles, values)
+
     @cached_property
     def occluder(self) -> Float32:
         """(h, w) float32 in [0, 1], occlusion matte of the face, glasses included."""
-        cover = glasses_of(self.surface).cover * self.with_glasses
-        values = np.column_stack([self.basis @ self.skin, self.surface.feature_weight, cover])
-        fields = interpolate(self.raster, self.surface.triangles, values)
+        fields = self._expected
         mask = self.raster.mask.astype(np.float32)
         matte = occlusion_matte(self.image, fields[..., :3], mask, fields[..., 3], self._probability())
         return np.maximum(self.memory.mask("occluder", matte, _MASK_SHARE), fields[..., 4])
@@ -161,6 +188,13 @@ class TargetFace:
         grid = np.ix_(rows, columns)
         coarse = Raster(self.raster.triangle[grid], self.raster.barycentric[grid], self.raster.depth[grid])
         return interpolate(coarse, self.surface.triangles, self.surface.codes)
+
+    @cached_property
+    def cast_light(self) -> Float32:
+        """(h, w) float32, cast shadows and highlights of the skin, log units of brightness."""
+        free = self.raster.mask * (1 - self._expected[..., 3]) * (1 - self.occluder)
+        light = cast_light(self.image, self._expected[..., :3], np.asarray(free, np.float32))
+        return self.memory.mask("cast light", light, _MASK_SHARE)
 
     @cached_property
     def visible_skin(self) -> Float32:

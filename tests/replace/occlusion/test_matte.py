@@ -77,11 +77,11 @@ def test_the_network_adds_what_colour_does_not_show(face: np.ndarray) -> None:
 
 
 def test_the_guided_filter_keeps_edges_of_the_guide() -> None:
-    guide = np.zeros((40, 60, 3), np.uint8)
-    guide[:, 30:] = 255
+    guide = np.zeros((40, 60), np.float32)
+    guide[:, 30:] = 1
     mask = np.zeros((40, 60), np.float32)
     mask[:, 33:] = 1  # 3 px off the edge of the image
     filtered = guided_filter(guide, mask, 8, 1e-4)
     assert filtered[:, 31].min() - filtered[:, 28].max() > 0.5  # the step is now at the edge of the guide
-    flat = guided_filter(np.full_like(guide, 90), mask, 4, 1e-4)
+    flat = guided_filter(np.full_like(guide, 0.4), mask, 4, 1e-4)
     assert np.allclose(flat, cv2.blur(cv2.blur(mask, (9, 9)), (9, 9)), atol=1e-5)

@@ -51,7 +51,7 @@ def occlusion_matte(
     occluded = np.maximum(occluded * _connected(occluded, inside), _cut_off(occluded, inside))
     predicted = np.asarray(cv2.resize(probability, size, interpolation=cv2.INTER_LINEAR), np.float32)
     occluded = np.maximum(occluded, smoothstep(predicted, *_SURE) * (inside > 0.05))
-    matte = smoothstep(guided_filter(small, occluded, 4, 2e-3), 0.15, 0.75)
+    matte = smoothstep(guided_filter(_grey(small), occluded, 4, 2e-3), 0.15, 0.75)
     return np.asarray(cv2.resize(matte, (width, height), interpolation=cv2.INTER_LINEAR) * face, np.float32)
 
 
@@ -78,26 +78,30 @@ def _cut_off(occluded: Float32, face: Float32) -> Bools:
     return (cv2.dilate(apart.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) & (skin > 0)
 
 
-def guided_filter(guide: UInt8, mask: Float32, radius: int, epsilon: float) -> Float32:
-    """Smooth a mask along the edges of an image, with its grey levels as the guide.
+def guided_filter(guide: Float32, mask: Float32, radius: int, epsilon: float) -> Float32:
+    """Smooth a mask along the edges of a guide.
 
     He, Sun and Tang, "Guided image filtering", ECCV 2010: in every window the output is a linear function of the guide.
 
     Args:
-        guide: (h, w, 3) uint8 RGB.
-        mask: (h, w) float32.
+        guide: (h, w) float32, for example grey levels.
+        mask: (h, w) float32; the guide itself is smoothed with its own edges kept.
         radius: of the window, px.
-        epsilon: variance of the guide (grey levels in [0, 1]) below which a window counts as flat.
+        epsilon: variance of the guide below which a window counts as flat.
 
     Returns:
         (h, w) float32.
     """
     window = (2 * radius + 1, 2 * radius + 1)
-    grey = brightness(np.asarray(guide, np.float32) / np.float32(255))
 
     def mean(a: Float32) -> Float32:
         return np.asarray(cv2.blur(a, window), np.float32)
 
-    centre, level = mean(grey), mean(mask)
-    slope = (mean(grey * mask) - centre * level) / (mean(grey * grey) - centre**2 + epsilon)
-    return np.asarray(mean(slope) * grey + mean(level - slope * centre), np.float32)
+    centre, level = mean(guide), mean(mask)
+    slope = (mean(guide * mask) - centre * level) / (mean(guide * guide) - centre**2 + epsilon)
+    return np.asarray(mean(slope) * guide + mean(level - slope * centre), np.float32)
+
+
+def _grey(image: UInt8) -> Float32:
+    """Grey levels in [0, 1]."""
+    return brightness(np.asarray(image, np.float32) / np.float32(255))
