@@ -23,6 +23,10 @@ class NoFaceError(DDFAError):
     """A photo or a video shows no face, or not the face that was asked for."""
 
 
+class UnsuitableError(NoFaceError):
+    """A face cannot replace another one with the quality that was asked for."""
+
+
 class VideoError(DDFAError):
     """A video, a folder of images or a camera cannot be read."""
 

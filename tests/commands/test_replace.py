@@ -51,6 +51,8 @@ def test_no_face(root: Path, tmp_path: Path, capsys, blank: str) -> None:
         (["a.jpg", "b.jpg", "-o", "out.webp"], "name it .jpg or .png"),
         (["a.jpg", "b.jpg", "-o", "b.jpg"], "is also an input"),
         (["a.jpg", "b.jpg", "-o", "out.jpg", "--face", "two"], "--face is a number"),
+        (["a.jpg", "b.jpg", "-o", "out.jpg", "--shape", "round"], "--shape round: give"),
+        (["a.jpg", "b.jpg", "-o", "out.jpg", "--limit", "-1"], "--limit -1: give"),
         (["missing.jpg", "b.jpg", "-o", "out.jpg"], "does not exist"),
     ],
 )
@@ -62,3 +64,23 @@ def test_mistakes(words: list[str], named: str, tmp_path: Path, monkeypatch, cap
     error = capsys.readouterr().err
     assert named in error and error.count("\n") == 1
     assert not list(tmp_path.glob("out*"))
+
+
+def test_the_person_is_chosen_by_a_photo(root: Path, tmp_path: Path, capsys) -> None:
+    target, face = root / "samples" / "test1.jpg", tmp_path / "face.png"
+    photo = read_image(target)
+    write_image(face, np.ascontiguousarray(photo[:, photo.shape[1] // 2 :]))  # face 1 alone
+    words = ["replace", str(root / "samples" / "astronaut.jpg"), str(target), "--threads", "1"]
+    assert main([*words, "-o", str(tmp_path / "out.png"), "--face", str(face), "--shape", "0.3"]) == 0
+    assert "1 face replaced, quality" in capsys.readouterr().out
+    changed = (photo != read_image(tmp_path / "out.png")).any(axis=2)
+    assert changed.any() and not changed[:, : changed.shape[1] // 2].any()
+
+
+def test_a_pair_of_too_low_quality_is_refused(root: Path, tmp_path: Path, capsys) -> None:
+    small = tmp_path / "small.png"
+    write_image(small, np.ascontiguousarray(read_image(root / "samples" / "astronaut.jpg")[::8, ::8]))
+    words = ["replace", str(small), str(root / "samples" / "test1.jpg"), "-o", str(tmp_path / "out.png")]
+    assert main([*words, "--threads", "1", "--min-quality", "0.9", "--min-score", "0.1"]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (tmp_path / "out.png").exists()

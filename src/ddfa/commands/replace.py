@@ -16,7 +16,8 @@ from ddfa.exit_codes import NOTHING_FOUND, OK
 from ddfa.images import IMAGE_SUFFIXES, MAX_PIXELS, read_image
 from ddfa.provenance import check_image_path, write_synthetic
 from ddfa.provenance.c2pa import C2paSigner
-from ddfa.replace.replacer import Replacer, Shape
+from ddfa.replace.likeness import Likeness
+from ddfa.replace.replacer import Replacer, share_of_shape
 from ddfa.replace.source import load_source, select_face
 
 
@@ -24,9 +25,10 @@ def replace(
     files: tyro.conf.Positional[tuple[str, ...]] = (),
     /,
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="OUT")] = None,
-    shape: Shape = "blend",
-    face: Annotated[str, tyro.conf.arg(metavar="ID|all")] = "0",
+    shape: Annotated[str, tyro.conf.arg(metavar="source|target|blend|0..1")] = "blend",
+    face: Annotated[str, tyro.conf.arg(metavar="ID|all|PHOTO")] = "0",
     source_face: Annotated[int, tyro.conf.arg(metavar="ID")] = 0,
+    limit: Annotated[int, tyro.conf.arg(metavar="N")] = 0,
     label: bool = False,
     c2pa: Annotated[tuple[Path, Path] | None, tyro.conf.arg(metavar="CERT KEY")] = None,
     model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
@@ -37,20 +39,24 @@ def replace(
     """Replace the face of TARGET by that of SOURCE: ddfa replace SOURCE... TARGET -o OUT.
 
     Only with the consent of both people: docs/replace.md. The metadata of every output mark it as synthetic. Exit code
-    0: done; 1: a photo or the video shows no such face, nothing is written; 2: something failed.
+    0: done; 1: a photo or the video shows no such face, or a result below --min-quality is expected, nothing is
+    written; 2: something failed.
 
     Args:
         files: one or more photos of the source person, then the target: a photo, a video or the number of a camera.
         output: the file to write: .jpg or .png for a photo, .mp4 for a video.
-        shape: whose head shape the new face has.
-        face: which face of the target to replace, 0 is the largest; or all.
+        shape: whose head shape the new face has: source, target, blend, or the share of the source's from 0 to 1.
+        face: which face of the target to replace, 0 is the largest; or all; or a photo of the person to replace, who is
+            recognised by the colours of face and hair.
         source_face: which face of the source photos to use, 0 is the largest.
+        limit: replace only in the first N frames of a video; 0 for all.
         label: write "SYNTHETIC FACE" into the image.
         c2pa: sign the output with a certificate and its key, PEM files (extra c2pa).
         model: folder or name of a model bundle; the shipped one by default.
         threads: CPU threads of the network; all by default.
         max_pixels: maximum width times height of a photo or frame; larger ones are refused before they are decoded.
-        limits: which of the detected faces are counted, in sources and target.
+        limits: which of the detected faces are counted, in sources and target; --min-quality also refuses pairs of
+            which a worse result is expected (docs/replace.md).
 
     Returns:
         The exit code.
@@ -60,7 +66,9 @@ def replace(
     *photos, target = files
     out = checked_output(output, files)
     signer = None if c2pa is None else C2paSigner(*c2pa)
-    chosen = parse_face(face)
+    chosen, share = parse_face(face), share_of_shape(shape)
+    if limit < 0:
+        raise DDFAError(f"--limit {limit}: give 0 for all frames, or a positive number")
     target_is_image = Path(target).suffix.lower() in IMAGE_SUFFIXES
     if target_is_image:
         check_image_path(out)
@@ -72,16 +80,31 @@ def replace(
     aligner = FaceAligner(model, threads=threads, **asdict(limits))
     try:
         source = load_source(aligner, [Path(name) for name in photos], source_face, max_pixels)
+        who = Likeness.of(aligner, chosen, max_pixels) if isinstance(chosen, Path) else chosen
         if target_is_image:
-            faces = select_face(aligner(image, refine=True), chosen, target)
-            write_synthetic(out, Replacer(source, shape)(image, faces), label=label, signer=signer)
-            done = f"{counted(len(faces), 'face')} replaced"
+            found = aligner(image, refine=True)
+            faces = who.select(image, found, target) if isinstance(who, Likeness) else select_face(found, who, target)
+            replacer = Replacer(source, share)
+            expected = [replacer.suitability(image, faces.single(k)) for k in range(len(faces))]
+            worst = min(expected, key=lambda each: each.score)
+            worst.require(limits.min_quality)
+            write_synthetic(out, replacer(image, faces), label=label, signer=signer)
+            done = f"{counted(len(faces), 'face')} replaced, {worst}"
         else:
+            from ddfa.commands.frame_progress import with_progress
             from ddfa.replace.video import LIMIT, VideoReplacer, write_edited
             from ddfa.video.tracking.tracker import FaceTracker
 
-            work = VideoReplacer(Replacer(source, shape, LIMIT), FaceTracker(aligner), chosen)
-            written = write_edited(out, frames, work, label=label, signer=signer)
+            work = VideoReplacer(Replacer(source, share, LIMIT), FaceTracker(aligner), who, limits.min_quality)
+            written = write_edited(
+                out,
+                frames,
+                work,
+                label=label,
+                signer=signer,
+                limit=limit,
+                progress=lambda shown: with_progress(shown, frames, limit, "replacing"),
+            )
             done = f"faces replaced in {work.replaced} of {written} frames"
     except NoFaceError as error:
         print(f"ddfa: {error}", file=sys.stderr)
@@ -90,16 +113,18 @@ def replace(
     return OK
 
 
-def parse_face(word: str) -> int | None:
-    """Parse the number of a face, or "all", which is returned as None.
+def parse_face(word: str) -> int | Path | None:
+    """Parse the number of a face, the path of a photo, or "all", which is returned as None.
 
     Raises:
         DDFAError: it is neither.
     """
     if word == "all":
         return None
+    if Path(word).suffix.lower() in IMAGE_SUFFIXES:
+        return Path(word)
     if not word.isdecimal():
-        raise DDFAError(f"--face is a number from 0, or all, not '{word}'")
+        raise DDFAError(f"--face is a number from 0, all, or a photo of the person, not '{word}'")
     return int(word)
 
 

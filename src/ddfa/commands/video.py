@@ -1,7 +1,6 @@
 """`ddfa video`: track the faces of a video and write overlays, records and animated heads."""
 
 import sys
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,12 +10,13 @@ import tyro
 from ddfa.align import FaceAligner
 from ddfa.commands.camera import NO_CAMERA, CameraOptions
 from ddfa.commands.counting import counted
+from ddfa.commands.frame_progress import with_progress
 from ddfa.commands.limits import ALL_FACES, LimitOptions, MaxPixels
 from ddfa.draw.styles import EMPTY_STYLE, parse_style
 from ddfa.errors import VideoError
 from ddfa.exit_codes import INTERRUPTED, NOTHING_FOUND, OK
 from ddfa.images import MAX_PIXELS
-from ddfa.video.io.frames import Frame, FrameSource, open_video
+from ddfa.video.io.frames import open_video
 from ddfa.video.motion.targets import Target
 from ddfa.video.outputs import VideoOutputs
 from ddfa.video.pipeline import TrackingOptions, VideoSummary, process_video
@@ -96,7 +96,7 @@ def video(
         tracking,
         drawn,
         limit=limit,
-        progress=lambda shown: _with_progress(shown, frames, limit),
+        progress=lambda shown: with_progress(shown, frames, limit),
     )
     of_one_face = (glb, outputs.motion_file)
     written = ", ".join(str(path) for path in (*outputs.files, *targets) if path not in of_one_face or summary.ids)
@@ -112,14 +112,3 @@ def _line(name: str, summary: VideoSummary) -> str:
     parts += [f"a face in {counted(summary.with_face, 'frame')}", counted(summary.cuts, "cut")]
     parts += [f"{counted(summary.skipped, 'damaged frame')} skipped"] * bool(summary.skipped)
     return f"{name}: {', '.join(parts)}"
-
-
-def _with_progress(frames: Iterable[Frame], source: FrameSource, limit: int) -> Iterable[Frame]:
-    """Show a progress bar on a terminal."""
-    if source.live or not sys.stderr.isatty():
-        return frames
-    from rich.console import Console
-    from rich.progress import track
-
-    total = min(limit, source.count or limit) if limit else source.count
-    return track(frames, description="tracking", total=total, console=Console(stderr=True), transient=True)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, UInt8
+from ddfa.errors import DDFAError
 from ddfa.faces import Faces
 from ddfa.images import SyntheticImage
 from ddfa.raster.blending import smoothstep
@@ -15,12 +16,13 @@ from ddfa.replace.appearance.noise import match_noise
 from ddfa.replace.appearance.skin_texture import SKIN_LEVEL
 from ddfa.replace.eyes import eyes_of, openness
 from ddfa.replace.source import Source
+from ddfa.replace.suitability import Suitability, suitability
 from ddfa.replace.target import TargetFace
 from ddfa.replace.temporal import TemporalState
 from ddfa.texture.atlas import atlas_pixels
 
 Shape = Literal["source", "target", "blend"]
-_SHARE: Final = {"source": 1.0, "blend": 0.5, "target": 0.0}
+_SHARES: Final[dict[str, float]] = {"source": 1.0, "blend": 0.5, "target": 0.0}
 _CONTRAST: Final = 1.15  # allowed contrast of the new face relative to the old one; slightly more looks natural
 _EYE_SHARE: Final = 0.5  # the same of the eyes' opacity, which blinking changes
 _GAIN_SHARE: Final = 0.15  # weight of one frame in the running mean of the colour transfer
@@ -40,13 +42,17 @@ class Replacer:
 
     Args:
         source: the source face.
-        shape: the head shape of the result: the source's, the target's or their mean.
+        shape: the head shape of the result: the source's, the target's or their mean; or the share of the source's
+            shape, 0 to 1.
         limit: longest side in px at which a face is rendered; larger faces are rendered smaller and enlarged.
+
+    Raises:
+        DDFAError: there is no such shape.
     """
 
-    def __init__(self, source: Source, shape: Shape = "blend", limit: int = 1024) -> None:
+    def __init__(self, source: Source, shape: Shape | float = "blend", limit: int = 1024) -> None:
         self.source, self.surface, self.limit = source, source.surface, limit
-        self._share = _SHARE[shape]
+        self._share = share_of_shape(shape)
         self.colour_basis = ColourBasis(source.surface)
         self._pixels = atlas_pixels(self.surface.uv, source.texture.shape[0])
         self._eyes = eyes_of(self.surface)
@@ -66,6 +72,16 @@ class Replacer:
         for face in faces.singles():
             self.draw(result, face)
         return result
+
+    def suitability(self, image: UInt8, face: Faces) -> Suitability:
+        """Estimate how good the replacement of one face will be, see `ddfa.replace.suitability`.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            face: one face of it.
+        """
+        view = TargetFace.of(self.surface, self.colour_basis, image, face, self.limit)
+        return suitability(self.source, face, view)
 
     def draw(self, synthetic: SyntheticImage, face: Faces, memory: TemporalState | None = None) -> None:
         """Replace one face in place.
@@ -176,6 +192,24 @@ class Replacer:
             np.asarray(cv2.remap(a, x, y, cv2.INTER_LINEAR), np.float32) for a in (view.occluder, view.cast_light)
         )
         return np.asarray(under, np.float32), occluder, cast, moved
+
+
+def share_of_shape(shape: str | float) -> float:
+    """Share of the source's head shape, 0 to 1.
+
+    Args:
+        shape: one of `Shape`, or the share itself, also as text.
+
+    Raises:
+        DDFAError: it is neither.
+    """
+    try:
+        share = _SHARES[shape] if shape in _SHARES else float(shape)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise DDFAError(f"--shape {shape}: give source, target, blend or a number from 0 to 1")
+    return share
 
 
 def _compress_highlights(colours: Float32, white: float) -> Float32:

@@ -41,6 +41,8 @@ class Source:
         known: (K,) float32 in [0, 1], confidence of the texture; where it is 0 the target keeps its own skin.
         identity: (I,) float32 coefficients of the head model.
         eyes: (2,) float32 in [0, 1], how well the texture shows the left and the right eye.
+        height: of the face in its photo, px; the largest of several photos.
+        hardness: of the light, see `TargetFace.hardness`; the smallest of several photos.
     """
 
     surface: FaceSurface
@@ -48,6 +50,8 @@ class Source:
     known: Float32
     identity: Float32
     eyes: Float32
+    height: float
+    hardness: float
 
     @cached_property
     def colours(self) -> Float32:
@@ -136,7 +140,8 @@ def source_from_photos(photos: Sequence[UInt8], faces: Sequence[Faces], size: in
     shown = np.array([openness(face) * (not view.with_glasses) for view, face in zip(views, faces, strict=True)])
     best = int(np.argmax(shown.sum(axis=1)))
     identity = np.mean([face.identity[0] for face in faces], axis=0)
-    source = Source(surface, texture, at_vertices, identity, shown[best])
+    height, hardness = max(view.size for view in views), min(view.hardness for view in views)
+    source = Source(surface, texture, at_vertices, identity, shown[best], height, hardness)
     # Where no photo shows the skin, it has its smooth colour.
     smooth = np.zeros((surface.head.vertices, 3), np.float32)
     smooth[surface.vertices] = source.smooth

@@ -12,7 +12,7 @@ from ddfa.faces import Faces
 from ddfa.raster.rasterize import Raster, interpolate, rasterize
 from ddfa.raster.sampling import sample
 from ddfa.replace.appearance.cast_light import cast_light
-from ddfa.replace.appearance.colour import ColourBasis, contrast, log_colours
+from ddfa.replace.appearance.colour import ColourBasis, brightness, contrast, log_colours
 from ddfa.replace.face_region import FaceSurface
 from ddfa.replace.occlusion.glasses import glasses_of
 from ddfa.replace.occlusion.matte import occlusion_matte
@@ -27,6 +27,7 @@ _GLASSES_EVERY, _GLASSES_SHARE = 10, 0.3  # glasses change rarely
 _OCCLUSION_EVERY: Final = 2  # the network runs in one frame in so many
 _RANGE: Final = (1, 99)  # percentiles of the smooth colour of visible skin
 _FEW: Final = 50  # fewer vertices of visible skin give no range
+_MIDDLE_MM: Final = 15.0  # half the width of the middle of the face, which belongs to neither side
 _DEPTH: Final = 0.02  # fraction of the face's height: depth tolerance of the visibility test
 
 
@@ -195,6 +196,15 @@ class TargetFace:
         free = self.raster.mask * (1 - self._expected[..., 3]) * (1 - self.occluder)
         light = cast_light(self.image, self._expected[..., :3], np.asarray(free, np.float32))
         return self.memory.mask("cast light", light, _MASK_SHARE)
+
+    @property
+    def hardness(self) -> float:
+        """How hard the light is, log units: what is not smooth, and a quarter of the difference between both sides."""
+        weight = self.surface.plain * self.visible_skin
+        uneven = np.clip(np.abs(brightness(self.colours - self.basis @ self.skin)), 0, 1)
+        sides = [weight * (sign * self.surface.mm[:, 0] > _MIDDLE_MM) for sign in (-1, 1)]
+        left, right = (float(side @ brightness(self.colours)) / max(float(side.sum()), 1e-6) for side in sides)
+        return float(weight @ uneven) / max(float(weight.sum()), 1e-6) + 0.25 * abs(left - right)
 
     @cached_property
     def visible_skin(self) -> Float32:

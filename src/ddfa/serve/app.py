@@ -129,7 +129,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
                 answer = await _in_time(engine.align(*arguments), settings)
         return Response(json.dumps(answer, separators=(",", ":")), media_type="application/json")
 
-    async def replaced(source: bytes, target: bytes, *options: Any) -> bytes:
+    async def replaced(source: bytes, target: bytes, *options: Any) -> tuple[bytes, float]:
         async with engine.decoded(source, target):
             return await engine.run(replace_face, engine, source, target, *options)
 
@@ -148,10 +148,10 @@ def create_app(settings: ServeSettings) -> FastAPI:
             form = await requests.read_form(request, await requests.read_body(request, settings, count))
             photos = [await requests.form_file(form, name) for name in ("source", "target")]
             shape, face = requests.form_text(form, "shape", "blend"), requests.form_text(form, "face", "0")
-            label = requests.form_flag(form, "label")
+            label, least = requests.form_flag(form, "label"), requests.form_text(form, "min_quality", "0")
             with queue.place():
-                content = await _in_time(replaced(*photos, shape, face, label), settings)
-        return Response(content, media_type="image/jpeg")
+                content, quality = await _in_time(replaced(*photos, shape, face, label, least), settings)
+        return Response(content, media_type="image/jpeg", headers={"X-Expected-Quality": f"{quality:.2f}"})
 
     @app.get("/v1/models", response_model=schemas.Models, responses={401: _ERRORS[401]}, summary="Installed models")
     async def models() -> schemas.Models:

@@ -58,8 +58,11 @@ class ReplaceForm(BaseModel):
     target: Annotated[
         bytes, Field(json_schema_extra={"format": "binary"}, description="Photo in which faces are replaced.")
     ]
-    shape: Annotated[str, Field(description="Head shape of the result: source, target or blend.")] = "blend"
+    shape: Annotated[
+        str, Field(description="Head shape: source, target, blend, or the share of the source's, 0 to 1.")
+    ] = "blend"
     face: Annotated[str, Field(description="Index of the face in the target, 0 is the largest; or all.")] = "0"
+    min_quality: Annotated[float, Field(ge=0, le=1, description="Refuse if a worse result is expected, 0 to 1.")] = 0
     label: Annotated[bool, Field(description='Draw "SYNTHETIC FACE" into the image.')] = False
 
 
