@@ -55,6 +55,7 @@ package: .venv/dev.stamp
 	cd web/package && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm run build
 	mkdir -p web/package/models
 	cp src/ddfa/detect/assets/face_detection_yunet_2023mar.onnx src/ddfa/detect/assets/LICENSE.yunet web/package/models/
+	cp LICENSE web/package/
 	$(BIN)/ddfa models convert default --to onnx-full --input image -o web/package/models/face.onnx \
 	  --outputs landmarks rotation scale translation blendshapes quality next_box
 	cd web/package && npm run demo

@@ -1,7 +1,7 @@
 """`ddfa models convert --to onnx-full`: from a crop, or an image and a box, to landmarks, mesh, pose and blendshapes.
 
 One ONNX file contains the crop, the network, the head model and everything that `Faces` computes from the parameters.
-docs/deployment.md describes its inputs and outputs.
+docs/onnx.md describes its inputs and outputs.
 """
 
 from collections.abc import Collection
