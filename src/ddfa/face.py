@@ -1,9 +1,11 @@
 """One face of a result, with arrays that have no axis of the faces."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import ddfa
 from ddfa.arrays import Float32
+from ddfa.face_output import FaceOutput
 from ddfa.head.measure import HeadPose
 from ddfa.head.model import HeadModel
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Face:
+class Face(FaceOutput):
     """One face: what `Faces` holds for it. Values are computed for all faces of the image together, on first use.
 
     Attributes:
@@ -25,6 +27,14 @@ class Face:
 
     def __repr__(self) -> str:
         return f"Face({self.index} of {self.all!r})"
+
+    @property
+    def _shown(self) -> "Faces":
+        return self.faces
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record of the face (docs/outputs.md) as plain numbers, strings, lists and dictionaries."""
+        return ddfa.face_record(self.all, self.index)
 
     @property
     def faces(self) -> "Faces":
@@ -75,6 +85,14 @@ class Face:
     def landmarks68(self) -> Float32:
         """(68, 3) float32 landmarks in iBUG-68 order, image px."""
         return self._of(self.all.landmarks68)
+
+    def landmarks(self, name: str = "ibug68") -> Float32:
+        """Landmarks of a named set, (K, 3) float32 image px, see `Faces.landmarks`.
+
+        Raises:
+            ModelError: there is no such set, or not on this head model.
+        """
+        return self._of(self.all.landmarks(name))
 
     @property
     def vertices(self) -> Float32:

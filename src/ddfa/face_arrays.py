@@ -11,6 +11,7 @@ from ddfa.face_model import FaceModel
 from ddfa.geometry.perspective import Camera
 from ddfa.geometry.pose import WeakPerspective, decompose, euler_from_matrix
 from ddfa.geometry.rotation import quaternion_from_matrix, turn_nod_tilt_from_matrix, vector_from_matrix
+from ddfa.head.landmark_sets import landmark_set
 from ddfa.head.measure import HeadPose, head_poses, pupils
 from ddfa.head.model import HeadModel
 from ddfa.image_input import ImageSource
@@ -128,6 +129,21 @@ class FaceArrays:
     def landmarks68(self) -> Float32:
         """(n, 68, 3) float32 landmarks in iBUG-68 order, image px."""
         return self.model.decode(self.head.landmark_points, self.params, self.roi)
+
+    def landmarks(self, name: str = "ibug68") -> Float32:
+        """Landmarks of a named set.
+
+        Args:
+            name: ibug68, ibug51 (without the jaw), five (centres of the eyes, tip of the nose, corners of the mouth),
+                wflw98 or mesh478, see `ddfa.head.landmark_sets`.
+
+        Returns:
+            (n, K, 3) float32 image px.
+
+        Raises:
+            ModelError: there is no such set, or not on this head model.
+        """
+        return self.model.decode(landmark_set(self.head, name), self.params, self.roi)
 
     @cached_property
     def vertices(self) -> Float32:

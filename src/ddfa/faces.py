@@ -8,10 +8,12 @@ from typing import Any, Final, TypeAlias, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+import ddfa
 from ddfa.arrays import Float32, Floats
 from ddfa.errors import ModelError
 from ddfa.face import Face
 from ddfa.face_arrays import FaceArrays
+from ddfa.face_output import FaceOutput
 from ddfa.geometry.pose import compose
 
 _STORED: Final = ("boxes", "scores", "params", "roi", "quality_output")
@@ -27,7 +29,7 @@ _Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Faces(FaceArrays):
+class Faces(FaceOutput, FaceArrays):
     """The n faces of one image: a sequence of `Face`, and arrays of all of them; see `FaceArrays`.
 
         for face in faces:
@@ -40,6 +42,18 @@ class Faces(FaceArrays):
     def __repr__(self) -> str:
         width, height = self.image_size
         return f"Faces({len(self)} in an image of {width} x {height} px, head model '{self.head.name}')"
+
+    @property
+    def _shown(self) -> "Faces":
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the meshes as plain numbers, strings, lists and dictionaries, see `ddfa.faces_record`."""
+        return ddfa.faces_record(self)
+
+    def _repr_png_(self) -> bytes | None:
+        """For notebooks: a small overlay; None if the photo is not at hand."""
+        return ddfa.faces_png(self)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: self.__dict__[name] for name in self.__dataclass_fields__}

@@ -12,7 +12,6 @@ from ddfa.export.kinds import KINDS
 from ddfa.head.linear import LinearPoints
 from ddfa.head.model import HeadModel
 from ddfa.raster import rasterize
-from ddfa.regress.registry import find_bundle
 
 from ..face_factory import place_faces
 
@@ -61,7 +60,7 @@ def test_everything_saved(head, decodes, rasterisations, tmp_path: Path, angles,
     params[:, -1] = 0.5
     faces = replace(faces, params=params)
     photo = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
-    files = FaceFiles(faces, find_bundle(), photo, Path("photo.jpg"), texture_size=64)
+    files = FaceFiles(faces, photo, Path("photo.jpg"), texture_size=64)
     files.write_all(list(KINDS)[::order], tmp_path / "x")
     # The posed meshes of all faces at once; per face the neutral mesh of GLB and USD, and that of the frontal view.
     assert sum(decodes.values()) == 1 + 2 * len(faces)

@@ -23,9 +23,8 @@ from face_factory import place_faces
 folder = Path(sys.argv[2])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 faces = place_faces(HeadModel.load(), [(20.0, 0.0, 0.0)])
-class Card: name, sha256 = "toy", {"model.onnx": "0"}
 photo = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
-files = FaceFiles(faces, Card(), photo, Path("photo.jpg"), texture_size=64)
+files = FaceFiles(faces, photo, Path("photo.jpg"), texture_size=64)
 files.texture(0), files.maps(0), files.frontal(0), files.paf(0)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 for kind in FACE_KINDS:

@@ -110,8 +110,8 @@ def test_what_cannot_be_written_is_named(face, toy_head, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_obj_names_its_picture_where_both_are_saved(face, toy_bundle, tmp_path):
-    plain = FaceFiles(face, toy_bundle, np.full((240, 320, 3), 90, np.uint8), tmp_path / "photo.jpg")
+def test_obj_names_its_picture_where_both_are_saved(face, tmp_path):
+    plain = FaceFiles(face, np.full((240, 320, 3), 90, np.uint8), tmp_path / "photo.jpg")
     plain.write("obj", 0, tmp_path / "photo_0")
     assert [path.name for path in tmp_path.iterdir()] == ["photo_0.obj"]
     assert "mtllib" not in (tmp_path / "photo_0.obj").read_text()
@@ -123,9 +123,9 @@ def test_obj_names_its_picture_where_both_are_saved(face, toy_bundle, tmp_path):
     assert read_image(picture).shape == (64, 64, 3)
 
 
-def test_neutral_heads_keep_the_texture_of_the_photo(face, toy_bundle, tmp_path):
+def test_neutral_heads_keep_the_texture_of_the_photo(face, tmp_path):
     photo = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
-    posed = FaceFiles(face, toy_bundle, photo, tmp_path / "photo.jpg", texture_size=64)
+    posed = FaceFiles(face, photo, tmp_path / "photo.jpg", texture_size=64)
     neutral = replace(posed, shown=face.without(pose=True, expression=True))
     (tmp_path / "a").mkdir()
     found = [document(files.write("glb", 0, tmp_path / name)) for files, name in ((posed, "a/a"), (neutral, "b"))]
@@ -134,9 +134,9 @@ def test_neutral_heads_keep_the_texture_of_the_photo(face, toy_bundle, tmp_path)
     np.testing.assert_array_equal(posed.texture(0).image, neutral.texture(0).image)
 
 
-def test_texture_kinds_are_written_by_name(face, toy_bundle, tmp_path):
+def test_texture_kinds_are_written_by_name(face, tmp_path):
     photo = np.full((240, 320, 3), 90, np.uint8)
-    files = FaceFiles(face, toy_bundle, photo, tmp_path / "photo.jpg")
+    files = FaceFiles(face, photo, tmp_path / "photo.jpg")
     written = [files.write(kind, 0, tmp_path / "photo_0").name for kind in ("glb", "texture", "validity")]
     assert written == ["photo_0.glb", "photo_0_texture.png", "photo_0_validity.png"]
     assert read_image(tmp_path / "photo_0_texture.png").shape == (1024, 1024, 3)

@@ -41,9 +41,9 @@ def test_file_names_are_different() -> None:
         assert len(set(endings)) == len(endings)
 
 
-def test_files_are_written_face_by_face_then_of_the_image(toy_head, toy_bundle, tmp_path: Path) -> None:
+def test_files_are_written_face_by_face_then_of_the_image(toy_head, tmp_path: Path) -> None:
     faces = place_faces(toy_head, [(0, 0, 0), (20, 0, 0)])
-    files = FaceFiles(faces, toy_bundle, np.zeros((240, 320, 3), np.uint8), Path("x.jpg"))
+    files = FaceFiles(faces, np.zeros((240, 320, 3), np.uint8), Path("x.jpg"))
     written = files.write_all(("txt", "scene_depth32", "visibility"), tmp_path / "x")
     names = ["x_0.txt", "x_0_visibility.npy", "x_1.txt", "x_1_visibility.npy", "x_depth.npy"]
     assert [path.name for path in written] == names

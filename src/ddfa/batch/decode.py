@@ -85,7 +85,7 @@ def write_photo(
         image = decode_image(read_photo(find_photo(name)), name, max_pixels)
         if image.shape[1::-1] != faces.image_size:
             raise DDFAError(f"{name} has changed: its size is {image.shape[1::-1]}, not {faces.image_size}")
-    return FaceFiles(faces, bundle, image, Path(name), with_material="texture" in kinds).write_all(kinds, stem)
+    return FaceFiles(faces, image, Path(name), with_material="texture" in kinds).write_all(kinds, stem)
 
 
 def _by_photo(table: pq.ParquetFile) -> Iterator[list[dict[str, Any]]]:

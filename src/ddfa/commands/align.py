@@ -25,6 +25,7 @@ from ddfa.export.kinds import kinds_help, parse_kinds, require_modules
 from ddfa.export.record import face_record
 from ddfa.faces import Faces
 from ddfa.files import make_folder
+from ddfa.head.landmark_sets import LANDMARK_SETS
 from ddfa.images import MAX_PIXELS, read_image
 from ddfa.sessions import Device
 
@@ -48,6 +49,7 @@ def align(
     expression: Literal["photo", "neutral"] = "photo",
     texture_size: Annotated[int, tyro.conf.arg(metavar="N")] = 1024,
     delight: bool = False,
+    landmarks: Annotated[str, tyro.conf.arg(metavar="SET")] = "ibug68",
     threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
     device: Device = "cpu",
     regions: bool = True,
@@ -76,6 +78,7 @@ def align(
         expression: neutral: meshes have no expression.
         texture_size: side of the texture in px, 64 to 4096.
         delight: remove shading from the texture.
+        landmarks: set of landmarks in .pts and COCO files: ibug68, ibug51, five, wflw98 or mesh478.
         threads: CPU threads of the network; all by default.
         device: cpu, or cuda, which needs onnxruntime-gpu instead of onnxruntime.
         regions: refine the blendshapes with region networks, which read eyes and mouth at the resolution of the photo.
@@ -96,6 +99,8 @@ def align(
     kinds, overlay_style = parse_kinds(chosen, optional=save is None), parse_style(style)
     if not 64 <= texture_size <= 4096:
         raise OutputError(f"--texture-size {texture_size}: choose 64 to 4096 px")
+    if landmarks not in LANDMARK_SETS:
+        raise OutputError(f"--landmarks {landmarks}: choose one of {', '.join(LANDMARK_SETS)}")
     require_modules(kinds)
     box_file = _read_box_file(boxes, photos)
     aligner = FaceAligner(
@@ -112,6 +117,7 @@ def align(
         without_expression=expression == "neutral",
         texture_size=texture_size,
         delight=delight,
+        landmarks=landmarks,
         json_lines=json_lines,
         quiet=quiet,
         max_pixels=max_pixels,
@@ -151,6 +157,7 @@ class _Job:
     without_expression: bool
     texture_size: int
     delight: bool
+    landmarks: str
     json_lines: bool
     quiet: bool
     max_pixels: int
@@ -167,7 +174,7 @@ class _Job:
         written = self._write(photo, name, image, faces)
         if self.json_lines:
             for index in range(len(faces)):
-                record = face_record(faces, index, self.aligner.bundle, photo)
+                record = face_record(faces, index, photo)
                 print(json.dumps(record, ensure_ascii=False, separators=(",", ":")), flush=True)
         elif not self.quiet:
             files = f", {counted(len(written), 'file')}: {self.folder / name}_*" if written else ""
@@ -181,7 +188,6 @@ class _Job:
         changed = self.without_pose or self.without_expression
         files = FaceFiles(
             faces,
-            self.aligner.bundle,
             image,
             photo,
             shown=faces.without(pose=self.without_pose, expression=self.without_expression) if changed else None,
@@ -189,6 +195,7 @@ class _Job:
             delight=self.delight,
             with_material="texture" in self.kinds,
             style=self.style,
+            landmarks=self.landmarks,
         )
         return files.write_all(self.kinds, self.folder / name)
 

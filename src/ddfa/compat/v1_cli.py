@@ -76,7 +76,7 @@ class _Photo:
         if not len(faces):
             print(f"No face found in {self._path}")
             return 0
-        files = FaceFiles(faces, self._aligner.bundle, image, self._path)
+        files = FaceFiles(faces, image, self._path)
         for index in range(len(faces)):
             self._write_face(files, index)
         self._write_images(image, faces)

@@ -14,7 +14,6 @@ from ddfa.draw.styles import DEFAULT_STYLE, OverlayStyle
 from ddfa.export.kinds import KINDS
 from ddfa.export.mesh import mesh_points
 from ddfa.faces import Faces
-from ddfa.regress.bundle import Bundle
 from ddfa.regress.crop import cut_crops
 
 if TYPE_CHECKING:  # imported when a map is drawn: Numba is slow to load
@@ -28,7 +27,6 @@ class FaceFiles:
 
     Attributes:
         faces: the faces.
-        bundle: the model that aligned them.
         image: (H, W, 3) uint8 RGB, the photo.
         image_path: path of the photo, as the user named it.
         shown: the faces in the pose and expression of the meshes (PLY, OBJ, MAT, GLB, USD), if not those of the photo.
@@ -36,10 +34,10 @@ class FaceFiles:
         delight: remove shading from the texture.
         with_material: an OBJ file comes with a material that shows the file of kind "texture".
         style: what the overlay shows.
+        landmarks: set of landmarks in .pts and COCO files, see `ddfa.head.landmark_sets`.
     """
 
     faces: Faces
-    bundle: Bundle
     image: UInt8
     image_path: Path
     shown: Faces | None = None
@@ -47,6 +45,7 @@ class FaceFiles:
     delight: bool = False
     with_material: bool = False
     style: OverlayStyle = DEFAULT_STYLE
+    landmarks: str = "ibug68"
 
     def write(self, kind: str, index: int, stem: Path) -> Path:
         """Write one file.

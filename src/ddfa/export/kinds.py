@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from ddfa.errors import OutputError
 from ddfa.export.mesh import write_mat, write_mtl, write_obj, write_ply
+from ddfa.export.points import write_coco, write_pts
 from ddfa.export.rasters import write_array, write_png16
 from ddfa.export.record import face_record, write_record
+from ddfa.export.table import write_csv, write_parquet
 from ddfa.export.text import write_landmarks
 from ddfa.images import write_image
 from ddfa.raster.visibility import vertex_visibility
@@ -126,8 +128,10 @@ KINDS: Final[Mapping[str, FileKind]] = {
     "obj": FileKind(".obj", "mesh with texture coordinates", _write_obj),
     "mat": FileKind(".mat", "vertices for MATLAB", lambda f, i, path: write_mat(path, f.meshes.vertices[i])),
     "txt": FileKind(".txt", "68 landmarks", lambda f, i, path: write_landmarks(path, f.faces.landmarks68[i])),
+    "pts": FileKind(".pts", "landmarks in the format of 300-W, see --landmarks",
+                    lambda f, i, path: write_pts(path, f.faces.single(i).landmarks(f.landmarks)[0])),
     "json": FileKind(".json", "everything but the mesh",
-                     lambda f, i, path: write_record(path, face_record(f.faces, i, f.bundle, f.image_path))),
+                     lambda f, i, path: write_record(path, face_record(f.faces, i, f.image_path))),
     "crop": FileKind("_crop.png", "input of the network", lambda f, i, path: write_image(path, f.crop(i)),
                      needs_image=True),
     "glb": FileKind(".glb", "textured head with 52 blendshapes, open head", _write_glb, needs_image=True),
@@ -153,6 +157,12 @@ KINDS: Final[Mapping[str, FileKind]] = {
     "overlay": FileKind("_overlay.jpg", "all faces drawn over the photo, see --style", _write_overlay, "image",
                         needs_image=True),
     "sheet": FileKind("_sheet.jpg", "contact sheet of every style", _write_sheet, "image", needs_image=True),
+    "csv": FileKind(".csv", "table of all faces, with the columns of OpenFace",
+                    lambda f, _, path: write_csv(path, f.faces), "image"),
+    "parquet": FileKind(".parquet", "the same table", lambda f, _, path: write_parquet(path, f.faces), "image",
+                        module="pyarrow"),
+    "coco": FileKind("_coco.json", "landmarks of all faces as COCO keypoints, see --landmarks",
+                     lambda f, _, path: write_coco(path, f.faces, f.image_path.name, f.landmarks), "image"),
     "scene_depth": FileKind("_depth.png", "16-bit depth map of all faces",
                             lambda f, _, path: write_png16(path, f.scene.depth16()), "image"),
     "scene_depth32": FileKind("_depth.npy", "depth map of all faces in px",

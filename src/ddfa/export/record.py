@@ -10,20 +10,19 @@ from typing import Any
 from ddfa.export.plain import RECORD, plain_face
 from ddfa.faces import Faces
 from ddfa.files import write_atomically
-from ddfa.regress.bundle import MODEL_FILE, Bundle
 
 RECORD_FORMAT = "openddfa.face"
 RECORD_VERSION = 1
+_OF_IMAGE = ("format", "version", "image", "model")
 
 
-def face_record(faces: Faces, index: int, bundle: Bundle, image_path: Path) -> dict[str, Any]:
+def face_record(faces: Faces, index: int, image_path: str | Path | None = None) -> dict[str, Any]:
     """Describe one face, its image and its model.
 
     Args:
         faces: the faces of the image.
         index: which of them, from 0.
-        bundle: the model that aligned them.
-        image_path: path of the image, as the user named it.
+        image_path: path of the image, as the user named it; None for that which was aligned.
 
     Returns:
         A dictionary of plain numbers, strings, lists and dictionaries, see docs/outputs.md.
@@ -34,11 +33,38 @@ def face_record(faces: Faces, index: int, bundle: Bundle, image_path: Path) -> d
     return {
         "format": RECORD_FORMAT,
         "version": RECORD_VERSION,
-        "image": {"path": str(image_path), "width": width, "height": height},
-        "model": {"name": bundle.name, "sha256": bundle.files[MODEL_FILE], "head": face.head.name},
+        "image": {"path": _path(faces, image_path), "width": width, "height": height},
+        "model": {"name": face.model.name, "sha256": face.model.sha256, "head": face.head.name},
         "face": {"index": index, "count": len(faces)},
         **plain_face(face, RECORD),
     }
+
+
+def faces_record(faces: Faces) -> dict[str, Any]:
+    """Describe all faces of an image.
+
+    Args:
+        faces: the faces.
+
+    Returns:
+        `format`, `version`, `image` and `model` as in `face_record`, and `faces`, a list of the other entries of each.
+    """
+    records = [face_record(faces, index) for index in range(len(faces))]
+    width, height = faces.image_size
+    model = faces.model
+    return {
+        "format": RECORD_FORMAT + "s",
+        "version": RECORD_VERSION,
+        "image": {"path": _path(faces, None), "width": width, "height": height},
+        "model": {"name": model.name, "sha256": model.sha256, "head": model.head.name},
+        "faces": [{key: value for key, value in one.items() if key not in _OF_IMAGE} for one in records],
+    }
+
+
+def _path(faces: Faces, given: str | Path | None) -> str | None:
+    if given is not None:
+        return str(given)
+    return None if faces.source is None else faces.source.path
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:

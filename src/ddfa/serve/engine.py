@@ -158,7 +158,7 @@ class Engine:
 
     def head_file(self, image: UInt8, face: Faces) -> bytes:
         """One face with its texture as GLB."""
-        return _file(FaceFiles(face, self.aligner.bundle, image, _PHOTO), "glb", 0)[1]
+        return _file(FaceFiles(face, image, _PHOTO), "glb", 0)[1]
 
     def _warm_up(self) -> None:
         cv2.setNumThreads(1)  # requests run in parallel already
@@ -189,10 +189,10 @@ class Engine:
 
     def _answer(self, image: UInt8, faces: Faces, parts: Sequence[str]) -> list[dict[str, Any]]:
         with self._timed("files"):
-            files = FaceFiles(faces, self.aligner.bundle, image, _PHOTO)
+            files = FaceFiles(faces, image, _PHOTO)
             result = []
             for index in range(len(faces)):
-                record = face_record(faces, index, self.aligner.bundle, _PHOTO)
+                record = face_record(faces, index, _PHOTO)
                 kept = {key: value for key, value in record.items() if key not in _OMITTED}
                 result.append(kept | {"files": {kind: _encoded(files, kind, index) for kind in parts}})
             return result
