@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from ddfa import __version__
 from ddfa.commands.config_file import expand_config
-from ddfa.errors import DDFAError, one_line
+from ddfa.errors import DDFAError, Terminated, one_line
 from ddfa.exit_codes import FAILED, INTERRUPTED, OK, TERMINATED
 from ddfa.renamed import current_command, current_options
 
@@ -155,10 +155,6 @@ def _run(command: Command, arguments: list[str]) -> int:
         traceback.print_exc()
         return FAILED
     return code
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: whatever cleans up after Ctrl-C does so after it, too."""
 
 
 @contextmanager

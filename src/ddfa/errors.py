@@ -43,6 +43,14 @@ class OutputError(DDFAError):
     """A result cannot be written."""
 
 
+class DiskFullError(OutputError):
+    """There is no room left for a result: others cannot be written either."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: whatever cleans up after Ctrl-C does so after it, too."""
+
+
 class DataError(DDFAError):
     """A training or evaluation data set is missing, damaged or inconsistent."""
 

@@ -1,5 +1,6 @@
 """Regular files are read, others refused; files are written completely or not at all; names for display."""
 
+import errno
 import hashlib
 import os
 import re
@@ -10,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from ddfa.errors import DDFAError, OutputError, reason
+from ddfa.errors import DDFAError, DiskFullError, OutputError, reason
 
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 LARGEST: Final = 1 << 30
 """Bytes of a file that is read into memory, unless a caller names another limit."""
 LARGEST_TEXT: Final = 1 << 28
@@ -154,7 +156,8 @@ class PendingFile:
     def failure(self, error: Exception) -> OutputError:
         """The error to raise where writing failed because of `error`."""
         cause = getattr(error, "strerror", None) or reason(error)
-        return OutputError(f"cannot write {self.path} ({cause}): choose another place, or make room")
+        kind = DiskFullError if getattr(error, "errno", None) in _NO_ROOM else OutputError
+        return kind(f"cannot write {self.path} ({cause}): choose another place, or make room")
 
 
 def remove_temporary(folder: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import current_thread, main_thread
 from typing import Any, Final
 
+from ddfa.batch.ray_guard import guarded
 from ddfa.batch.shards import Job, do_shard
 from ddfa.batch.sources import Photo
 from ddfa.batch.stage import AlignStage, StageSettings
@@ -53,9 +54,20 @@ def run_ray(job: Job, shards: Sequence[int], workers: int) -> Generator[tuple[in
     import ray
 
     rows = [_shard(job, number) for number in shards]
-    started = not ray.is_initialized()
-    if started:
+    if ray.is_initialized():
+        yield from _results(job, rows, workers)
+        return
+    with guarded():
         _init_ray()
+        try:
+            yield from _results(job, rows, workers)
+        finally:
+            ray.shutdown()
+
+
+def _results(job: Job, rows: list[dict[str, str]], workers: int) -> Generator[tuple[int, int, int]]:
+    import ray
+
     try:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
@@ -69,9 +81,6 @@ def run_ray(job: Job, shards: Sequence[int], workers: int) -> Generator[tuple[in
             yield int(row["photos"]), int(row["faces"]), int(row["failed"])
     except ray.exceptions.RayError as error:
         raise DDFAError(f"Ray failed ({reason(error)}): give the same command again to resume") from None
-    finally:
-        if started:
-            ray.shutdown()
 
 
 def _init_ray() -> None:

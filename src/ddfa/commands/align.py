@@ -18,7 +18,7 @@ from ddfa.commands.limits import ALL_FACES, LimitOptions, MaxPixels
 from ddfa.commands.photos import list_photos
 from ddfa.detect.boxes import BoxFile
 from ddfa.draw.styles import OverlayStyle, parse_style
-from ddfa.errors import DDFAError, DetectorError, ImageError, OutputError, one_line
+from ddfa.errors import DDFAError, DetectorError, DiskFullError, ImageError, OutputError, one_line
 from ddfa.exit_codes import FAILED, NOTHING_FOUND, OK
 from ddfa.export.face_files import FaceFiles, output_names
 from ddfa.export.kinds import kinds_help, parse_kinds, require_modules
@@ -127,6 +127,8 @@ def align(
     for photo, name in named if quiet else _with_progress(named):
         try:
             faces += job.run(photo, name)
+        except DiskFullError:
+            raise
         except DDFAError as error:
             failures += 1
             _complain(photo, str(error))

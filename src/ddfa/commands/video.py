@@ -14,7 +14,7 @@ from ddfa.commands.frame_progress import with_progress
 from ddfa.commands.limits import ALL_FACES, LimitOptions, MaxPixels
 from ddfa.draw.styles import EMPTY_STYLE, parse_style
 from ddfa.errors import VideoError
-from ddfa.exit_codes import INTERRUPTED, NOTHING_FOUND, OK
+from ddfa.exit_codes import INTERRUPTED, NOTHING_FOUND, OK, TERMINATED
 from ddfa.images import MAX_PIXELS
 from ddfa.video.io.frames import open_video
 from ddfa.video.motion.targets import Target
@@ -102,8 +102,9 @@ def video(
     written = ", ".join(str(path) for path in (*outputs.files, *targets) if path not in of_one_face or summary.ids)
     print(_line(frames.name, summary) + (f" -> {written}" if written else ""))
     if summary.interrupted:
-        print("ddfa video: interrupted; the frames processed so far are written", file=sys.stderr)
-        return INTERRUPTED
+        word, code = ("terminated", TERMINATED) if summary.terminated else ("interrupted", INTERRUPTED)
+        print(f"ddfa video: {word}; the frames processed so far are written", file=sys.stderr)
+        return code
     return OK if summary.ids else NOTHING_FOUND
 
 

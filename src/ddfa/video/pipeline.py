@@ -13,7 +13,7 @@ from typing import Final
 
 from ddfa.align import FaceAligner
 from ddfa.draw.styles import DEFAULT_STYLE, OverlayStyle
-from ddfa.errors import VideoError
+from ddfa.errors import Terminated, VideoError
 from ddfa.video.io.frames import Frame, FrameSource
 from ddfa.video.io.threads import prefetched
 from ddfa.video.outputs import VideoOutputs, opened
@@ -66,7 +66,8 @@ class VideoSummary:
         ids: of the tracks.
         cuts: shot boundaries.
         skipped: damaged frames.
-        interrupted: whether Ctrl-C ended the run early.
+        interrupted: whether Ctrl-C or SIGTERM ended the run early.
+        terminated: whether it was SIGTERM.
     """
 
     frames: int = 0
@@ -75,6 +76,7 @@ class VideoSummary:
     cuts: int = 0
     skipped: int = 0
     interrupted: bool = False
+    terminated: bool = False
 
     def add(self, faces: Sequence[TrackedFace]) -> None:
         """Count a frame with its faces."""
@@ -95,7 +97,7 @@ def process_video(
 ) -> VideoSummary:
     """Track the faces of a video and write the outputs.
 
-    Ctrl-C ends the run early; the files are then finished with the frames processed so far.
+    Ctrl-C or SIGTERM ends the run early; the files are then finished with the frames processed so far.
 
     Args:
         source: the frames.
@@ -124,8 +126,8 @@ def process_video(
                 summary.add(faces)
                 if not go_on:
                     break
-        except KeyboardInterrupt:
-            summary.interrupted = True
+        except KeyboardInterrupt as stop:
+            summary.interrupted, summary.terminated = True, isinstance(stop, Terminated)
     summary.cuts, summary.skipped = tracker.follower.cuts, source.skipped
     return summary
 

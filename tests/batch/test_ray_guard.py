@@ -1,0 +1,47 @@
+"""What a driver has started ends with it, also if it is killed."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").is_file(), reason="processes are found in /proc")
+
+DRIVER = f"""
+import subprocess, sys, time
+sys.path.append({str(Path(__file__).parents[2] / "src")!r})
+from ddfa.batch.ray_guard import guarded
+with guarded():
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    child = subprocess.Popen(sleep, start_new_session=True, stdout=subprocess.DEVNULL)
+    print(child.pid, flush=True)
+    time.sleep(600 if sys.argv[1] == "killed" else 0)
+"""
+
+
+def is_alive(number: int) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_killed_driver_takes_its_processes_with_it():
+    with subprocess.Popen([sys.executable, "-c", DRIVER, "killed"], stdout=subprocess.PIPE, text=True) as driver:
+        child = int(driver.stdout.readline())
+        assert is_alive(child)
+        driver.kill()
+        driver.wait()
+    until = time.monotonic() + 15
+    while is_alive(child) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not is_alive(child)
+
+
+def test_a_driver_that_ends_by_itself_kills_nobody():
+    done = subprocess.run([sys.executable, "-c", DRIVER, "ends"], stdout=subprocess.PIPE, text=True, check=False)
+    child = int(done.stdout.split()[0])
+    assert done.returncode == 0 and is_alive(child)
+    subprocess.run(["kill", str(child)], check=True)
