@@ -36,6 +36,7 @@ from ddfa.regress.session import Regressor
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 SHARDS = 8  # a run is cut into: each worker has several
+EXACT = "yunet:exact"  # the detector that searches every part of a photo, for comparison
 T = TypeVar("T")
 
 
@@ -46,6 +47,7 @@ class Run:
     Attributes:
         workers: number of processes.
         full: large JPEGs are decoded in full.
+        detector: its name.
         start_s: time until each worker has finished one photo.
         photos_per_s: without the start-up time.
         faces_per_s: likewise.
@@ -55,6 +57,7 @@ class Run:
 
     workers: int
     full: bool
+    detector: str
     start_s: float
     photos_per_s: float
     faces_per_s: float
@@ -75,11 +78,15 @@ def make_corpus(folder: Path, count: int, sides: tuple[int, int]) -> Path:
 
 
 def stage_ms(corpus: Path, folder: Path) -> dict[str, float]:
-    """Milliseconds of CPU time per photo of each stage, one thread, all photos through one stage after the other."""
+    """Milliseconds of CPU time per photo of each stage, one thread, all photos through one stage after the other.
+
+    Includes detection with the exact detector, which is not a stage.
+    """
     cv2.setNumThreads(1)
     import_module("ddfa.regress.sampling_kernel")  # as in a worker
     schema = AlignStage(StageSettings()).schema
     aligner = FaceAligner(threads=1)
+    exact = FaceAligner(aligner.bundle, EXACT, threads=1)
     regressor = Regressor(aligner.bundle, threads=1)
     photos, spent = list_photos([str(corpus)]), dict[str, float]()
 
@@ -92,6 +99,7 @@ def stage_ms(corpus: Path, folder: Path) -> dict[str, float]:
     content = timed("read", lambda: [read_photo(photo) for photo in photos])
     images = timed("decode", lambda: [decode_reduced(data, "photo", FINE_SIDE).image for data in content])
     found = timed("detect", lambda: [aligner.locate(image) for image in images])
+    timed(EXACT, lambda: [exact.locate(image) for image in images])
     inputs = timed("crop", lambda: np.concatenate([regressor.inputs(one.image, one.roi) for one in found]))
     timed("regress", lambda: regressor.params_from_inputs(inputs))
     faces = aligner.align_located(found)
@@ -100,14 +108,17 @@ def stage_ms(corpus: Path, folder: Path) -> dict[str, float]:
     return spent
 
 
-def run(inputs: Path, folder: Path, workers: int, full: bool) -> tuple[float, int, float]:
+def run(inputs: Path, folder: Path, workers: int, full: bool, detector: str) -> tuple[float, int, float]:
     """Align a corpus.
 
     Returns:
         Seconds, faces, and peak memory of the largest worker in MB.
     """
     job = open_job(
-        [str(inputs)], folder, StageSettings(full=full), -(-len(list(inputs.iterdir())) // (SHARDS * workers))
+        [str(inputs)],
+        folder,
+        StageSettings(full=full, detector=detector),
+        -(-len(list(inputs.iterdir())) // (SHARDS * workers)),
     )
     start, faces, memory = time.perf_counter(), 0, 0.0
     for _, found, _ in run_local(job, job.missing(), workers):
@@ -137,11 +148,13 @@ def main(
     Args:
         photos: number of photos in the corpus.
         sides: smallest and largest longer side of a photo, px.
-        workers: numbers of processes; the first is the baseline, and is also measured with `--full`.
+        workers: numbers of processes; the first is the baseline, and is also measured with `--full` and with the exact
+            detector.
         rounds: number of rounds.
         json_file: receives the results as JSON.
     """
-    settings = [(count, False) for count in workers] + [(workers[0], True)]
+    settings = [(count, False, "yunet") for count in workers]
+    settings += [(workers[0], True, "yunet"), (workers[0], False, EXACT)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         corpus = make_corpus(folder / "corpus", photos, sides)
@@ -166,12 +179,12 @@ def main(
 
 
 def _print(photos: int, sides: tuple[int, int], stages: dict[str, float], runs: list[Run]) -> None:
-    console, together = Console(), sum(stages.values())
+    console, together = Console(), sum(spent for name, spent in stages.items() if name != EXACT)
     table = Table("stage", title=f"{photos} photos of {sides[0]} to {sides[1]} px, one thread")
     table.add_column("CPU ms/photo", justify="right")
     table.add_column("share", justify="right")
     for name, spent in stages.items():
-        table.add_row(name, f"{spent:.2f}", f"{spent / together:.0%}")
+        table.add_row(f"({name})" if name == EXACT else name, f"{spent:.2f}", f"{spent / together:.0%}")
     table.add_row("together", f"{together:.2f}", "")
     console.print(table)
     table = Table(title="runs")
@@ -179,7 +192,7 @@ def _print(photos: int, sides: tuple[int, int], stages: dict[str, float], runs: 
         table.add_column(name, justify="right")
     for each in runs:
         table.add_row(
-            f"{each.workers}{', --full' * each.full}",
+            f"{each.workers}{', --full' * each.full}{f', {EXACT}' * (each.detector == EXACT)}",
             *(f"{value:.1f}" for value in (each.start_s, each.photos_per_s, each.faces_per_s)),
             f"{each.speedup:.2f}",
             f"{each.worker_mb:.0f}",

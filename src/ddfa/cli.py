@@ -83,6 +83,9 @@ COMMANDS: Final = (
     Command(("train",), "ddfa.commands.train:train", "train a network on labelled photos"),
     Command(("train-occlusion",), "ddfa.commands.train_occlusion:train_occlusion", "train the occlusion network"),
     Command(("train-roll",), "ddfa.commands.train_roll:train_roll", "train the network for faces at any roll"),
+    Command(
+        ("train-proposals",), "ddfa.commands.train_proposals:train_proposals", "train the detector's proposal network"
+    ),
     Command(("train-regions",), "ddfa.commands.train_regions:train_regions", "train a region network"),
     Command(("train-quality",), "ddfa.commands.train_quality:train_quality", "train a quality head"),
     Command(("average",), "ddfa.commands.average:average", "average the weights of several runs"),

@@ -10,12 +10,14 @@ from ddfa.errors import DetectorError, ModelError
 
 
 def test_yunet_is_the_default() -> None:
-    assert isinstance(default_detector(), YuNet) and isinstance(load_detector("yunet"), YuNet)
+    assert isinstance(default_detector(), YuNet) and all(
+        isinstance(load_detector(name), YuNet) for name in ("yunet", "yunet:exact")
+    )
 
 
 @pytest.mark.parametrize("name", ["retina", "", "yunet:file", "dlibs", "YuNet"])
 def test_unknown_names(name: str) -> None:
-    with pytest.raises(DetectorError, match="choose yunet, dlib"):
+    with pytest.raises(DetectorError, match="choose yunet, yunet:exact, dlib"):
         load_detector(name)
 
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ddfa.detect.detections import Detections
-from ddfa.detect.yunet import NMS_OVERLAP, WEIGHTS, YuNet, merge_passes
+from ddfa.detect.detections import Detections, box_overlap
+from ddfa.detect.yunet import NMS_OVERLAP, WEIGHTS, YuNet, improved, merge_passes
 from ddfa.detect.yunet_network import YuNetNetwork
 from ddfa.errors import DetectorError
 from ddfa.images import read_image
@@ -69,6 +69,31 @@ def test_small_face_in_a_large_image(yunet: YuNet, astronaut: np.ndarray) -> Non
     assert overlap(found.boxes[0] - [2000, 1200, 2000, 1200], np.array(ASTRONAUT)) > 0.6
 
 
+@pytest.mark.parametrize("max_side", [1024, 2200])
+def test_default_finds_what_the_exact_search_finds(astronaut: np.ndarray, hopper: np.ndarray, max_side: int) -> None:
+    image = np.full((1500, 2000, 3), 110, np.uint8)
+    x = y = 20
+    for number, face in enumerate((300, 200, 140, 100, 70, 50, 40, 34, 28, 24)):
+        photo, size = ((astronaut[0:250, 100:350], 115), (hopper[60:400, 100:440], 217))[number % 2]
+        scale = face / size
+        small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        if x + small.shape[1] > 2000:
+            x, y = 20, y + 660
+        image[y : y + len(small), x : x + small.shape[1]] = small
+        x += small.shape[1] + 60
+    wanted = YuNet(max_side=max_side, exact=True)(image)
+    found = YuNet(max_side=max_side)(image)
+    assert len(wanted) == len(found) >= 9
+    assert all(box_overlap(found.boxes, box).max() > 0.55 for box in wanted.boxes)
+
+
+def test_small_images_are_searched_as_a_whole(astronaut: np.ndarray) -> None:
+    small = cv2.resize(astronaut, (380, 380), interpolation=cv2.INTER_AREA)
+    found, wanted = YuNet()(small), YuNet(exact=True)(small)
+    np.testing.assert_array_equal(found.boxes, wanted.boxes)
+    np.testing.assert_array_equal(found.scores, wanted.scores)
+
+
 def test_panorama(yunet: YuNet, hopper: np.ndarray) -> None:
     image = np.full((600, 20000, 3), 90, np.uint8)
     image[:, 15000:15512] = hopper
@@ -88,6 +113,17 @@ def test_merged_passes_contain_each_face_once() -> None:
     np.testing.assert_array_equal(merge_passes(coarse, fine).boxes, [[0, 0, 100, 100], [200, 0, 220, 25]])
     assert len(merge_passes(Detections.none(), fine)) == 3
     assert len(merge_passes(coarse, Detections.none())) == 1
+
+
+def test_the_better_view_of_a_face_replaces_the_other() -> None:
+    coarse = Detections.from_boxes(np.array([[0, 0, 100, 100], [200, 0, 300, 100]]), np.array([0.7, 0.8]))
+    fine = Detections.from_boxes(
+        np.array([[2, 0, 98, 100], [20, 20, 50, 50], [202, 0, 298, 100]]), np.array([0.9, 0.95, 0.7])
+    )
+    found = improved(coarse, fine)
+    np.testing.assert_array_equal(found.boxes, [[2, 0, 98, 100], [200, 0, 300, 100]])
+    np.testing.assert_allclose(found.scores, [0.9, 0.8])
+    assert len(improved(Detections.none(), fine)) == 0
 
 
 @pytest.mark.parametrize("size", [(512, 600), (320, 320), (333, 251), (97, 700), (31, 33)])

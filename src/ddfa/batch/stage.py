@@ -122,7 +122,7 @@ class AlignStage:
     def _reduces(self) -> bool:
         """Whether photos may be decoded at reduced size: YuNet needs no more px, and our RoIs are not rounded."""
         original = self._aligner.bundle.convention.is_original
-        return not (self._settings.full or original) and self._settings.detector in (None, "yunet")
+        return not (self._settings.full or original) and self._settings.detector in (None, "yunet", "yunet:exact")
 
     def _rows(self, photos: "list[_Photo]") -> Iterator[dict[str, Any]]:
         """The rows of some photos, whose faces are regressed in one batch."""

@@ -18,6 +18,7 @@ from ddfa.bench.report import Report, Sheet
 from ddfa.bench.runtimes import Runtime, runner
 from ddfa.bench.timing import Timing, Work, side_by_side
 from ddfa.data.sets.photos import Photos
+from ddfa.detect import default_detector
 from ddfa.errors import DataError, DetectorError
 from ddfa.faces import Faces
 from ddfa.regress.bundle import Bundle
@@ -108,6 +109,7 @@ def stages(aligner: FaceAligner, photos: Photos, rounds: int, watch: Watch = ite
     parts = faces.layout.split(many.params)
     crops = np.repeat(affine_crop(image, roi, size)[None], _DECODED, axis=0)
     run = runner(aligner.bundle, "onnxruntime", 1)
+    exact = default_detector(threads=1, exact=True)
 
     def end_to_end() -> Float32:
         decoded = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB), np.uint8)
@@ -116,6 +118,7 @@ def stages(aligner: FaceAligner, photos: Photos, rounds: int, watch: Watch = ite
     works: dict[str, tuple[int, Work]] = {
         "decode JPEG": (1, lambda: cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB)),
         "detect": (1, lambda: aligner.detector(image)),
+        "detect, yunet:exact": (1, lambda: exact(image)),
         "crop, normalised": (1, lambda: network_crops(image, roi[None], size, sample)),
         "crop, normalised, original 3DDFA": (1, lambda: input_like_original(image, roi, size)),
         "regress, batch 1": (1, lambda: run(crops[:1])),

@@ -68,7 +68,8 @@ def align(
         photos: image files, folders (with their subfolders) or glob patterns.
         output: output folder; created if it does not exist.
         model: folder or name of a model bundle; the shipped one by default.
-        detector: yunet, dlib, or dlib:FILE.dat for boxes with 68 landmarks.
+        detector: yunet; yunet:exact, which searches every part of the photo and is slower; dlib; or dlib:FILE.dat for
+            boxes with 68 landmarks.
         refine: regress twice, the second time on a crop around the first landmarks: slower, more accurate.
         boxes: .bbox, .txt or .json file with face boxes, used instead of the detector.
         save: kinds of files, separated by commas; `kinds_help` lists them. None: `_DEFAULT_KINDS`.

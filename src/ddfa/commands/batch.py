@@ -53,7 +53,7 @@ def batch(
         refine: regress twice, the second time on a crop around the first landmarks.
         full: decode large JPEGs at full size; by default at 1/2, 1/4 or 1/8 where the networks need no more pixels.
         model: folder or name of a model bundle; the shipped one by default.
-        detector: yunet or dlib.
+        detector: yunet; yunet:exact, which searches every part of the photo and is slower; or dlib.
         device: cpu, or cuda, which needs onnxruntime-gpu instead of onnxruntime. On a cluster four actors share a GPU.
         regions: refine the blendshapes with region networks, which read eyes and mouth at the resolution of the photo.
         max_pixels: maximum width times height of a photo; larger ones are refused before they are decoded.

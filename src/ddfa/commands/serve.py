@@ -40,7 +40,7 @@ def serve(
         host: address to listen on; 0.0.0.0 for all interfaces.
         port: TCP port; 0 for any free one.
         model: folder or name of a model bundle; the shipped one by default.
-        detector: yunet or dlib.
+        detector: yunet; yunet:exact, which searches every part of the photo and is slower; or dlib.
         workers: threads that process photos; 0 for one per core.
         queue: maximum number of requests at a time; others are refused with status 429.
         connections: maximum number of open connections; others are refused with status 503.

@@ -1,4 +1,4 @@
-"""Detectors by name, loaded on first use: `yunet` or `dlib:PATH.dat`."""
+"""Detectors by name, loaded on first use: `yunet`, `yunet:exact` or `dlib:PATH.dat`."""
 
 from pathlib import Path
 
@@ -7,13 +7,16 @@ from ddfa.errors import DetectorError
 from ddfa.sessions import Device
 
 
-def default_detector(threads: int | None = None, device: Device = "cpu", min_score: float | None = None) -> Detector:
+def default_detector(
+    threads: int | None = None, device: Device = "cpu", min_score: float | None = None, exact: bool = False
+) -> Detector:
     """Return YuNet with its shipped weights.
 
     Args:
         threads: CPU threads; None leaves the choice to ONNX Runtime.
         device: "cpu" or "cuda".
         min_score: faces with a lower score are dropped; None for 0.6.
+        exact: search every part of the image; several times slower.
 
     Raises:
         ModelError: the device is not available.
@@ -21,7 +24,7 @@ def default_detector(threads: int | None = None, device: Device = "cpu", min_sco
     """
     from ddfa.detect.yunet import SCORE_THRESHOLD, YuNet
 
-    return YuNet(SCORE_THRESHOLD if min_score is None else min_score, threads=threads, device=device)
+    return YuNet(SCORE_THRESHOLD if min_score is None else min_score, threads=threads, device=device, exact=exact)
 
 
 def load_detector(
@@ -30,7 +33,8 @@ def load_detector(
     """Return a detector by name.
 
     Args:
-        name: `yunet`; `dlib` (HOG boxes); or `dlib:PATH.dat` (HOG boxes, then the 68 landmarks of that file).
+        name: `yunet`; `yunet:exact`, which searches every part of the image; `dlib` (HOG boxes); or `dlib:PATH.dat`
+            (HOG boxes, then the 68 landmarks of that file).
         threads: CPU threads of YuNet, as in `default_detector`.
         device: device of YuNet; dlib always runs on the CPU.
         min_score: score threshold of YuNet, as in `default_detector`; dlib has its own.
@@ -42,10 +46,10 @@ def load_detector(
         DetectorError: the name is unknown or the detector cannot be loaded.
     """
     kind, _, argument = name.partition(":")
-    if name == "yunet":
-        return default_detector(threads, device, min_score)
+    if name in ("yunet", "yunet:exact"):
+        return default_detector(threads, device, min_score, exact=argument == "exact")
     if kind == "dlib":
         from ddfa.detect.dlib import DlibDetector
 
         return DlibDetector(Path(argument) if argument else None)
-    raise DetectorError(f"unknown detector '{name}': choose yunet, dlib or dlib:PATH_TO_68_LANDMARKS.dat")
+    raise DetectorError(f"unknown detector '{name}': choose yunet, yunet:exact, dlib or dlib:PATH_TO_68_LANDMARKS.dat")

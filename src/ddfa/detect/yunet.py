@@ -1,4 +1,4 @@
-"""The YuNet face detector at two scales (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023)."""
+"""The YuNet face detector at several scales (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023)."""
 
 import math
 from pathlib import Path
@@ -6,8 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ddfa.arrays import UInt8
-from ddfa.detect.detections import Detections
+from ddfa.arrays import Float32, UInt8
+from ddfa.detect.detections import Detections, box_overlap
+from ddfa.detect.proposals import ProposalNetwork, mark
+from ddfa.detect.tiles import Tiles
 from ddfa.detect.turned import best_of, detect_turned, overlapping
 from ddfa.detect.yunet_network import YuNetNetwork
 from ddfa.errors import DetectorError
@@ -17,14 +19,18 @@ from ddfa.sessions import Device
 WEIGHTS = Path(__file__).parent / "assets" / "face_detection_yunet_2023mar.onnx"
 WEIGHTS_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 
-# YuNet is trained on faces of 10 to 300 px; outside that range it misses faces and detects parts of faces.
-# The coarse pass runs on every image at 192 to 384 px, which suits all faces that fill a large part of it.
-# The fine pass runs on larger images at up to `max_side` px; only its small faces are kept.
+# YuNet is trained on faces of 10 to 300 px; outside that range it misses faces and detects parts of faces. So it runs
+# on the whole of every image at 192 to 384 px, which suits all faces that fill a large part of it, and again on larger
+# images at up to `max_side` px, of which only small faces are kept.
 # The side of an image is the square root of its area here, so that a panorama is not reduced to a few rows.
 COARSE_SIDES = (192, 384)
 FINE_SIDE = 1024
 FINE_FACE_SIDE = 256.0
 NMS_OVERLAP = 0.3
+# The proposal network proposes faces of up to 80 px. With resolutions that differ by no more than this, larger ones
+# have 30 px in the pass before, enough to be found.
+PROPOSED_STEP = FINE_SIDE / COARSE_SIDES[1]
+KNOWN_SIDE = 24.0  # px; faces that a pass finds smaller than this are looked at again in the next one
 # Scores of upright faces are rarely below this. A photo whose best face is below, or that has none, is searched again,
 # turned by 90, 180 and 270°, at low resolution: in AFLW2000-3D these are 4 % of the upright photos.
 TURNED_BELOW = 0.85
@@ -33,10 +39,11 @@ SCORE_THRESHOLD = 0.6
 
 
 class YuNet:
-    """The default detector: 0.2 MB of weights, a few milliseconds per image.
+    """The default detector: 0.3 MB of weights, a few milliseconds per image.
 
-    The network runs twice on an image of more than 384 x 384 px: at low resolution for large faces, at high resolution
-    for small ones. On a smaller image it runs once; an image of less than 192 x 192 px is enlarged first. If the best
+    The network runs twice on an image of more than 384 x 384 px: at low resolution for large faces, then at high
+    resolution for small ones, only in the parts where the proposal network sees that there may be some; with `exact`,
+    on all of it. On a smaller image it runs once; an image of less than 192 x 192 px is enlarged first. If the best
     face is weak, it also runs on small copies turned by 90, 180 and 270°.
     """
 
@@ -47,16 +54,18 @@ class YuNet:
         weights: Path = WEIGHTS,
         threads: int | None = None,
         device: Device = "cpu",
+        exact: bool = False,
     ) -> None:
         """Load and verify the weights.
 
         Args:
             score_threshold: faces below this confidence are dropped.
-            max_side: square root of the image area (px) in the fine pass, in which a face needs about 20 px to be
+            max_side: square root of the image area (px) in the last pass, in which a face needs about 20 px to be
                 detected.
             weights: the ONNX file.
             threads: CPU threads; None leaves the choice to ONNX Runtime.
             device: "cpu" or "cuda".
+            exact: search every part of the image; several times slower.
 
         Raises:
             ModelError: the device is not available.
@@ -65,6 +74,7 @@ class YuNet:
         self._max_side = max_side
         content = shipped_bytes(weights, WEIGHTS_SHA256, "the YuNet weights", DetectorError)
         self._network = YuNetNetwork(content, score_threshold, NMS_OVERLAP, threads, device)
+        self._proposals = None if exact else ProposalNetwork(threads, device)
 
     def __call__(self, image: UInt8) -> Detections:
         """Detect the faces in an RGB uint8 image (H, W, 3).
@@ -72,29 +82,75 @@ class YuNet:
         Returns:
             The faces, largest box first.
         """
-        side = math.sqrt(image.shape[0] * image.shape[1])
-        scale = min(side, self._max_side) / side
-        image = _resized(image, scale)  # once for both passes: reducing a large image is slow
-        coarse_scale = min(max(side, COARSE_SIDES[0]), COARSE_SIDES[1]) / (scale * side)
-        found = self._detect(image, coarse_scale, scale)
-        if side > COARSE_SIDES[1]:
-            fine = self._detect(image, 1, scale)
-            small = np.flatnonzero((fine.boxes[:, 2:] - fine.boxes[:, :2]).max(axis=1) * scale <= FINE_FACE_SIDE)
-            found = merge_passes(found, fine.select(small))
+        scale = min(1.0, self._max_side / _side(image))
+        image = _resized(image, scale)  # once for all passes
+        found = self._search(image)
         if not len(found) or found.scores.max() < TURNED_BELOW:
-            reduced = min(coarse_scale, TURNED_SIDE / (scale * side)) if len(found) else coarse_scale
-            found = best_of([found, *(self._detect(image, reduced, scale, quarters) for quarters in (1, 2, 3))])
-        return found.largest_first()
+            side = min(_side(image), TURNED_SIDE if len(found) else COARSE_SIDES[1])
+            copy = _resized(image, side / _side(image))
+            turned = (detect_turned(self._search, copy, quarters) for quarters in (1, 2, 3))
+            found = best_of([found, *(_scaled(one, _side(image) / side) for one in turned)])
+        return _scaled(found, 1 / scale).largest_first()
 
-    def _detect(self, image: UInt8, scale: float, previous_scale: float, quarters: int = 0) -> Detections:
-        """Run the network once on the image resized by `scale`, which has been resized by `previous_scale` already.
+    def _search(self, image: UInt8) -> Detections:
+        """Detect the faces in an image in all passes that its size needs."""
+        lowest, *others = self._sides(_side(image))
+        scale = lowest / _side(image)
+        found = self._detect(_resized(image, scale), scale)
+        for side in others:
+            known = _longer_sides(found) * scale >= KNOWN_SIDE
+            scale = side / _side(image)
+            resized, boxes = _resized(image, scale), found.boxes * np.float32(scale)
+            fine = self._detect(resized, scale, self._tiles(resized, boxes[known], boxes[~known]))
+            fine = fine.select(np.flatnonzero(_longer_sides(fine) * scale <= FINE_FACE_SIDE))
+            found = merge_passes(found if self._proposals is None else improved(found, fine), fine)
+        return found
 
-        The image is then turned anticlockwise by so many quarters of a turn.
+    def _sides(self, side: float) -> list[float]:
+        """Sides of the passes over an image of a side, px, the lowest first."""
+        least, most = COARSE_SIDES
+        if side <= 1.02 * most:  # an image that has been reduced to it may be slightly larger
+            return [max(side, least)]
+        sides = [side]
+        while self._proposals is not None and sides[-1] > 1.02 * PROPOSED_STEP * most:
+            sides.append(sides[-1] / PROPOSED_STEP)
+        return [most, *sides[::-1]]
+
+    def _tiles(self, image: UInt8, known: Float32, doubtful: Float32) -> Tiles | None:
+        """The parts of an image to be searched again.
+
+        Args:
+            image: the image.
+            known: (n, 4) boxes of faces that need not be looked at again.
+            doubtful: (m, 4) boxes of faces that have to be.
+
+        Returns:
+            Tiles around doubtful and proposed faces; None for all of the image.
         """
-        found = detect_turned(
-            lambda turned: Detections.from_boxes(*self._network(turned)), _resized(image, scale), quarters
-        )
-        return Detections(found.boxes / (scale * previous_scale), found.scores)
+        if self._proposals is None:
+            return None
+        cells = self._proposals(image)
+        mark(cells, doubtful, True)
+        mark(cells, known, False)
+        return Tiles.covering(cells, (image.shape[1], image.shape[0]))
+
+    def _detect(self, image: UInt8, scale: float, tiles: Tiles | None = None) -> Detections:
+        """Detect faces in an image, or in tiles of it, in px of the image before it was resized by `scale`."""
+        if tiles is not None and not len(tiles):
+            return Detections.none()
+        return _scaled(Detections.from_boxes(*self._network(image, tiles)), 1 / scale)
+
+
+def _side(image: UInt8) -> float:
+    return math.sqrt(image.shape[0] * image.shape[1])
+
+
+def _longer_sides(found: Detections) -> Float32:
+    return np.asarray((found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1, initial=0))
+
+
+def _scaled(found: Detections, scale: float) -> Detections:
+    return Detections(found.boxes * scale, found.scores)
 
 
 def _resized(image: UInt8, scale: float) -> UInt8:
@@ -122,3 +178,15 @@ def merge_passes(coarse: Detections, fine: Detections) -> Detections:
     return Detections(
         np.concatenate([coarse.boxes, fine.boxes[new]]), np.concatenate([coarse.scores, fine.scores[new]])
     )
+
+
+def improved(coarse: Detections, fine: Detections) -> Detections:
+    """Replace faces of a pass at low resolution by the same ones of a pass at high resolution with higher scores.
+
+    Faces are the same if the IoU of their boxes is at least 0.5: a part of a face does not replace it.
+    """
+    boxes, scores = coarse.boxes.copy(), coarse.scores.copy()
+    for box, score in zip(fine.boxes, fine.scores, strict=True):
+        worse = (box_overlap(boxes, box) >= 0.5) & (scores < score)
+        boxes[worse], scores[worse] = box, score
+    return Detections(boxes, scores)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, UInt8
+from ddfa.detect.tiles import Tiles
 from ddfa.sessions import Device, open_session, session_options
 
 _STRIDES: Final = (8, 16, 32)  # px between the anchors of each grid
@@ -42,21 +43,35 @@ class YuNetNetwork:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads leave the cores free
         self._session = open_session(content, options, device)
 
-    def __call__(self, image: UInt8) -> tuple[Float32, Float32]:
+    def __call__(self, image: UInt8, tiles: Tiles | None = None) -> tuple[Float32, Float32]:
         """Detect the faces in an RGB uint8 image (H, W, 3).
+
+        Args:
+            image: the image.
+            tiles: the parts of the image to be searched; None for all of it. Faces that a tile cuts off are left out.
 
         Returns:
             Boxes (n, 4), x0 y0 x1 y1 px, and scores (n,), highest score first.
         """
+        if tiles is None:
+            boxes, scores = self._candidates(image)
+        else:
+            boxes, scores = self._candidates(tiles.sheet(image))
+            boxes, whole = tiles.in_image(boxes)
+            boxes, scores = boxes[whole], scores[whole]
+        kept = self._suppress(boxes, scores)
+        return boxes[kept], scores[kept]
+
+    def _candidates(self, image: UInt8) -> tuple[Float32, Float32]:
+        """Boxes and scores above the threshold, before suppression."""
         blob = _padded_input(image)
         outputs: Any = self._session.run(_OUTPUTS, {"input": blob})
-        candidates = [
+        grids = [
             self._decode(stride, blob.shape[3] // stride, *outputs[3 * k : 3 * k + 3])
             for k, stride in enumerate(_STRIDES)
         ]
-        boxes, scores = (np.concatenate(parts) for parts in zip(*candidates, strict=True))
-        kept = self._suppress(boxes, scores)
-        return boxes[kept], scores[kept]
+        boxes, scores = (np.concatenate(parts) for parts in zip(*grids, strict=True))
+        return boxes, scores
 
     def _decode(
         self, stride: int, columns: int, face: Float32, objectness: Float32, box: Float32

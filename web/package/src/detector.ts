@@ -1,4 +1,4 @@
-/** The YuNet face detector at two scales, as in Python (src/ddfa/detect/yunet.py), without its turned copies. */
+/** The YuNet face detector at two scales, as `yunet:exact` in Python (src/ddfa/detect/yunet.py), without its turned copies. */
 
 import type { InferenceSession, Tensor } from "onnxruntime-web";
 import { area, overlapping, suppressed, type Box, type Detection } from "./boxes.js";

@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 
-def export_onnx(network: nn.Module, path: Path, input_size: int = 120, channels: int = 3) -> None:
+def export_onnx(
+    network: nn.Module, path: Path, input_size: int = 120, channels: int = 3, any_size: bool = False
+) -> None:
     """Write `network` as ONNX with a dynamic batch.
 
     Args:
@@ -16,8 +18,10 @@ def export_onnx(network: nn.Module, path: Path, input_size: int = 120, channels:
         path: the `.onnx` file; the input is named `input`, the output `output`.
         input_size: side of the square images in px.
         channels: of the images.
+        any_size: the network is fully convolutional: height and width are dynamic as well.
     """
     network = network.eval()
+    dynamic = {0: "batch", 2: "height", 3: "width"} if any_size else {0: "batch"}
     example = torch.zeros(1, channels, input_size, input_size)
     with warnings.catch_warnings():
         # The size of the crop is fixed in the graph on purpose.
@@ -28,7 +32,7 @@ def export_onnx(network: nn.Module, path: Path, input_size: int = 120, channels:
             str(path),
             input_names=["input"],
             output_names=["output"],
-            dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}},
+            dynamic_axes={"input": dynamic, "output": dynamic},
             opset_version=17,
             dynamo=False,  # the TorchScript exporter needs no package besides onnx
         )
