@@ -134,8 +134,8 @@ def replaced_row(aligner: FaceAligner, source_name: str, target_name: str) -> UI
     for yaw in (float(target.euler_deg[0, 0]), *(side * yaw for yaw in REPLACED_YAWS)):
         sample = profiler.picture(0, (yaw, pitch), None, wall)
         points = target.head.decode_landmarks(sample.identity[None], sample.expression[None])
-        face = aligner(sample.picture, landmarks=project(points, sample.pose))
-        tiles += [sample.picture, replacer(sample.picture, face).unmarked_pixels]
+        face = aligner(sample.image, landmarks=project(points, sample.pose))
+        tiles += [sample.image, replacer(sample.image, face).unmarked_pixels]
     return np.hstack([cv2.resize(tile, (TEXTURE_SIDE,) * 2, interpolation=cv2.INTER_AREA) for tile in tiles])
 
 
@@ -187,10 +187,10 @@ def profile_sequence(face: Faces) -> UInt8:
     samples = [profiler.picture(0, (yaw, pitch), expression, wall) for yaw, pitch, expression in shown]
     below = []
     for sample in samples:
-        below.append(sample.picture.copy())
+        below.append(sample.image.copy())
         points = face.head.decode_landmarks(sample.identity[None], sample.expression[None])[0]
         draw_landmarks(below[-1], project(points, sample.pose))
-    return np.vstack([np.hstack([sample.picture for sample in samples]), np.hstack(below)])
+    return np.vstack([np.hstack([sample.image for sample in samples]), np.hstack(below)])
 
 
 def labelled(face: Faces, name: str = SEQUENCE_PHOTO) -> LabelledPhotos:
