@@ -40,7 +40,7 @@ def test_no_command_is_an_error(capsys, words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "named", "choices"),
     [
-        (["frobnicate"], "'frobnicate'", "align, video, head, replace, retarget, models"),
+        (["frobnicate"], "'frobnicate'", "align, video, doctor, completion, head, replace, retarget, models"),
         (["--frobnicate"], "'--frobnicate'", "align"),
         (["models", "lst"], "'models lst'", "list, show, verify, import-3ddfa"),
     ],
@@ -91,3 +91,38 @@ def test_as_a_process(root: Path) -> None:
     )
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("ddfa align: ")
+
+
+def test_help_is_grouped(capsys) -> None:
+    main(["--help"])
+    text = capsys.readouterr().out
+    assert text.index("\nUse:") < text.index("ddfa align") < text.index("\nMeasure:") < text.index("ddfa bench pose")
+    assert text.index("\nBuild models:") < text.index("ddfa train ")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"), [(["algin", "x.jpg"], "align"), (["models", "lst"], "models list"), (["vidoe"], "video")]
+)
+def test_did_you_mean(capsys, words: list[str], meant: str) -> None:
+    assert main(words) == exit_codes.FAILED
+    assert f"did you mean '{meant}'?" in capsys.readouterr().err
+
+
+def test_help_without_the_extra(monkeypatch, capsys) -> None:
+    def needs_torch() -> int:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr("ddfa.cli.import_module", lambda _: needs_torch())
+    assert main(["train", "--help"]) == exit_codes.OK
+    assert "pip install 'openddfa[train]'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("words", "told"), [([], True), (["--quiet"], False)])
+def test_the_first_run_says_that_it_compiles(monkeypatch, capsys, tmp_path, words: list[str], told: bool) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    main(["align", "missing.jpg", "-o", str(tmp_path / "out"), *words])
+    assert ("kernels are compiled" in capsys.readouterr().err) is told
+    (tmp_path / "kernel.nbi").touch()
+    main(["align", "missing.jpg", "-o", str(tmp_path / "out"), *words])
+    assert "kernels are compiled" not in capsys.readouterr().err

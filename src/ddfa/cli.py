@@ -11,85 +11,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from threading import current_thread, main_thread
-from typing import Final, NamedTuple
+from typing import Final
 
 from ddfa import __version__
 from ddfa.commands.config_file import expand_config
+from ddfa.commands.first_run import will_compile
+from ddfa.commands.registry import COMMANDS, Command, group_of, nearest
 from ddfa.errors import DDFAError, Terminated, one_line
 from ddfa.exit_codes import FAILED, INTERRUPTED, OK, TERMINATED
+from ddfa.extras import EXTRA_OF, pip_line
 from ddfa.renamed import current_command, current_options
 
-_TRAIN: Final = ("torch", "onnx", "openvino", "yaml", "tensorboard")
 # These process single faces: BLAS threads do not make them faster, and occupy a core while they wait.
 _SINGLE_THREADED_BLAS: Final = ("align", "video", "replace", "retarget", "serve", "batch", "decode")
-_VIDEO: Final = {"av": "video", "pyarrow": "batch", "fsspec": "batch"}
-_SERVE: Final = ("fastapi", "starlette", "pydantic", "uvicorn", "websockets", "multipart", "prometheus_client")
-_SINGLE: Final = {"dlib": "dlib", "pxr": "usd", "c2pa": "c2pa", "ray": "ray"}
-_EXTRAS: Final = dict.fromkeys(_TRAIN, "train") | _VIDEO | dict.fromkeys(_SERVE, "serve") | _SINGLE
-
-
-class Command(NamedTuple):
-    """One subcommand.
-
-    Attributes:
-        name: its words, for instance ("models", "list").
-        target: `module:function`; the function returns an exit code.
-        summary: one line for the help.
-    """
-
-    name: tuple[str, ...]
-    target: str
-    summary: str
-
-
-COMMANDS: Final = (
-    Command(("align",), "ddfa.commands.align:align", "3D faces from photos"),
-    Command(("video",), "ddfa.commands.video:video", "track the faces of a video"),
-    Command(("head", "show"), "ddfa.commands.head:show", "contact sheet of a head model"),
-    Command(("replace",), "ddfa.commands.replace:replace", "replace a face in a photo or video"),
-    Command(("retarget",), "ddfa.commands.retarget:retarget", "animate a textured head by the face of a video"),
-    Command(("models", "list"), "ddfa.commands.models:list_models", "installed model bundles"),
-    Command(("models", "show"), "ddfa.commands.models:show_model", "the card of a bundle"),
-    Command(("models", "verify"), "ddfa.commands.models:verify_models", "check bundles against their SHA-256"),
-    Command(("models", "import-3ddfa"), "ddfa.commands.models:import_original", "bundle from original 3DDFA files"),
-    Command(("models", "package"), "ddfa.commands.models:package", "bundle from a training checkpoint"),
-    Command(
-        ("models", "convert"),
-        "ddfa.commands.convert:convert",
-        "convert a bundle: uint8, float16, int8, ...",
-    ),
-    Command(("serve",), "ddfa.commands.serve:serve", "HTTP service and web page"),
-    Command(("batch",), "ddfa.commands.batch:batch", "tables of the faces in a photo corpus"),
-    Command(("decode",), "ddfa.commands.batch:decode", "meshes and images from rows of such tables"),
-    Command(("bench", "landmarks"), "ddfa.commands.bench.landmarks:landmarks", "landmark accuracy on annotated photos"),
-    Command(("bench", "aflw2000"), "ddfa.commands.bench.aflw:aflw2000", "landmark accuracy on AFLW2000-3D"),
-    Command(("bench", "aflw"), "ddfa.commands.bench.aflw:aflw", "accuracy of AFLW's 21 points"),
-    Command(("bench", "pose"), "ddfa.commands.bench.pose:pose", "head pose against labelled angles"),
-    Command(("bench", "quality"), "ddfa.commands.bench.quality:quality", "estimated quality against true errors"),
-    Command(("bench", "blink"), "ddfa.commands.bench.blink:blink", "an expression against reference scores"),
-    Command(("bench", "apertures"), "ddfa.commands.bench.apertures:apertures", "eye and mouth aperture"),
-    Command(("bench", "units"), "ddfa.commands.bench.units:units", "the 52 blendshapes on photos or rendered faces"),
-    Command(("bench", "expressions"), "ddfa.commands.bench.expressions:expressions", "blendshapes of single photos"),
-    Command(("bench", "identity"), "ddfa.commands.bench.identity:identity", "the neutral shape of people"),
-    Command(("bench", "jitter"), "ddfa.commands.bench.jitter:jitter", "temporal stability of landmarks in a video"),
-    Command(("bench", "speed"), "ddfa.commands.bench.speed:speed", "speed of networks and pipeline stages"),
-    Command(("bench", "curves"), "ddfa.commands.bench.curves:curves", "training curves as an image"),
-    Command(("data", "label"), "ddfa.commands.data:label", "label photos with a teacher network"),
-    Command(("data", "read"), "ddfa.commands.data_read:read", "convert the original 3DDFA training set or 300W-LP"),
-    Command(("data", "profile"), "ddfa.commands.data:profile", "augment labelled photos with large poses"),
-    Command(("data", "render"), "ddfa.commands.data:render", "render synthetic faces of the open head"),
-    Command(("data", "regions"), "ddfa.commands.data:regions", "label photos for the region networks"),
-    Command(("data", "show"), "ddfa.commands.data:show", "a contact sheet of a data set"),
-    Command(("train",), "ddfa.commands.train:train", "train a network on labelled photos"),
-    Command(("train-occlusion",), "ddfa.commands.train_occlusion:train_occlusion", "train the occlusion network"),
-    Command(("train-roll",), "ddfa.commands.train_roll:train_roll", "train the network for faces at any roll"),
-    Command(
-        ("train-proposals",), "ddfa.commands.train_proposals:train_proposals", "train the detector's proposal network"
-    ),
-    Command(("train-regions",), "ddfa.commands.train_regions:train_regions", "train a region network"),
-    Command(("train-quality",), "ddfa.commands.train_quality:train_quality", "train a quality head"),
-    Command(("average",), "ddfa.commands.average:average", "average the weights of several runs"),
-)
+__all__ = ["COMMANDS", "Command", "main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rest = words[len(prefix) :]
     if rest and rest[0] not in ("-h", "--help"):
         known = ", ".join(dict.fromkeys(c.name[len(prefix)] for c in COMMANDS if c.name[: len(prefix)] == prefix))
-        print(f"ddfa: unknown command '{' '.join([*prefix, rest[0]])}': choose one of {known}", file=sys.stderr)
+        near = nearest(words)
+        meant = f"did you mean '{near}'? Or " if near else ""
+        print(f"ddfa: unknown command '{' '.join([*prefix, rest[0]])}': {meant}choose one of {known}", file=sys.stderr)
         return FAILED
     print(_help(prefix), file=sys.stdout if rest else sys.stderr)
     return OK if rest else FAILED
@@ -128,6 +65,9 @@ def _run(command: Command, arguments: list[str]) -> int:
     name = " ".join(command.name)
     if command.name[0] in _SINGLE_THREADED_BLAS:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is loaded
+        silent = {"-h", "--help", "--quiet"} & set(arguments) or not sys.stderr.isatty()
+        if not silent and will_compile():
+            _warn(["kernels are compiled in this first run, which takes some seconds"])
     try:
         with _terminable():
             words, notes = current_options(command.name, expand_config(arguments))
@@ -138,9 +78,13 @@ def _run(command: Command, arguments: list[str]) -> int:
         return FAILED
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
-        if library not in _EXTRAS:
+        if library not in EXTRA_OF:
             raise
-        print(f"ddfa {name}: needs {library}: pip install 'openddfa[{_EXTRAS[library]}]'", file=sys.stderr)
+        needs = f"needs {library}: {pip_line(EXTRA_OF[library])}"
+        if {"-h", "--help"} & set(arguments):
+            print(f"ddfa {name}: {command.summary}\n\nIts options are listed once it is installed. It {needs}")
+            return OK
+        print(f"ddfa {name}: {needs}", file=sys.stderr)
         return FAILED
     except Terminated:
         print(f"ddfa {name}: terminated", file=sys.stderr)
@@ -185,11 +129,14 @@ def _warn(notes: list[str]) -> None:
 def _help(prefix: tuple[str, ...]) -> str:
     shown = [command for command in COMMANDS if command.name[: len(prefix)] == prefix]
     width = max(len(" ".join(command.name)) for command in shown)
-    lines = [f"  ddfa {' '.join(command.name):{width}}  {command.summary}" for command in shown]
+    lines: list[str] = []
+    for group in ("Use", "Measure", "Build models"):
+        own = [command for command in shown if group_of(command) == group]
+        heading = ["", f"{group}:"] if own else []
+        lines += heading + [f"  ddfa {' '.join(command.name):{width}}  {command.summary}" for command in own]
     return "\n".join(
         [
             f"ddfa {__version__}: 3D faces from photos and videos",
-            "",
             *lines,
             "",
             "`ddfa COMMAND --help` describes a command. Exit codes: 0 ok, 1 nothing found, 2 failed.",

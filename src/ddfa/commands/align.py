@@ -30,7 +30,7 @@ from ddfa.images import MAX_PIXELS, read_image
 from ddfa.sessions import Device
 
 _DEFAULT_KINDS = "ply,obj,mat,txt,json,overlay"
-_PROGRESS_FROM = 5  # photos; fewer are done before a progress bar is of use
+_PROGRESS_FROM = 2  # photos
 
 
 def align(
@@ -173,8 +173,8 @@ class _Job:
         faces = self.aligner(image, boxes=None if given is None else given.boxes, refine=self.refine)
         if given is not None:
             faces = replace(faces, scores=given.scores)
-        milliseconds = 1000 * (time.perf_counter() - start)
         written = self._write(photo, name, image, faces)
+        milliseconds = 1000 * (time.perf_counter() - start)
         if self.json_lines:
             for index in range(len(faces)):
                 record = face_record(faces, index, photo)
