@@ -34,6 +34,19 @@ def test_every_example_is_tested() -> None:
     assert all(path.name in text for path in EXAMPLES.glob("*.py"))
 
 
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("notebooks/*.ipynb")), ids=lambda path: path.stem)
+def test_notebooks(root: Path, path: Path, tmp_path: Path) -> None:
+    """Every cell of a notebook runs; it is stored without outputs."""
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    for name in ("samples", "training"):
+        (tmp_path / name).symlink_to(root / name)
+    folder = tmp_path / "examples" / "notebooks"
+    folder.mkdir(parents=True)
+    notebook = nbformat.read(path, 4)
+    assert not any(cell.get("outputs") for cell in notebook.cells)
+    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+
+
 def test_own_detector(root: Path) -> None:
     assert "quality" in run(root, "own_detector.py", PHOTO)
 

@@ -4,7 +4,6 @@ import pytest
 
 from ddfa import exit_codes
 from ddfa.cli import COMMANDS, main
-from ddfa.regress.registry import find_bundle
 from ddfa.renamed import COMMANDS as RENAMED_COMMANDS
 from ddfa.renamed import OPTIONS, current_command, current_options
 
@@ -44,8 +43,3 @@ def test_the_command_line_prints_the_new_name(capsys, tmp_path):
     assert lines[0].startswith("ddfa: 'export' is now 'models convert'")
     assert lines[1].startswith("ddfa: '--mirrored' is now '--flip-tta'")
     assert lines[2].startswith("ddfa models convert: ") and len(lines) == 3
-
-
-def test_large_is_default_flip():
-    with pytest.warns(FutureWarning, match="'default-flip'"):
-        assert find_bundle("large").name == "default-flip"

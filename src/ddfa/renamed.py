@@ -1,4 +1,4 @@
-"""Renamed commands, options and models: the old names work for one more version and print a line with the new name."""
+"""Renamed commands and options: the old names work for one more version and print a line with the new name."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -20,7 +20,6 @@ OPTIONS: Final[Mapping[tuple[str, ...], Mapping[str, str]]] = {
     ("train-occlusion",): {"rate": "lr", "batch": "batch-size"},
     ("video",): {"rate": "fps"},
 }
-MODELS: Final[Mapping[str, str]] = {"large": "default-flip"}
 
 
 def current_command(words: list[str]) -> tuple[list[str], list[str]]:

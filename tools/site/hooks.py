@@ -5,6 +5,7 @@ root, and one page of the API reference per package. Links are rewritten so that
 repository and on the site: a link to a source file leads to the reference page of its package, or becomes plain text.
 """
 
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -88,7 +89,10 @@ def site_path(path: str) -> str | None:
 
 def examples() -> str:
     """The scripts in `examples/`, with their code."""
-    parts = ["# Examples", "Scripts to start from; the tests run each of them."]
+    parts = ["# Examples", "Scripts and notebooks to start from; the tests run each of them."]
+    notebooks = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
+    titles = [(path.name, json.loads(path.read_text())["cells"][0]["source"][0].strip("# \n")) for path in notebooks]
+    parts.append("\n".join(f"- `examples/notebooks/{name}`: {title}" for name, title in titles))
     for path in sorted((ROOT / "examples").glob("*.py")):
         text = path.read_text()
         parts += [

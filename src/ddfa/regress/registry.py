@@ -1,12 +1,10 @@
 """Model bundles by name: those that ship with the package and those in the user's models folder."""
 
 import os
-import warnings
 from pathlib import Path
 
 from ddfa.errors import ModelError
 from ddfa.regress.bundle import CARD_FILE, Bundle
-from ddfa.renamed import MODELS
 
 ASSETS = Path(__file__).parent / "assets"
 DEFAULT = "default"
@@ -51,9 +49,6 @@ def find_bundle(model: str | Path | None = None) -> Bundle:
         return Bundle.load(model)
     known = installed()
     name = DEFAULT if model is None else str(model)
-    if name not in known and name in MODELS:
-        warnings.warn(f"model '{name}' is now '{MODELS[name]}'", FutureWarning, stacklevel=2)
-        name = MODELS[name]
     if name in known:
         return Bundle.load(known[name])
     if model is None:

@@ -13,10 +13,10 @@ if [[ -n "${SHARES:-}" ]]; then
   SPREAD=(--shares "${SPREAD[@]}")
 fi
 COMMON=(--arch repnet_xs --loss.wpdc 1 --loss.vdc 0.01 --loss.landmark 3 --turned-share 0.08 "${SPREAD[@]}")
-stage large.1 40 --resolution 64 --lr 2.5e-3 --loss.aperture 2 --loss.points 0.5 --ema 60 "${COMMON[@]}" "$@"
-stage large.2 38 --resolution 96 --init "$RUNS/large.1/checkpoint.pt" --lr 2e-3 --loss.aperture 3 --loss.points 0.4 --expressive 2 \
+stage ensemble.1 40 --resolution 64 --lr 2.5e-3 --loss.aperture 2 --loss.points 0.5 --ema 60 "${COMMON[@]}" "$@"
+stage ensemble.2 38 --resolution 96 --init "$RUNS/ensemble.1/checkpoint.pt" --lr 2e-3 --loss.aperture 3 --loss.points 0.4 --expressive 2 \
   --ema 100 "${COMMON[@]}" "$@"
-stage large.3 22 --init "$RUNS/large.2/checkpoint.pt" --lr 1.5e-3 --warmup 60 --weight-decay 0.04 --loss.aperture 4 --loss.points 0.3 --expressive 2 \
+stage ensemble.3 22 --init "$RUNS/ensemble.2/checkpoint.pt" --lr 1.5e-3 --warmup 60 --weight-decay 0.04 --loss.aperture 4 --loss.points 0.3 --expressive 2 \
   --ema 150 "${COMMON[@]}" "$@"
-ddfa models convert "$BESIDE" --ensemble "$RUNS/large.3/bundle" --flip-tta -o "$RUNS/large" --name large
-ddfa bench landmarks "$RUNS/large.3/bundle" "$RUNS/large" --data "$EVAL" --output "$RUNS/large.result"
+ddfa models convert "$BESIDE" --ensemble "$RUNS/ensemble.3/bundle" --flip-tta -o "$RUNS/ensemble" --name ensemble-flip
+ddfa bench landmarks "$RUNS/ensemble.3/bundle" "$RUNS/ensemble" --data "$EVAL" --output "$RUNS/ensemble.result"
