@@ -40,7 +40,7 @@ def test_no_command_is_an_error(capsys, words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "named", "choices"),
     [
-        (["frobnicate"], "'frobnicate'", "align, video, doctor, completion, head, replace, retarget, models"),
+        (["frobnicate"], "'frobnicate'", "align, fuse, video, doctor, completion, head, replace, retarget, models"),
         (["--frobnicate"], "'--frobnicate'", "align"),
         (["models", "lst"], "'models lst'", "list, show, verify, import-3ddfa"),
     ],

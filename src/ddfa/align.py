@@ -19,6 +19,7 @@ from ddfa.geometry.perspective import Camera
 from ddfa.image_input import ImageLike, ImageSource, as_image
 from ddfa.located import Located
 from ddfa.locator import FaceLocator
+from ddfa.person.fusion import FusedFaces, fuse
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.regions import RegionNetworks
 from ddfa.regress.registry import find_bundle
@@ -216,6 +217,25 @@ class FaceAligner:
             DetectorError: an RoI does not touch the image or is far larger than it.
         """
         return self._fitter.in_rois(image, roi, found, roll_deg)
+
+    def fuse(self, faces: Sequence[Faces]) -> FusedFaces:
+        """Estimate one identity from several photos of a person.
+
+            fused = aligner.fuse([aligner(photo).single(0) for photo in photos])
+            fused.identity, fused.faces[0].neutral_vertices
+
+        Args:
+            faces: results with one face each; see `ddfa.person.fusion.fuse`.
+
+        Returns:
+            The identity, how much each photo counts, and the faces with this identity.
+
+        Raises:
+            NoFaceError: no faces.
+            ModelError: results of different models.
+            ValueError: a result is not one face.
+        """
+        return fuse(faces)
 
 
 def _aligner(settings: dict[str, Any]) -> FaceAligner:

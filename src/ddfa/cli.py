@@ -23,7 +23,7 @@ from ddfa.extras import EXTRA_OF, pip_line
 from ddfa.renamed import current_command, current_options
 
 # These process single faces: BLAS threads do not make them faster, and occupy a core while they wait.
-_SINGLE_THREADED_BLAS: Final = ("align", "video", "replace", "retarget", "serve", "batch", "decode")
+_SINGLE_THREADED_BLAS: Final = ("align", "fuse", "video", "replace", "retarget", "serve", "batch", "decode")
 __all__ = ["COMMANDS", "Command", "main"]
 
 

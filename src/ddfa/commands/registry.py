@@ -20,6 +20,7 @@ class Command(NamedTuple):
 
 COMMANDS: Final = (
     Command(("align",), "ddfa.commands.align:align", "3D faces from photos"),
+    Command(("fuse",), "ddfa.commands.fuse:fuse", "one head from several photos of a person"),
     Command(("video",), "ddfa.commands.video:video", "track the faces of a video"),
     Command(("doctor",), "ddfa.commands.doctor:doctor", "check this installation"),
     Command(("completion",), "ddfa.commands.completion:completion", "completion of commands and options for a shell"),

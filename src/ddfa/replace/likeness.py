@@ -9,9 +9,8 @@ from ddfa.arrays import UInt8
 from ddfa.errors import NoFaceError
 from ddfa.faces import Faces
 from ddfa.images import MAX_PIXELS, read_image
+from ddfa.person.appearance import OTHER, Appearance
 from ddfa.replace.source import select_face
-from ddfa.video.tracking.appearance import Appearance
-from ddfa.video.tracking.track import OTHER
 
 
 class Likeness:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from ddfa.video.tracking.sights import Sight, is_covered, is_replaced, remove_duplicates, undo_swaps
-from ddfa.video.tracking.track import Track
+from ddfa.video.tracking.track import Track, swapped
 
 POINTS = np.random.default_rng(0).uniform(0, 100, (68, 3)).astype(np.float32)
 
@@ -53,3 +53,9 @@ def test_a_face_is_replaced_by_an_abrupt_change_or_somebody_who_is_missing():
     known.last_look = 0.8  # the change was gradual
     assert not is_replaced(sight(known, 0.9), [], Looks())
     assert is_replaced(sight(known, 0.9), [missing], Looks())
+
+
+def test_faces_are_exchanged_only_if_that_fits_clearly_better() -> None:
+    assert swapped(np.array([[1.0, 0.1], [0.1, 0.9]])) == [1, 0]
+    assert swapped(np.array([[0.3, 0.2], [0.2, 0.3]])) == [0, 1]
+    assert swapped(np.array([[np.nan, 0.5], [0.5, np.nan]])) == [0, 1]

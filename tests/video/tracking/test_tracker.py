@@ -9,9 +9,10 @@ from ddfa.align import FaceAligner
 from ddfa.detect import Detections
 from ddfa.geometry.pose import in_plane_deg, matrix_from_euler
 from ddfa.images import read_image
+from ddfa.person.compensation import IdentityCompensation
+from ddfa.person.motion import motion_of, moved
 from ddfa.video.io.source import Frame
-from ddfa.video.tracking.identity import IdentityCompensation, IdentityMean
-from ddfa.video.tracking.motion import motion_of, moved
+from ddfa.video.tracking.identity import IdentityMean
 from ddfa.video.tracking.shot_boundary import ShotBoundaryDetector
 from ddfa.video.tracking.smoother import TrackSmoother
 from ddfa.video.tracking.tracker import FaceTracker

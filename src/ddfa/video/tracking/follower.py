@@ -18,13 +18,13 @@ from ddfa.detect.detections import box_overlap
 from ddfa.detect.yunet import YuNet
 from ddfa.faces import Faces
 from ddfa.geometry.roi import roi_from_landmarks
+from ddfa.person.appearance import OTHER, Appearance
+from ddfa.person.motion import boxes_around
 from ddfa.video.io.source import Frame
-from ddfa.video.tracking.appearance import Appearance
-from ddfa.video.tracking.motion import boxes_around
 from ddfa.video.tracking.nearby import SAME_BOX, NearbyDetector
 from ddfa.video.tracking.shot_boundary import ShotBoundaryDetector
 from ddfa.video.tracking.sights import Sight, is_covered, is_replaced, remove_duplicates, undo_swaps
-from ddfa.video.tracking.track import OTHER, Track, returning
+from ddfa.video.tracking.track import Track, returning
 
 MEMORY: Final = 3.0  # s, by default: how long a lost face keeps its id
 _SOON: Final = 5  # frames between searches of the whole frame while somebody is missing or nobody is in view

@@ -8,8 +8,8 @@ import numpy as np
 from ddfa.arrays import Float32
 from ddfa.faces import Faces
 from ddfa.geometry.duplicates import SAME_LANDMARKS, covered_landmarks
-from ddfa.video.tracking.appearance import Appearance, Look
-from ddfa.video.tracking.track import OTHER, SAME, Track, swapped
+from ddfa.person.appearance import OTHER, SAME, Appearance, Look
+from ddfa.video.tracking.track import Track, swapped
 
 _CONTESTED: Final = 10  # frames after two faces were close until looks are updated again
 

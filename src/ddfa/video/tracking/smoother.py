@@ -7,6 +7,8 @@ import numpy as np
 
 from ddfa.arrays import Float64
 from ddfa.faces import Faces
+from ddfa.person.compensation import IdentityCompensation
+from ddfa.person.motion import Motion, motion_of, moved
 from ddfa.video.tracking.filters import (
     OneEuro,
     RotationFilter,
@@ -15,8 +17,7 @@ from ddfa.video.tracking.filters import (
     weighted_rotation,
     with_events,
 )
-from ddfa.video.tracking.identity import IdentityCompensation, IdentityMean
-from ddfa.video.tracking.motion import Motion, motion_of, moved
+from ddfa.video.tracking.identity import IdentityMean
 
 # Tuned on a news clip and with `ddfa bench jitter --moved` (docs/video.md).
 ROTATION: Final = OneEuro(cutoff=0.5, beta=0.08)  # beta: Hz per degree/s

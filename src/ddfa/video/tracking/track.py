@@ -9,14 +9,10 @@ from scipy.optimize import linear_sum_assignment
 
 from ddfa.arrays import Float32, Float64, Floats
 from ddfa.located import needed_turn
+from ddfa.person.appearance import OTHER, SAME, Appearance, Look, mixed
+from ddfa.person.motion import boxes_around
 from ddfa.regress.roll import UPRIGHT_DEG
-from ddfa.video.tracking.appearance import Appearance, Look, mixed
-from ddfa.video.tracking.motion import boxes_around
 
-# Distances of looks (`Appearance.distance`). One person in a news clip: median 0.06, at most 0.34; photos of different
-# people: median 0.91, 1 % below 0.36.
-SAME: Final = 0.4  # below: the same person, wherever the face appears
-OTHER: Final = 0.6  # above: another person, even at the same place
 _CLOSE: Final = 0.7  # distance of two faces relative to the sum of their sizes, below which hair may cover the other
 _HYSTERESIS_DEG: Final = 10.0
 _UNLIKELY: Final = 10.0  # cost of a pair that must not be matched

@@ -8,9 +8,9 @@ from ddfa.align import FaceAligner
 from ddfa.detect import Detector
 from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
+from ddfa.person.compensation import IdentityCompensation
 from ddfa.video.io.source import Frame
 from ddfa.video.tracking.follower import MEMORY, Follower, TrackedDetection
-from ddfa.video.tracking.identity import IdentityCompensation
 from ddfa.video.tracking.smoother import TrackSmoother
 
 

@@ -16,6 +16,10 @@ from ddfa.arrays import Bools, Float32, UInt8
 from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
 
+# Distances of looks (`Appearance.distance`). One person in a news clip: median 0.06, at most 0.34; photos of different
+# people: median 0.91, 1 % below 0.36.
+SAME: Final = 0.4  # below: the same person, wherever the face appears
+OTHER: Final = 0.6  # above: another person, even at the same place in a video
 _CELLS: Final = 20  # of the grid from which points are chosen, per axis
 _ABOVE: Final = 0.45  # of the height of the landmarks' box: forehead and hair, which differ most between people
 _DETAIL: Final = 40  # px, height of the landmarks' box in the image that is sampled: details of pose and noise vanish

@@ -4,9 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
+from ddfa.align import FaceAligner
 from ddfa.images import read_image
-from ddfa.video.tracking.appearance import Appearance, mixed
-from ddfa.video.tracking.track import OTHER, SAME, swapped
+from ddfa.person.appearance import OTHER, SAME, Appearance, mixed
+
+
+@pytest.fixture(scope="module")
+def aligner() -> FaceAligner:
+    return FaceAligner(threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +68,3 @@ def test_a_face_out_of_view_is_not_compared(looks, aligner) -> None:
     face = aligner(photos["astronaut"]).single(0)
     outside = appearance(photos["astronaut"][-60:, -60:], face)
     assert np.isnan(appearance.distance(outside, look("astronaut")))
-
-
-def test_faces_are_exchanged_only_if_that_fits_clearly_better() -> None:
-    assert swapped(np.array([[1.0, 0.1], [0.1, 0.9]])) == [1, 0]
-    assert swapped(np.array([[0.3, 0.2], [0.2, 0.3]])) == [0, 1]
-    assert swapped(np.array([[np.nan, 0.5], [0.5, np.nan]])) == [0, 1]
