@@ -51,18 +51,19 @@ class Views:
         return [self.names[number] for number, named in zip(self.numbers, views, strict=True) if named]
 
 
-def find_person(aligner: FaceAligner, images: Images, index: int = 0) -> Views:
+def find_person(aligner: FaceAligner, images: Images, index: int = 0, *, trusting: bool = False) -> Views:
     """Find a person in several images, by the colours of face and hair.
 
     Args:
         aligner: finds the faces.
         images: the images. The first one with faces shows the person.
         index: which of its faces that is; 0 is the largest.
+        trusting: an image with a single face shows the person, see `PersonFinder`.
 
     Raises:
         NoFaceError: no image shows a face, or the first one has fewer faces than `index` says.
     """
-    finder, views = PersonFinder(aligner.head), Views()
+    finder, views = PersonFinder(aligner.head, trusting=trusting), Views()
     for number, (name, image) in enumerate(images()):
         views.names.append(name)
         faces = aligner(image, refine=True)

@@ -59,7 +59,11 @@ def test_command_measures_people(root, tmp_path, capsys):
         write_image(tmp_path / "people" / person / "dark.png", (image * 0.8).astype(np.uint8))
     words = ["bench", "identity", "--photos", str(tmp_path / "people"), "--output", str(tmp_path / "out")]
     assert main([*words, "--threads", "1"]) == 0
-    (found,) = json.loads((tmp_path / "out/results.json").read_text())["results"]
+    found, halves = json.loads((tmp_path / "out/results.json").read_text())["results"]
+    assert halves["model"].endswith("fused halves") and halves["within_mm"] == pytest.approx(
+        found["within_mm"], rel=0.01
+    )
+    assert halves["between_by_within"] > 1
     assert found["faces"] == 4 and found["within_mm"] < found["between_mm"]
     assert main(["bench", "identity"]) == 2
     assert "one folder per person" in capsys.readouterr().err

@@ -16,6 +16,9 @@ from ddfa.bench.predict import detect_face
 from ddfa.bench.report import Report, Sheet
 from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError
+from ddfa.faces import Faces
+from ddfa.head.model import HeadModel
+from ddfa.person.fusion import fuse
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +47,16 @@ class IdentityScores:
         order = np.searchsorted(np.sort(self.between), self.within, side="right")
         return float(1 - order.mean() / len(self.between))
 
+    @property
+    def ratio(self) -> float:
+        """Mean distance between people, relative to that within a person; NaN if one of them is not known."""
+        if not len(self.within) or not len(self.between):
+            return float("nan")
+        return float(self.between.mean() / self.within.mean())
 
-def neutral_shapes(aligner: FaceAligner, images: Iterable[UInt8]) -> Float32:
-    """Neutral vertices (n, F, 3) of the face region of the largest face of each image that shows one, head units.
+
+def largest_faces(aligner: FaceAligner, images: Iterable[UInt8]) -> list[Faces]:
+    """The largest face of each image that shows one.
 
     Args:
         aligner: the model.
@@ -56,9 +66,25 @@ def neutral_shapes(aligner: FaceAligner, images: Iterable[UInt8]) -> Float32:
         ModelError: the model is not of the open head, whose units are millimetres.
     """
     aligner.head.require_arkit("ddfa bench identity")
-    region = aligner.head.regions.get("face", np.ones(aligner.head.vertices, bool))
-    shapes = [detect_face(aligner, image).neutral_vertices[:, region] for image in images]
-    return np.concatenate([np.zeros((0, int(region.sum()), 3), np.float32), *shapes])
+    found = (detect_face(aligner, image) for image in images)
+    return [face for face in found if len(face)]
+
+
+def neutral_shapes(head: HeadModel, faces: Sequence[Faces]) -> Float32:
+    """Neutral vertices (n, F, 3) of the face region of n results with one face each, head units."""
+    region = head.regions.get("face", np.ones(head.vertices, bool))
+    return np.concatenate(
+        [np.zeros((0, int(region.sum()), 3), np.float32), *(f.neutral_vertices[:, region] for f in faces)]
+    )
+
+
+def fused_halves(faces: Sequence[Faces]) -> list[Faces]:
+    """Fuse every other photo of a person, and those between: two results with one face each, one if there is one photo.
+
+    Args:
+        faces: results with one face each.
+    """
+    return [fuse(half).faces[0] for half in (faces[::2], faces[1::2]) if half]
 
 
 def score_identity(model: str, people: Mapping[str, Float32]) -> IdentityScores:
@@ -101,9 +127,16 @@ def identity_report(scores: Sequence[IdentityScores], title: str) -> Report:
         scores: of all models, at least one.
         title: of the table.
     """
-    columns = ("model", "faces", "within, mm", "±", "between, mm", "±", "within < between")
+    columns = ("model", "faces", "within, mm", "±", "between, mm", "±", "between / within", "within < between")
     rows = [
-        (s.model, str(s.faces), *_mean(s.within), *_mean(s.between), "" if np.isnan(s.auc) else f"{100 * s.auc:.0f} %")
+        (
+            s.model,
+            str(s.faces),
+            *_mean(s.within),
+            *_mean(s.between),
+            "" if np.isnan(s.ratio) else f"{s.ratio:.2f}",
+            "" if np.isnan(s.auc) else f"{100 * s.auc:.0f} %",
+        )
         for s in scores
     ]
     record = [
@@ -112,6 +145,7 @@ def identity_report(scores: Sequence[IdentityScores], title: str) -> Report:
             "faces": one.faces,
             "within_mm": float(one.within.mean()) if len(one.within) else None,
             "between_mm": float(one.between.mean()) if len(one.between) else None,
+            "between_by_within": None if np.isnan(one.ratio) else one.ratio,
             "auc": None if np.isnan(one.auc) else one.auc,
             "people": {name: None if np.isnan(value) else value for name, value in one.people.items()},
         }

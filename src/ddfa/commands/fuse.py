@@ -45,8 +45,8 @@ def fuse(
         files: image files, folders (with their subfolders) or glob patterns; or one video.
         output: output folder; created if it does not exist.
         name: first part of the files' names.
-        face: who the person is: which face of the first photo that shows any, 0 is the largest; in the other photos the
-            person is recognised by the colours of face and hair.
+        face: who the person is: which face of the first photo that shows any, 0 is the largest; in photos with
+            several faces and in videos the person is recognised by the colours of face and hair.
         every: use each so manyth frame of a video.
         texture_size: side of the texture in px, 64 to 4096.
         delight: remove shading from the texture.
@@ -68,11 +68,12 @@ def fuse(
         raise OutputError(f"--texture-size {texture_size}: choose 64 to 4096 px")
     if not name or Path(name).name != name:
         raise OutputError(f"--name '{name}': give a name without a folder")
-    images = _images(files, output, every, max_pixels)
+    from_video = _is_video(files)
+    images = _frames(files[0], every, max_pixels) if from_video else _photos(files, output, max_pixels)
     aligner = FaceAligner(model, threads=threads, **asdict(limits))
     aligner.head.require_arkit("ddfa fuse")
     try:
-        views = find_person(aligner, images, face)
+        views = find_person(aligner, images, face, trusting=not from_video)
     except NoFaceError as error:
         print(f"ddfa fuse: {error}", file=sys.stderr)
         return NOTHING_FOUND
@@ -90,16 +91,20 @@ def fuse(
     return OK
 
 
-def _images(files: Sequence[Path], output: Path, every: int, max_pixels: int) -> Images:
-    """The photos, or the frames of a video."""
-    video = files[0]
-    if len(files) == 1 and video.is_file() and video.suffix.lower() not in IMAGE_SUFFIXES:
-        from ddfa.video.io.frames import open_video
+def _is_video(files: Sequence[Path]) -> bool:
+    return len(files) == 1 and files[0].is_file() and files[0].suffix.lower() not in IMAGE_SUFFIXES
 
-        def frames() -> Iterable[tuple[str, UInt8]]:
-            for frame in islice(open_video(video, max_pixels=max_pixels), 0, None, every):
-                yield f"{video}, frame {frame.index}", frame.image
 
-        return frames
+def _photos(files: Sequence[Path], output: Path, max_pixels: int) -> Images:
     photos = list_photos(files, output)
     return lambda: ((str(photo), read_image(photo, max_pixels)) for photo in photos)
+
+
+def _frames(video: Path, every: int, max_pixels: int) -> Images:
+    from ddfa.video.io.frames import open_video
+
+    def frames() -> Iterable[tuple[str, UInt8]]:
+        for frame in islice(open_video(video, max_pixels=max_pixels), 0, None, every):
+            yield f"{video}, frame {frame.index}", frame.image
+
+    return frames

@@ -1,4 +1,8 @@
-"""Which face of each image is the person: by the colours of face and hair, see `ddfa.person.appearance`."""
+"""Which face of each image is the person: by the colours of face and hair, see `ddfa.person.appearance`.
+
+Colours tell people apart in one recording. Between photos in other light the same person may look as different as two
+people do, so that a photo with a single face is better taken at its word.
+"""
 
 import numpy as np
 
@@ -13,9 +17,11 @@ class PersonFinder:
 
     Args:
         head: the head model.
+        trusting: a single face of an image is the person, however it looks.
     """
 
-    def __init__(self, head: HeadModel) -> None:
+    def __init__(self, head: HeadModel, *, trusting: bool = False) -> None:
+        self._trusting = trusting
         self._appearance = Appearance(head)
         self._looks: list[Look] = []
 
@@ -45,11 +51,13 @@ class PersonFinder:
         """
         looks = [self._appearance(image, face) for face in faces.singles()]
         distances = np.array([self._distance(look) for look in looks])
-        if np.isnan(distances).all():
+        if self._trusting and len(distances) == 1:
+            best: int | None = 0
+        elif np.isnan(distances).all():
             best = 0 if len(distances) == 1 else None
         else:
-            best = int(np.nanargmin(distances))
-            best = best if distances[best] < OTHER else None
+            nearest = int(np.nanargmin(distances))
+            best = nearest if distances[nearest] < OTHER else None
         if best is None:
             return None
         self._looks.append(looks[best])

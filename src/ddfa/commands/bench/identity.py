@@ -5,7 +5,15 @@ from itertools import islice
 from pathlib import Path
 
 from ddfa.arrays import UInt8
-from ddfa.bench.identity import IdentityScores, identity_report, neutral_shapes, people_in, score_identity
+from ddfa.bench.identity import (
+    IdentityScores,
+    fused_halves,
+    identity_report,
+    largest_faces,
+    neutral_shapes,
+    people_in,
+    score_identity,
+)
 from ddfa.bench.jitter import open_recorded
 from ddfa.commands.bench.options import ModelOptions, progress
 from ddfa.data.sets.photos import Photos
@@ -14,6 +22,8 @@ from ddfa.errors import DataError
 
 def identity(run: ModelOptions, photos: Path | None = None, videos: tuple[Path, ...] = (), every: int = 10) -> int:
     """Measure how much the neutral shape changes between photos of one person, and how much people differ.
+
+    "Fused halves" compares the shape fused from every other photo of a person with that from the photos between.
 
     Args:
         run: what is measured, and where the results go.
@@ -33,8 +43,10 @@ def identity(run: ModelOptions, photos: Path | None = None, videos: tuple[Path, 
     for aligner in run.aligners():
         name = aligner.bundle.name
         order, watch = list(sources.people), progress(name)
-        shapes = {order[k]: neutral_shapes(aligner, sources.images(order[k])) for k in watch(range(len(order)))}
-        scores.append(score_identity(name, shapes))
+        faces = {order[k]: largest_faces(aligner, sources.images(order[k])) for k in watch(range(len(order)))}
+        for title, chosen in ((name, faces), (f"{name}, fused halves", {p: fused_halves(f) for p, f in faces.items()})):
+            shapes = {person: neutral_shapes(aligner.head, found) for person, found in chosen.items()}
+            scores.append(score_identity(title, shapes))
     _check(scores)
     title = (
         f"neutral shapes of {len(sources.people)} people (mean distance of vertices of the face; detected, two steps)"
