@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddfa.head.model import HeadModel
-from ddfa.raster.lighting import ambient_occlusion, estimate_light, harmonics, light_from, shading, skin_light
+from ddfa.raster.lighting import ambient_occlusion, estimate_light, light_from, shading
 
 
 def sphere(count=400, seed=0):
@@ -21,24 +21,18 @@ def test_a_far_light_is_brightest_where_it_is_faced(seed):
     assert shading(direction[None], light)[0, 0] == pytest.approx(17 / 16, abs=1e-5)
 
 
-def test_light_is_found_again_in_what_it_lights():
+@pytest.mark.parametrize("outliers", [0.0, 0.2])
+def test_light_is_found_again_in_what_it_lights(outliers):
     normals = sphere()
     normals = normals[normals[:, 2] > 0]
-    light = light_from(np.array([0.6, 0.0, 0.8]), np.ones(3))[:, 0] + np.eye(9)[0]
-    seen = harmonics(normals) @ light
-    found = harmonics(normals) @ estimate_light(normals, 0.4 * seen, np.ones(len(normals)))
-    np.testing.assert_allclose(found, seen / seen.mean(), atol=0.06)
-
-
-def test_the_light_of_a_photo_is_estimated_from_its_skin():
-    head = HeadModel.load()
-    normals = head.mean / np.linalg.norm(head.mean, axis=1, keepdims=True)
-    light = light_from(np.array([0.6, 0.0, 0.8]), np.ones(3))[:, 0] + np.eye(9)[0]
-    colours = 0.5 * (harmonics(normals) @ light)[:, None] * np.array([0.9, 0.7, 0.6])
-    found = harmonics(normals) @ skin_light(head, normals, colours)
-    face = head.regions["face"] & (normals[:, 2] > 0.4)
-    assert np.corrcoef(found[face], colours[face, 0])[0, 1] > 0.99
-    np.testing.assert_array_equal(skin_light(head, -normals * [0, 0, 1], colours), np.eye(9, dtype=np.float32)[0])
+    light = light_from(np.array([0.6, 0.0, 0.8]), np.array([1.0, 0.9, 0.8])) + np.eye(9)[:, :1]
+    seen = shading(normals, light)
+    shown = seen * np.array([0.5, 0.3, 0.2])
+    shown[: int(outliers * len(shown))] *= 0.3  # a cast shadow
+    found = shading(normals, estimate_light(normals, shown, np.ones(len(normals))))
+    wanted = seen / seen.mean(axis=0)
+    ratio = np.median(wanted / found, axis=0)  # the mean brightness includes the outliers
+    np.testing.assert_allclose(found * ratio, wanted, atol=0.1)
 
 
 def test_folds_receive_less_ambient_light():

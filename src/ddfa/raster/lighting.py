@@ -18,6 +18,13 @@ from ddfa.raster.rasterize import rasterize, vertex_normals
 
 # The clamped cosine in each band, times the constants of the harmonics: a light from d then yields about max(n.d, 0).
 _BAND: Final = (1 / 4, 1 / 2, 5 / 16)
+# Estimation of light: ridge penalty of each coefficient, rounds of reweighting, relative residual at which the weight
+# of a sample falls to a quarter, least shading relative to the mean, kept share of differences between channels.
+_DAMPING: Final = (0.0, *[0.003] * 3, *[0.02] * 5)
+_ROUNDS: Final = 6
+_OUTLIER: Final = 0.3
+_DARKEST: Final = 0.12
+_CHROMA: Final = 0.6
 
 
 def harmonics(normals: Floats) -> Float32:
@@ -51,46 +58,36 @@ def shading(normals: Floats, light: Floats) -> Float32:
     return np.asarray(np.maximum(harmonics(normals) @ np.asarray(light, np.float32), 0.0), np.float32)
 
 
-def estimate_light(normals: Floats, brightness: Floats, weights: Floats) -> Float64:
-    """Estimate the light under which a surface of uniform colour has the observed brightness.
+def estimate_light(normals: Floats, radiance: Floats, weights: Floats) -> Float64:
+    """Estimate the light under which a surface of uniform reflectance has the observed radiance.
+
+    Residuals are relative to the shading, so that the dark side counts as much as the lit one, and samples far from
+    the fit lose their weight: hair, lips, cast shadows and highlights are outliers.
 
     Args:
         normals: (K, 3).
-        brightness: (K,) observed.
-        weights: (K,) confidence.
+        radiance: (K, 3) observed, RGB, proportional to light and not gamma-encoded.
+        weights: (K,) confidence, at least some of them positive.
 
     Returns:
-        (9,) coefficients of the shading, of which the weighted mean over the surface is 1.
+        (9, 3) coefficients of the shading, of which the weighted mean over the surface is 1 in every channel.
     """
     basis = harmonics(normals).astype(np.float64)
-    trust = np.asarray(weights, np.float64)
-    target = brightness / max(float(np.average(brightness, weights=trust)), 1e-6)
-    damping = np.diag([0.0, *[0.01] * 3, *[0.04] * 5]) * trust.sum()
-    coefficients = np.zeros(9)
-    for _ in range(3):  # reweighted: hair, lips and cast shadows are outliers
+    given = np.asarray(weights, np.float64)
+    seen = np.asarray(radiance, np.float64)
+    target = seen / np.maximum(np.average(seen, axis=0, weights=given), 1e-6)
+    coefficients = np.eye(9)[:, :1] * np.ones(3)
+    trust = given
+    for _ in range(_ROUNDS):
+        damping = np.diag(_DAMPING) * trust.sum()
         coefficients = np.linalg.solve((basis.T * trust) @ basis + damping, (basis.T * trust) @ target)
-        trust = weights / (1 + ((target - basis @ coefficients) / 0.15) ** 2)
-    return coefficients
-
-
-def skin_light(head: HeadModel, normals: Floats, colours: Floats) -> Float32:
-    """Estimate the light in a photo from the skin of the face.
-
-    Args:
-        head: the head model, with regions.
-        normals: (V, 3) of the fitted head.
-        colours: (V, 3) of the photo under its vertices.
-
-    Returns:
-        (9,) coefficients of the shading, of which the mean over the skin is 1.
-    """
-    regions = head.regions
-    plain = regions["face"] & ~regions["lips"] & ~regions["eyelid_left"] & ~regions["eyelid_right"]
-    chosen = np.flatnonzero(plain & (normals[:, 2] > 0.25))[::4]
-    if len(chosen) < 50:
-        return np.asarray(np.eye(9)[0], np.float32)
-    found = estimate_light(normals[chosen], colours[chosen].mean(axis=1), normals[chosen, 2])
-    return np.asarray(found, np.float32)
+        # The colour of the light varies less over the face than that of lips, flush and beard: mostly grey.
+        grey = coefficients.mean(axis=1, keepdims=True)
+        coefficients[1:] = grey[1:] + _CHROMA * (coefficients - grey)[1:]
+        expected = np.maximum(basis @ coefficients, _DARKEST)
+        away = np.abs(target / expected - 1).mean(axis=1)
+        trust = given / np.square(expected.mean(axis=1)) / np.square(1 + np.square(away / _OUTLIER))
+    return np.asarray(coefficients / np.average(np.maximum(basis @ coefficients, 0), axis=0, weights=given), np.float64)
 
 
 def ambient_occlusion(head: HeadModel, directions: int = 48, size: int = 256) -> Float32:

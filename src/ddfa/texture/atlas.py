@@ -147,6 +147,13 @@ class Atlas:
         return np.asarray(np.maximum(area, 0.6 * sideburns) * self.skin * smoothstep(y, -100, -85), np.float32)
 
     @cached_property
+    def plain(self) -> Float32:
+        """(S, S) in [0, 1], skin of the face without brows, lids, nostrils, lips and mouth."""
+        nostrils = self._distance((range(31, 36),))
+        bare = smoothstep(self.brow_mm, 5, 8) * smoothstep(self.lid_mm, 5, 9) * smoothstep(nostrils, 4, 7)
+        return np.asarray(self.face * bare * smoothstep(self.lips, 0.2, 0.0) * self.skin, np.float32)
+
+    @cached_property
     def flush(self) -> Float32:
         """(S, S) in [0, 1], where skin is redder: cheeks, the tip of the nose, ears."""
         tip = self.head.landmark_points.mean[30]

@@ -15,15 +15,14 @@ from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.faces import Faces
 from ddfa.geometry.camera import FLIP_Y
 from ddfa.raster.blending import smoothstep
-from ddfa.raster.lighting import harmonics, skin_light
 from ddfa.raster.sampling import sample
 from ddfa.texture.atlas import Atlas, atlas_of
 from ddfa.texture.colour_checks import grazing_trust, skin_mask
 from ddfa.texture.completion import colour_gain, mirror_complete, paint_hidden
+from ddfa.texture.light import take_off_light
 from ddfa.texture.visibility import DepthBuffer, VisibilityPolicy, texel_visibility
 
 _DEPTH_SIDE: Final = 420  # of the depth buffer, px: about 1.5 px per mm
-_SHADING: Final = (0.45, 1.7)  # brightness is divided by shading within these bounds
 _MIRRORED: Final = 0.5  # validity of a texel that the other side shows fully
 
 
@@ -33,7 +32,7 @@ class UnwrapPolicy:
 
     Attributes:
         visibility: which texels count as visible.
-        delight: divide by the shading that second-order spherical harmonics explain.
+        delight: take off the light, see `ddfa.texture.light`.
         average: average over image pixels where the image has more of them than the atlas has texels, instead of
             interpolating between four.
         colour_check: reject texels by colour: "grazing" where the surface is seen at a grazing angle, "skin" wherever
@@ -66,7 +65,7 @@ class HeadView(NamedTuple):
     """A fitted head in an image.
 
     Attributes:
-        image: (H, W, 3) RGB, uint8 or float32; colours come out in its units.
+        image: (H, W, 3) RGB in [0, 255], uint8 or float32.
         vertices: (V, 3) image px; 0 for vertices that are not part of the surface.
         normals: (V, 3) in camera axes, y up; 0 for the same vertices.
         buffer: of the surface.
@@ -86,7 +85,7 @@ class Unwrapped(NamedTuple):
     """What an image shows of a head.
 
     Attributes:
-        colours: (S, S, 3) float32 in the units of the image; valid where `visible` is not 0.
+        colours: (S, S, 3) float32 in [0, 255]; valid where `visible` is not 0.
         visible: (S, S) float32 in [0, 1], how well each texel is visible and is believed to show the head.
         rejected: (S, S) float32 in [0, 1], visible texels that the colour check rejected.
     """
@@ -134,10 +133,9 @@ def unwrap(view: HeadView, atlas: Atlas, policy: UnwrapPolicy) -> Unwrapped:
     if policy.colour_check == "grazing":
         trust = grazing_trust(colours, visible, fields[..., 3], atlas)
     if policy.delight:
-        light = skin_light(atlas.head, view.normals, sample(view.image, view.vertices))
-        colours = colours / atlas.spread((harmonics(view.normals) @ light)[:, None]).clip(*_SHADING)
+        colours = take_off_light(colours, view.normals, visible, atlas).albedo
     if policy.colour_check == "skin":
-        trust = skin_mask(colours, visible, atlas)
+        trust = skin_mask(colours / np.float32(255), visible, atlas)
     if trust is None:
         return Unwrapped(colours, visible, np.zeros_like(visible))
     return Unwrapped(colours, visible * trust, visible * (1 - trust))

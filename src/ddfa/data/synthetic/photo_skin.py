@@ -47,14 +47,14 @@ def photo_skin(photo: UInt8, vertices: Floats, atlas: Atlas) -> PhotoSkin:
     x0, y0, x1, y1 = content(photo)
     frame = (x0 + _MARGIN, y0 + _MARGIN, x1 - 1 - _MARGIN, y1 - 1 - _MARGIN)
     normals = atlas.normals(vertices * FLIP_Y)
-    image = np.asarray(photo, np.float32) / np.float32(255)
-    colours, visible, occluded = unwrap(HeadView(image, vertices, normals, buffer, frame), atlas, SYNTHETIC)
+    view = HeadView(np.asarray(photo, np.float32), vertices, normals, buffer, frame)
+    colours, visible, occluded = unwrap(view, atlas, SYNTHETIC)
     completed = mirror_complete(colours, visible, atlas)
-    rounded = np.clip(255 * completed.colours, 0, 255).astype(np.uint8)
+    rounded = np.clip(completed.colours, 0, 255).astype(np.uint8)
     filled = fill_holes(rounded, completed.weight > _KNOWN)
     return PhotoSkin(
         np.asarray(filled / np.float32(255), np.float32),
-        hair_colour(colours, occluded, atlas),
+        hair_colour(colours / np.float32(255), occluded, atlas),
         float(visible[atlas.face > 0.5].mean()),
     )
 
