@@ -1,10 +1,12 @@
 """Make the images of the documentation from the sample photos: `python tools/make_images.py`."""
 
+import io
 import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from ddfa import FaceAligner, Faces, read_image, write_image
 from ddfa.arrays import UInt8
@@ -18,7 +20,7 @@ from ddfa.data.synthetic.objects.occluders import composite
 from ddfa.draw.contact_sheet import draw_sheet
 from ddfa.draw.landmarks import draw_landmarks
 from ddfa.draw.overlay import draw_overlay
-from ddfa.files import make_folder
+from ddfa.files import make_folder, write_atomically
 from ddfa.geometry.camera import FLIP_Y, FLIP_Y_MATRIX, project
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.provenance import SyntheticImage, write_synthetic
@@ -41,6 +43,7 @@ SEQUENCE_SIDE = 190
 TEXTURE_PHOTOS = ("astronaut.jpg", "grace_hopper.jpg")
 TEXTURE_YAWS = (-85, -45, 0, 45, 85, 180)
 TEXTURE_SIDE = 200
+TURNING_SIDE, TURNING_FRAMES, TURNING_YAW = 220, 48, 50.0
 REPLACED = (("astronaut.jpg", "grace_hopper.jpg"), ("grace_hopper.jpg", "astronaut.jpg"))  # source and target
 REPLACED_YAWS = (45, 80)
 REPLACED_SIDE = 400
@@ -69,6 +72,8 @@ def main() -> int:
     rows = [texture_row(photo, aligner(photo, refine=True).single(0)) for photo in photos]
     write_image(folder / "texture.jpg", np.vstack(rows))
     print(folder / "texture.jpg")
+    write_turning(folder / "turning.webp", [(photo, aligner(photo, refine=True).single(0)) for photo in photos])
+    print(folder / "turning.webp")
     replaced = np.vstack([replaced_row(aligner, *names) for names in REPLACED])
     write_synthetic(folder / "replaced.jpg", SyntheticImage(replaced))
     print(folder / "replaced.jpg")
@@ -118,6 +123,21 @@ def texture_row(photo: UInt8, face: Faces) -> UInt8:
     shown = cv2.resize(photo[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA)
     turned = [turned_head(face, texture, yaw) for yaw in TEXTURE_YAWS]
     return np.hstack([shown, *(cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in turned)])
+
+
+def write_turning(path: Path, people: list[tuple[UInt8, Faces]]) -> None:
+    """An animation: each photo, and beside it the textured head that turns from side to side."""
+    size, steps = (TURNING_SIDE, TURNING_SIDE), np.linspace(0, 2 * np.pi, TURNING_FRAMES, endpoint=False)
+    parts = []
+    for photo, face in people:
+        x0, y0, x1, y1 = (max(round(float(value)), 0) for value in face.roi[0])
+        texture = unwrap_texture(photo, face)
+        turned = [turned_head(face, texture, TURNING_YAW * np.sin(step)) for step in steps]
+        parts.append([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in (photo[y0:y1, x0:x1], *turned)])
+    frames = [Image.fromarray(np.hstack([tile for p in parts for tile in (p[0], p[1 + k])])) for k in range(len(steps))]
+    content = io.BytesIO()
+    frames[0].save(content, "WEBP", save_all=True, append_images=frames[1:], duration=60, loop=0, quality=60, method=6)
+    write_atomically(path, content.getvalue())
 
 
 def replaced_row(aligner: FaceAligner, source_name: str, target_name: str) -> UInt8:
