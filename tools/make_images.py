@@ -133,7 +133,8 @@ def write_turning(path: Path, people: list[tuple[UInt8, Faces]]) -> None:
         x0, y0, x1, y1 = (max(round(float(value)), 0) for value in face.roi[0])
         texture = unwrap_texture(photo, face)
         turned = [turned_head(face, texture, TURNING_YAW * np.sin(step)) for step in steps]
-        parts.append([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in (photo[y0:y1, x0:x1], *turned)])
+        tiles = (photo[y0:y1, x0:x1], *turned)
+        parts.append([cv2.resize(tile, size, interpolation=cv2.INTER_AREA) for tile in tiles])
     frames = [Image.fromarray(np.hstack([tile for p in parts for tile in (p[0], p[1 + k])])) for k in range(len(steps))]
     content = io.BytesIO()
     frames[0].save(content, "WEBP", save_all=True, append_images=frames[1:], duration=60, loop=0, quality=60, method=6)
