@@ -10,9 +10,10 @@ import pytest
 
 from ddfa.errors import ModelError, OutputError
 from ddfa.export.face_files import FaceFiles
-from ddfa.export.glb import GlbAnimation, write_glb
+from ddfa.export.glb import GlbAnimation, neck_cap, write_glb
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.head.model import HeadModel
+from ddfa.head.open import load_open_head
 from ddfa.images import read_image
 from ddfa.texture.unwrap import Texture
 
@@ -47,7 +48,7 @@ def test_all_blendshapes_parts_and_pose_are_there(face, tmp_path):
     moving = [found["accessors"][p["targets"][tongue]["POSITION"]].get("sparse", {}) for p in mesh["primitives"]]
     assert moving[2]["count"] > 800 and not any(moving[k].get("count", 0) > 1 for k in (0, 1, 3))
     triangles = sum(found["accessors"][primitive["indices"]]["count"] // 3 for primitive in mesh["primitives"])
-    assert triangles == len(face.head.triangles)
+    assert triangles == len(face.head.triangles) + len(neck_cap(face.head)[0])
     paths = [channel["target"]["path"] for channel in found["animations"][0]["channels"]]
     assert paths == ["weights", "rotation", "translation"]
     x, y, z, w = found["nodes"][0]["rotation"]
@@ -141,3 +142,18 @@ def test_texture_kinds_are_written_by_name(face, tmp_path):
     assert written == ["photo_0.glb", "photo_0_texture.png", "photo_0_validity.png"]
     assert read_image(tmp_path / "photo_0_texture.png").shape == (1024, 1024, 3)
     assert document(tmp_path / "photo_0.glb")["images"][0]["mimeType"] == "image/png"
+
+
+def test_the_neck_is_closed_and_faces_down():
+    head = load_open_head()
+    cap, texture = neck_cap(head)
+    skin = head.triangles[head.regions["skin"][head.triangles].all(axis=1)]
+    rim = set(cap.ravel().tolist())
+    edges = np.concatenate([np.stack([t, np.roll(t, -1, axis=1)], axis=-1).reshape(-1, 2) for t in (skin, cap)])
+    around = edges[np.isin(edges, list(rim)).all(axis=1)]
+    directed = set(map(tuple, around.tolist()))
+    assert len(rim) > 50 and len(cap) == len(rim) - 2
+    assert all((b, a) in directed for a, b in directed)  # each edge is shared, with opposite directions
+    a, b, c = np.moveaxis(head.mean[cap], 1, 0)
+    assert np.cross(b - a, c - a)[:, 1].sum() < 0
+    assert texture.shape == cap.shape and texture.max() < len(head.uv)

@@ -147,15 +147,41 @@ def _surfaces(head: HeadModel) -> list[_Surface]:
     moved = head.expression_basis * np.float32(METRES)
     moves = (np.abs(moved) > np.float32(STILL)).any(axis=2)
     result = []
-    for chosen in _parts(head):
-        pairs, corners = np.unique(
-            head.triangles[chosen].astype(np.int64) * len(head.uv) + head.uv_triangles[chosen], return_inverse=True
-        )
+    cap, cap_uv = neck_cap(head)
+    for name, chosen in zip(_PARTS, _parts(head), strict=True):
+        triangles, texture = head.triangles[chosen].astype(np.int64), head.uv_triangles[chosen]
+        if name == "skin":
+            triangles, texture = np.concatenate([triangles, cap]), np.concatenate([texture, cap_uv])
+        pairs, corners = np.unique(triangles * len(head.uv) + texture, return_inverse=True)
         vertices, uv = pairs // len(head.uv), head.uv[pairs % len(head.uv)] * [1, -1] + [0, 1]
         places = [np.flatnonzero(one[vertices]) for one in moves]
         offsets = [(offset[vertices[at]], at.astype(np.uint16)) for offset, at in zip(moved, places, strict=True)]
         result.append(_Surface(vertices, uv.astype(np.float32), corners.ravel().astype(np.uint32), offsets))
     return result
+
+
+def neck_cap(head: HeadModel) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Close the cut through the neck, so that nobody looks into the head from below.
+
+    Args:
+        head: the head model; the cut is the only boundary of its skin.
+
+    Returns:
+        Triangles (M, 3) of the vertices around the cut, a fan that is counter-clockwise seen from below, and their
+        texture vertices (M, 3), those of the skin above.
+    """
+    assert head.uv_triangles is not None
+    edges = np.stack([head.triangles, np.roll(head.triangles, -1, axis=1)], axis=-1).reshape(-1, 2)
+    _, pair, counts = np.unique(np.sort(edges, axis=1), axis=0, return_inverse=True, return_counts=True)
+    free = (counts[pair.ravel()] == 1) & head.regions["skin"][edges].all(axis=1)
+    follows = dict(edges[free].tolist())
+    texture = dict(zip(edges[free, 0].tolist(), head.uv_triangles.reshape(-1)[free].tolist(), strict=True))
+    rim = [min(follows)] if follows else []
+    while rim and (after := follows[rim[-1]]) != rim[0]:
+        rim.append(after)
+    rim.reverse()
+    fan = np.array([[0, k, k + 1] for k in range(1, len(rim) - 1)], np.int64).reshape(-1, 3)
+    return np.array(rim, np.int64)[fan], np.array([texture[vertex] for vertex in rim], np.int64)[fan]
 
 
 def _parts(head: HeadModel) -> list[Bools]:
