@@ -93,6 +93,22 @@ def test_as_a_process(root: Path) -> None:
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("ddfa align: ")
 
 
+def test_a_closed_pipe_is_no_traceback(root: Path) -> None:
+    """As in `ddfa --help | head -1`."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "ddfa.cli", "--help"],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == exit_codes.FAILED
+
+
 def test_help_is_grouped(capsys) -> None:
     main(["--help"])
     text = capsys.readouterr().out

@@ -53,8 +53,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         meant = f"did you mean '{near}'? Or " if near else ""
         print(f"ddfa: unknown command '{' '.join([*prefix, rest[0]])}': {meant}choose one of {known}", file=sys.stderr)
         return FAILED
-    print(_help(prefix), file=sys.stdout if rest else sys.stderr)
+    try:
+        print(_help(prefix), file=sys.stdout if rest else sys.stderr, flush=True)
+    except BrokenPipeError:
+        _drop_output()
+        return FAILED
     return OK if rest else FAILED
+
+
+def _drop_output() -> None:
+    """The reader of our output has closed, as in `ddfa models list | head -1`: Python would complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(command: Command, arguments: list[str]) -> int:
@@ -92,8 +101,8 @@ def _run(command: Command, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"ddfa {name}: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has closed, as in `ddfa models list | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+    except BrokenPipeError:
+        _drop_output()
         return FAILED
     except MemoryError:
         print(f"ddfa {name}: not enough memory: give it less at a time, or smaller files", file=sys.stderr)
