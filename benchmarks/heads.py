@@ -37,7 +37,7 @@ from ddfa.texture.unwrap import Texture, unwrap_texture
 TILE: Final = 260
 SPAN_M: Final = 0.285  # height of a tile
 CLOSE_M: Final = 0.15  # of the close-up of the open mouth
-VIEWS: Final = ((-80, 0), (-40, 0), (0, 0), (40, 0), (80, 0), (180, 0), (150, -50))  # yaw and pitch, degrees
+VIEWS: Final = ((-80, 0), (-40, 0), (0, 0), (40, 0), (80, 0), (180, 0), (150, 40))  # yaw and pitch, degrees
 GROUND: Final = np.array([226, 228, 232], np.float32)
 COMPONENTS: Final = {5126: "<f4", 5125: "<u4", 5123: "<u2"}
 WIDTHS: Final = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}

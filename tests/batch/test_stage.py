@@ -105,7 +105,7 @@ def test_large_photos_are_decoded_smaller(root: Path, monkeypatch, name: str, si
         assert np.linalg.norm((points - others)[:, :2], axis=1).mean() < 0.01 * face
         np.testing.assert_allclose(row["box"], other["box"], atol=0.03 * face)
         np.testing.assert_allclose(row["euler_deg"], other["euler_deg"], atol=2)
-        assert row["agreement"] == pytest.approx(other["agreement"], abs=0.05)
+        assert row["agreement"] == pytest.approx(other["agreement"], abs=0.08)
 
 
 def test_small_faces_of_large_photos_are_seen_in_full(root: Path) -> None:
