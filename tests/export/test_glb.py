@@ -48,7 +48,7 @@ def test_all_blendshapes_parts_and_pose_are_there(face, tmp_path):
     moving = [found["accessors"][p["targets"][tongue]["POSITION"]].get("sparse", {}) for p in mesh["primitives"]]
     assert moving[2]["count"] > 800 and not any(moving[k].get("count", 0) > 1 for k in (0, 1, 3))
     triangles = sum(found["accessors"][primitive["indices"]]["count"] // 3 for primitive in mesh["primitives"])
-    assert triangles == len(face.head.triangles) + len(neck_cap(face.head)[0])
+    assert triangles == len(face.head.triangles) + len(neck_cap(face.head).triangles)
     paths = [channel["target"]["path"] for channel in found["animations"][0]["channels"]]
     assert paths == ["weights", "rotation", "translation"]
     x, y, z, w = found["nodes"][0]["rotation"]
@@ -146,7 +146,8 @@ def test_texture_kinds_are_written_by_name(face, tmp_path):
 
 def test_the_neck_is_closed_and_faces_down():
     head = load_open_head()
-    cap, texture = neck_cap(head)
+    neck = neck_cap(head)
+    cap = neck.vertices[neck.triangles]
     skin = head.triangles[head.regions["skin"][head.triangles].all(axis=1)]
     rim = set(cap.ravel().tolist())
     edges = np.concatenate([np.stack([t, np.roll(t, -1, axis=1)], axis=-1).reshape(-1, 2) for t in (skin, cap)])
@@ -156,4 +157,4 @@ def test_the_neck_is_closed_and_faces_down():
     assert all((b, a) in directed for a, b in directed)  # each edge is shared, with opposite directions
     a, b, c = np.moveaxis(head.mean[cap], 1, 0)
     assert np.cross(b - a, c - a)[:, 1].sum() < 0
-    assert texture.shape == cap.shape and texture.max() < len(head.uv)
+    assert neck.texture.shape == neck.vertices.shape and neck.texture.max() < len(head.uv)

@@ -115,12 +115,22 @@ def _primitives(faces: Faces, buffer: GltfBuffer) -> list[dict[str, Any]]:
     for material, part in enumerate(_surfaces(head)):
         attributes = {
             "POSITION": buffer.add(shape[part.vertices], "<f4", _VERTICES, bounds=True),
-            "NORMAL": buffer.add(normals[part.vertices], "<f4", _VERTICES),
+            "NORMAL": buffer.add(_normals(shape, normals, part), "<f4", _VERTICES),
             "TEXCOORD_0": buffer.add(part.uv, "<f4", _VERTICES),
         }
         indices = buffer.add(part.corners, "<u4", _TRIANGLES)
         targets = [{"POSITION": buffer.add_sparse(*offsets, len(part.vertices))} for offsets in part.offsets]
         result.append({"attributes": attributes, "indices": indices, "material": material, "targets": targets})
+    return result
+
+
+def _normals(shape: Float32, normals: Float32, part: "_Surface") -> Float32:
+    """Normals (K, 3) of a part: those of the head, but its own for the cap of the neck."""
+    result = normals[part.vertices]
+    if len(part.cap):
+        own = np.unique(part.cap)
+        result[own] = vertex_normals(shape[part.vertices], part.cap.astype(np.int32))[own].mean(axis=0)
+        result[own] /= np.linalg.norm(result[own], axis=1, keepdims=True)
     return result
 
 
@@ -131,12 +141,14 @@ class _Surface(NamedTuple):
         vertices: (K,) of the head; one for every pair of head vertex and UV vertex.
         uv: (K, 2) float32, v from the top, as in glTF.
         corners: (3 T,) of the triangles, indices into `vertices`.
+        cap: (M, 3) those triangles that close the neck, with vertices of their own.
         offsets: for every blendshape the non-zero offsets (m, 3) in metres, and their indices (m,) into `vertices`.
     """
 
     vertices: NDArray[np.int64]
     uv: Float32
     corners: NDArray[np.uint32]
+    cap: NDArray[np.int64]
     offsets: list[tuple[Float32, NDArray[np.uint16]]]
 
 
@@ -147,29 +159,39 @@ def _surfaces(head: HeadModel) -> list[_Surface]:
     moved = head.expression_basis * np.float32(METRES)
     moves = (np.abs(moved) > np.float32(STILL)).any(axis=2)
     result = []
-    cap, cap_uv = neck_cap(head)
     for name, chosen in zip(_PARTS, _parts(head), strict=True):
-        triangles, texture = head.triangles[chosen].astype(np.int64), head.uv_triangles[chosen]
-        if name == "skin":
-            triangles, texture = np.concatenate([triangles, cap]), np.concatenate([texture, cap_uv])
-        pairs, corners = np.unique(triangles * len(head.uv) + texture, return_inverse=True)
-        vertices, uv = pairs // len(head.uv), head.uv[pairs % len(head.uv)] * [1, -1] + [0, 1]
+        pairs, corners = np.unique(
+            head.triangles[chosen].astype(np.int64) * len(head.uv) + head.uv_triangles[chosen], return_inverse=True
+        )
+        vertices, texture, cap = pairs // len(head.uv), pairs % len(head.uv), np.zeros((0, 3), np.int64)
+        if name == "skin":  # with vertices of its own, for the normals
+            neck = neck_cap(head)
+            cap = neck.triangles + len(vertices)
+            vertices, texture = np.concatenate([vertices, neck.vertices]), np.concatenate([texture, neck.texture])
+        corners = np.concatenate([corners.ravel(), cap.ravel()])
+        uv = head.uv[texture] * [1, -1] + [0, 1]
         places = [np.flatnonzero(one[vertices]) for one in moves]
         offsets = [(offset[vertices[at]], at.astype(np.uint16)) for offset, at in zip(moved, places, strict=True)]
-        result.append(_Surface(vertices, uv.astype(np.float32), corners.ravel().astype(np.uint32), offsets))
+        result.append(_Surface(vertices, uv.astype(np.float32), corners.astype(np.uint32), cap, offsets))
     return result
 
 
-def neck_cap(head: HeadModel) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Close the cut through the neck, so that nobody looks into the head from below.
+class NeckCap(NamedTuple):
+    """A surface that closes the cut through the neck.
 
-    Args:
-        head: the head model; the cut is the only boundary of its skin.
-
-    Returns:
-        Triangles (M, 3) of the vertices around the cut, a fan that is counter-clockwise seen from below, and their
-        texture vertices (M, 3), those of the skin above.
+    Attributes:
+        vertices: (R,) of the head, around the cut.
+        texture: (R,) their texture vertices: all that of the nape, so that the cap has the colour of its skin.
+        triangles: (R - 2, 3) indices into `vertices`, counter-clockwise seen from below.
     """
+
+    vertices: NDArray[np.int64]
+    texture: NDArray[np.int64]
+    triangles: NDArray[np.int64]
+
+
+def neck_cap(head: HeadModel) -> NeckCap:
+    """Close the cut through the neck, the only boundary of the skin, so that nobody looks into the head from below."""
     assert head.uv_triangles is not None
     edges = np.stack([head.triangles, np.roll(head.triangles, -1, axis=1)], axis=-1).reshape(-1, 2)
     _, pair, counts = np.unique(np.sort(edges, axis=1), axis=0, return_inverse=True, return_counts=True)
@@ -181,7 +203,8 @@ def neck_cap(head: HeadModel) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         rim.append(after)
     rim.reverse()
     fan = np.array([[0, k, k + 1] for k in range(1, len(rim) - 1)], np.int64).reshape(-1, 3)
-    return np.array(rim, np.int64)[fan], np.array([texture[vertex] for vertex in rim], np.int64)[fan]
+    nape = [texture[min(rim, key=lambda vertex: head.mean[vertex, 2])]] if rim else []
+    return NeckCap(np.array(rim, np.int64), np.array(nape * len(rim), np.int64), fan)
 
 
 def _parts(head: HeadModel) -> list[Bools]:
