@@ -60,6 +60,7 @@ TRIALS: dict[str, list[list[str] | str]] = {
     "batch": [["batch", "photos", "-o", "faces"]],
     "serve": [SERVICE],
     "heic": ["import pillow_heif, ddfa.formats.heif"],
+    "pandas": ["import ddfa; assert len(ddfa.FaceAligner()('photo.jpg').to_pandas()) == 2"],
     "usd": [["align", "photo.jpg", "-o", "usd", "--save", "usdz"]],
     "c2pa": ["import c2pa, ddfa.provenance.c2pa"],
     "dlib": ["import dlib, ddfa.detect.dlib"],

@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -121,10 +122,11 @@ def test_profiles_resume(labelled, tmp_path):
 
 
 def test_weights_of_units_are_those_of_the_photo(labelled, tmp_path):
-    labels = Labels.load(labelled / LABEL_FILE)
+    own_copy = shutil.copytree(labelled, tmp_path / "labelled")  # other tests read the original
+    labels = Labels.load(own_copy / LABEL_FILE)
     weights = np.random.default_rng(0).uniform(0, 1, labels.expression.shape).astype(np.float32)
-    replace(labels, visibility=weights).save(labelled / LABEL_FILE)
-    turned = make_face_profiles(ProfileConfig(labelled, tmp_path / "out", count=3, worst=0.0, workers=1, picture=48))
+    replace(labels, visibility=weights).save(own_copy / LABEL_FILE)
+    turned = make_face_profiles(ProfileConfig(own_copy, tmp_path / "out", count=3, worst=0.0, workers=1, picture=48))
     own = [labels.names.index(source) for source in turned.sources]
     np.testing.assert_allclose(turned.visibility, weights[own], atol=1e-3)
 

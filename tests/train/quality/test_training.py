@@ -124,7 +124,7 @@ def test_faces_carry_the_estimates(with_head, root):
                     else read_image(sorted((root / "samples").glob("*.jpg"))[0]))  # fmt: skip
     assert faces.quality.shape == (len(faces),) and faces.landmark_std.shape == (len(faces), 68)
     one = faces[0]
-    np.testing.assert_array_equal(one.landmark_occlusion, faces.landmark_occlusion[:1])
+    np.testing.assert_array_equal(one.landmark_occlusion, faces.landmark_occlusion[0])
     joined = type(faces).concat([faces[:1], faces[1:]])
     np.testing.assert_array_equal(joined.quality_output, faces.quality_output)
     assert (faces.landmark_std > 0).all()
