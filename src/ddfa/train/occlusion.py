@@ -1,14 +1,13 @@
 """`ddfa train-occlusion`: training of the network that segments what occludes a face, for `ddfa replace`."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
 import numpy as np
 import torch
 import tyro
-import yaml
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,23 +16,16 @@ from torch.utils.data import DataLoader, Dataset
 from ddfa.data.occlusion_set import OccludedFaces, UnoccludedFace, crop_unoccluded_faces, draw_hands
 from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.errors import DataError
-from ddfa.files import make_folder, write_atomically
 from ddfa.head.model import HeadModel
 from ddfa.replace.occlusion.network import SIDE
 from ddfa.train.convert.onnx_export import export_onnx
-from ddfa.train.descent import descend
-from ddfa.train.log import RunLog
 from ddfa.train.networks.occlusion_net import OcclusionNet, WithProbabilities
-from ddfa.train.schedule import cosine
-from ddfa.train.state import CHECKPOINT, ema_of, load_checkpoint, restore_state, save_state
+from ddfa.train.small_run import Recipe, SmallRun
 
 NETWORK: Final = "occlusion.onnx"
-_EMA_DECAY: Final = 0.995
-_GRAD_CLIP: Final = 1.0
-_WARMUP, _FLOOR = 200, 0.01  # steps; share of the peak learning rate at the end
+_RECIPE: Final = Recipe(ema_decay=0.995, warmup=200, validate_every=1000)
 _HELD_OUT, _HELD_OUT_SAMPLES, _HELD_OUT_HANDS = 0.05, 256, 200
 _FIRST_SAMPLE: Final = 2**32  # samples held out have smaller numbers, hence other random generators
-_VALIDATE_EVERY: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -103,41 +95,23 @@ def train_occlusion(config: OcclusionConfig) -> float:
         DataError: the data cannot be used, there is nothing to resume, or the loss is no longer finite.
         OutputError: the run folder cannot be written.
     """
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    make_folder(config.output)
-    network = OcclusionNet().to(config.device)
-    average = ema_of(network, _EMA_DECAY, ramp=False)
-    optimizer = torch.optim.AdamW(network.parameters(), config.lr, weight_decay=0.02)
-    parts = {"network": network, "average": average, "optimizer": optimizer}
-    checkpoint = config.output / CHECKPOINT
-    begun = restore_state(load_checkpoint(checkpoint), parts, checkpoint) if config.resume else 0
+    run = SmallRun(config, _RECIPE, lambda: OcclusionNet().to(config.device))
     source, unseen = _sources(config)
     held_out = [_on(config, batch) for batch in _batches(unseen, config, -min(_HELD_OUT_SAMPLES, config.samples), 0)]
-    settings = {name: str(value) for name, value in asdict(config).items()}
-    write_atomically(config.output / "config.yaml", yaml.safe_dump(settings).encode())
-    iou = overlap(average, held_out) if begun else 0.0
-    log = RunLog(config.output, begun, config.batch_size, tensorboard=False)
+    run.start(lambda network: {"overlap": overlap(network, held_out)})
+    first, last = run.begun, max(run.begun, config.steps)
     with Progress(
         TextColumn("train"), BarColumn(), TextColumn("{task.fields[line]}"), TimeRemainingColumn()
     ) as progress:
-        bar = progress.add_task("", total=config.steps, completed=begun, line="")
-        batches = _batches(source, config, begun * config.batch_size, max(begun, config.steps) * config.batch_size)
-        for step, batch in zip(range(begun, config.steps), batches, strict=True):
-            lr = _lr_at(step, config)
+        bar = progress.add_task("", total=config.steps, completed=first, line="")
+        batches = _batches(source, config, first * config.batch_size, last * config.batch_size)
+        for step, batch in zip(range(first, last), batches, strict=True):
             inputs, occluded, weight = _on(config, batch)
-            loss = occlusion_loss(network(inputs), occluded, weight)
-            descend(loss, lr, network, average, optimizer, _GRAD_CLIP)
-            done = step + 1
-            if done % _VALIDATE_EVERY == 0 or done == config.steps:
-                iou = overlap(average, held_out)
-                log.validated(done, {"overlap": iou})
-                save_state(checkpoint, done, parts)
-            log.add(done, lr, {"loss": loss.detach()})
-            progress.update(bar, completed=done, line=log.line)
-    log.close(config.steps, _lr_at(config.steps, config))
-    export_onnx(WithProbabilities(average.module).cpu(), config.output / NETWORK, SIDE, channels=7)
-    return iou
+            run.step(step, occlusion_loss(run.network(inputs), occluded, weight))
+            progress.update(bar, completed=step + 1, line=run.log.line)
+    run.finish()
+    export_onnx(WithProbabilities(run.average.module).cpu(), config.output / NETWORK, SIDE, channels=7)
+    return run.figures["overlap"]
 
 
 def occlusion_loss(logits: Tensor, occluded: Tensor, weight: Tensor) -> Tensor:
@@ -202,7 +176,3 @@ def _batches(
 def _on(config: OcclusionConfig, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     inputs, occluded, weight = (part.to(config.device) for part in batch)
     return inputs.contiguous(memory_format=torch.channels_last), occluded, weight
-
-
-def _lr_at(step: int, config: OcclusionConfig) -> float:
-    return cosine(step, config.steps, config.lr, _WARMUP, _FLOOR)

@@ -1,13 +1,12 @@
 """`ddfa train-proposals`: training of the network that tells the detector where to look for small faces."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
 
 import numpy as np
 import torch
 import tyro
-import yaml
 from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional
@@ -19,20 +18,13 @@ from ddfa.detect.proposals import luma
 from ddfa.detect.yunet import NMS_OVERLAP, WEIGHTS
 from ddfa.detect.yunet_network import YuNetNetwork
 from ddfa.errors import DataError
-from ddfa.files import make_folder, write_atomically
 from ddfa.train.convert.onnx_export import export_onnx
-from ddfa.train.descent import descend
-from ddfa.train.log import RunLog
 from ddfa.train.networks.proposal_net import ProposalNet
-from ddfa.train.schedule import cosine
-from ddfa.train.state import CHECKPOINT, ema_of, load_checkpoint, restore_state, save_state
+from ddfa.train.small_run import Recipe, SmallRun
 
 NETWORK: Final = "proposals.onnx"
-_EMA_DECAY: Final = 0.998
-_GRAD_CLIP: Final = 1.0
-_WARMUP, _FLOOR = 200, 0.01  # steps; share of the peak learning rate at the end
+_RECIPE: Final = Recipe(ema_decay=0.998, warmup=200, validate_every=500, ema_ramp=True)
 _HELD_OUT: Final = 0.04
-_VALIDATE_EVERY: Final = 500
 _FOUND, _DOUBTFUL = 0.6, 0.3  # YuNet's scores: a face to be proposed; neither a face nor background in between
 _FACE_WEIGHT: Final = 0.5  # of the faces in the loss, relative to the background
 _RECALL: Final = 0.992  # of the faces of each bin of sizes, which fixes the threshold
@@ -141,39 +133,25 @@ def train_proposals(config: ProposalConfig) -> float:
         DataError: the photos cannot be used, there is nothing to resume, or the loss is no longer finite.
         OutputError: the run folder cannot be written.
     """
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    make_folder(config.output)
-    network = ProposalNet().to(config.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = ema_of(network, _EMA_DECAY)
-    optimizer = torch.optim.AdamW(network.parameters(), config.lr, weight_decay=0.02)
-    parts = {"network": network, "average": average, "optimizer": optimizer}
-    checkpoint = config.output / CHECKPOINT
-    begun = restore_state(load_checkpoint(checkpoint), parts, checkpoint) if config.resume else 0
+    run = SmallRun(config, _RECIPE, lambda: _new_network(config.device))
     sheets, held_out = _sources(config)
-    settings = {name: str(value) for name, value in asdict(config).items()}
-    write_atomically(config.output / "config.yaml", yaml.safe_dump(settings).encode())
-    threshold, proposed = operating_point(average, held_out, config.device) if begun else (0.0, 1.0)
-    log = RunLog(config.output, begun, config.batch_size, tensorboard=False)
-    for step in track(range(begun, config.steps), "train"):
-        lr = cosine(step, config.steps, config.lr, _WARMUP, _FLOOR)
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        threshold, proposed = operating_point(network, held_out, config.device)
+        return {"threshold": threshold, "proposed": proposed}
+
+    run.start(validate)
+    for step in track(range(run.begun, config.steps), "train"):
         random = torch.Generator().manual_seed(config.seed * 2**32 + step)  # a resumed run draws the same samples
         index = torch.randint(len(sheets.luma), (config.batch_size,), generator=random)
         inputs, cells = (part.to(config.device) for part in sheets.batch(index, random))
-        loss = proposal_loss(network(inputs)[:, 0], cells)
-        descend(loss, lr, network, average, optimizer, _GRAD_CLIP)
-        done = step + 1
-        if done % _VALIDATE_EVERY == 0 or done == config.steps:
-            threshold, proposed = operating_point(average, held_out, config.device)
-            log.validated(done, {"threshold": threshold, "proposed": proposed})
-            save_state(checkpoint, done, parts)
-        log.add(done, lr, {"loss": loss.detach()})
-    log.close(config.steps, cosine(config.steps, config.steps, config.lr, _WARMUP, _FLOOR))
+        run.step(step, proposal_loss(run.network(inputs)[:, 0], cells))
+    run.finish()
     plain = ProposalNet()
-    plain.load_state_dict(average.module.state_dict())
-    plain.fold(-threshold)  # proposed is what is above 0
+    plain.load_state_dict(run.average.module.state_dict())
+    plain.fold(-run.figures["threshold"])  # proposed is what is above 0
     export_onnx(plain, config.output / NETWORK, SIDE, channels=1, any_size=True)
-    return proposed
+    return run.figures["proposed"]
 
 
 def proposal_loss(logits: Tensor, cells: Tensor) -> Tensor:
@@ -216,6 +194,11 @@ def operating_point(network: nn.Module, sheets: Sheets, device: str) -> tuple[fl
     if not thresholds:
         return 0.0, 1.0
     return min(thresholds), float((logits[sheets.cells == BACKGROUND] > min(thresholds)).float().mean())
+
+
+def _new_network(device: str) -> ProposalNet:
+    network = ProposalNet().to(device)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def _sources(config: ProposalConfig) -> tuple[Sheets, Sheets]:

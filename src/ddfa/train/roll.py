@@ -1,7 +1,7 @@
 """`ddfa train-roll`: training of the network that estimates the roll of a face before it is aligned."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import torch
 import tyro
-import yaml
 from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,25 +16,18 @@ from torch.nn import functional
 from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.data.sets.labels import image_euler
 from ddfa.errors import DataError
-from ddfa.files import make_folder, write_atomically
 from ddfa.geometry.pose import in_plane_deg, matrix_from_euler
 from ddfa.geometry.roi import crop_matrix, roi_from_landmarks
 from ddfa.head.model import HeadModel
 from ddfa.regress.roll import SIDE
 from ddfa.regress.sampling import MIDDLE, RANGE
 from ddfa.train.convert.onnx_export import export_onnx
-from ddfa.train.descent import descend
-from ddfa.train.log import RunLog
 from ddfa.train.networks.roll_net import SECTORS, RollNet
-from ddfa.train.schedule import cosine
-from ddfa.train.state import CHECKPOINT, ema_of, load_checkpoint, restore_state, save_state
+from ddfa.train.small_run import Recipe, SmallRun
 
 NETWORK: Final = "roll.onnx"
-_EMA_DECAY: Final = 0.995
-_GRAD_CLIP: Final = 1.0
-_WARMUP, _FLOOR = 100, 0.01  # steps; share of the peak learning rate at the end
+_RECIPE: Final = Recipe(ema_decay=0.995, warmup=100, validate_every=500)
 _HELD_OUT: Final = 0.04
-_VALIDATE_EVERY: Final = 500
 _CUT: Final = 80  # px, side of the stored crops
 _ENLARGEMENT: Final = 1.35  # side of the stored crops relative to the RoI: room for shift and scale
 _SECTOR_WEIGHT: Final = 0.15  # of the classification in the loss
@@ -147,35 +139,17 @@ def train_roll(config: RollConfig) -> float:
         DataError: the data cannot be used, there is nothing to resume, or the loss is no longer finite.
         OutputError: the run folder cannot be written.
     """
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    make_folder(config.output)
-    network = RollNet().to(config.device)
-    average = ema_of(network, _EMA_DECAY, ramp=False)
-    optimizer = torch.optim.AdamW(network.parameters(), config.lr, weight_decay=0.02)
-    parts = {"network": network, "average": average, "optimizer": optimizer}
-    checkpoint = config.output / CHECKPOINT
-    begun = restore_state(load_checkpoint(checkpoint), parts, checkpoint) if config.resume else 0
+    run = SmallRun(config, _RECIPE, lambda: RollNet().to(config.device))
     crops, unseen = _sources(config)
-    settings = {name: str(value) for name, value in asdict(config).items()}
-    write_atomically(config.output / "config.yaml", yaml.safe_dump(settings).encode())
-    error = held_out_error(average, unseen, config.device) if begun else float("nan")
-    log = RunLog(config.output, begun, config.batch_size, tensorboard=False)
-    for step, (inputs, truth) in track(_batches(crops, config, begun), "train", total=config.steps - begun):
-        lr = cosine(step, config.steps, config.lr, _WARMUP, _FLOOR)
-        loss = roll_loss(network, inputs.to(config.device), truth.to(config.device))
-        descend(loss, lr, network, average, optimizer, _GRAD_CLIP)
-        done = step + 1
-        if done % _VALIDATE_EVERY == 0 or done == config.steps:
-            error = held_out_error(average, unseen, config.device)
-            log.validated(done, {"error_deg": error})
-            save_state(checkpoint, done, parts)
-        log.add(done, lr, {"loss": loss.detach()})
-    log.close(config.steps, cosine(config.steps, config.steps, config.lr, _WARMUP, _FLOOR))
+    run.start(lambda network: {"error_deg": held_out_error(network, unseen, config.device)})
+    batches = _batches(crops, config, run.begun)
+    for step, (inputs, truth) in track(batches, "train", total=config.steps - run.begun):
+        run.step(step, roll_loss(run.network, inputs.to(config.device), truth.to(config.device)))
+    run.finish()
     plain = RollNet()
-    plain.load_state_dict(average.module.state_dict())
+    plain.load_state_dict(run.average.module.state_dict())
     export_onnx(plain, config.output / NETWORK, SIDE)
-    return error
+    return run.figures["error_deg"]
 
 
 def roll_loss(network: RollNet, inputs: Tensor, truth: Tensor) -> Tensor:
