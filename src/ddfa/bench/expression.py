@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ddfa.array_files import open_npz
 from ddfa.arrays import Float32, Float64, Floats
 from ddfa.bench.chart import Chart
 from ddfa.bench.predict import Predictions, Watch
@@ -247,11 +248,7 @@ def _agreement(found: Predictions, measure: str, values: Float64, truth: Floats,
 
 
 def _read_npz(path: Path) -> dict[str, list[Any]]:
-    check_regular(path, DataError)
-    with (
-        reading(path, DataError, "not a readable .npz", "write it again"),
-        np.load(path, allow_pickle=False) as archive,
-    ):
+    with open_npz(path, DataError, "not a readable .npz", "write it again") as archive:
         return {name: archive[name].tolist() for name in archive.files if archive[name].ndim == 1}
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ddfa.array_files import open_npz
 from ddfa.arrays import Float32
 from ddfa.data.sets.face_mat import read_face_mat
 from ddfa.data.sets.photos import Photos
 from ddfa.data.sets.pts import read_pts
-from ddfa.errors import DataError, reading
-from ddfa.files import check_regular
+from ddfa.errors import DataError
 
 _UNKNOWN = np.full(3, np.nan, np.float32)
 
@@ -90,11 +90,7 @@ def _photos_beside(path: Path) -> Photos:
 def _load_npz(path: Path) -> AnnotatedSet:
     if not path.exists():
         raise DataError(f"no annotated set at {path}: name an .npz or a folder, see docs/benchmarks.md")
-    check_regular(path, DataError)
-    with (
-        reading(path, DataError, "not an annotated set", "name an .npz with names and landmarks68"),
-        np.load(path, allow_pickle=False) as archive,
-    ):
+    with open_npz(path, DataError, "not an annotated set", "name an .npz with names and landmarks68") as archive:
         names = tuple(str(name) for name in archive["names"])
         known = {key: np.asarray(archive[key], np.float32) for key in archive.files if key in _SHAPES}
     if not known:

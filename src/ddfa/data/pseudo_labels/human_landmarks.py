@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from ddfa.array_files import open_npz
 from ddfa.arrays import Float32, Float64, Floats
 from ddfa.data.pseudo_labels.contour_fit import refine
 from ddfa.data.pseudo_labels.fit import Fit, FitConstraints, FitOptions, curvature, fit, to_head
@@ -56,11 +57,7 @@ def read_landmarks(path: Path, names: tuple[str, ...]) -> Float32:
 
 
 def _from_npz(path: Path) -> dict[str, Float32]:
-    check_regular(path, DataError)
-    with (
-        reading(path, DataError, "no file of annotations", "it needs names and landmarks68"),
-        np.load(path, allow_pickle=False) as file,
-    ):
+    with open_npz(path, DataError, "no file of annotations", "it needs names and landmarks68") as file:
         pairs = zip(file["names"].tolist(), file["landmarks68"].astype(np.float32), strict=True)
         return {PurePosixPath(name).with_suffix("").as_posix(): points for name, points in pairs}
 

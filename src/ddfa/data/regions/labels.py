@@ -15,6 +15,7 @@ import tyro
 from numpy.lib.format import open_memmap
 
 from ddfa.align import FaceAligner
+from ddfa.array_files import open_npz
 from ddfa.arrays import Bools, Float32, Floats, UInt8
 from ddfa.data.pseudo_labels.mesh_scores import MAX_YAW_DEG, MIN_PRESENCE
 from ddfa.data.pseudo_labels.mesh_teacher import MeshTeacher
@@ -96,11 +97,7 @@ class RegionLabels:
         Raises:
             DataError: it is missing or damaged.
         """
-        check_regular(path, DataError)
-        with (
-            reading(path, DataError, "no file of region labels", "run ddfa data regions"),
-            np.load(path, allow_pickle=False) as archive,
-        ):
+        with open_npz(path, DataError, "no file of region labels", "run ddfa data regions") as archive:
             return RegionLabels(**{field.name: archive[field.name] for field in fields(RegionLabels)})
 
     def save(self, path: Path) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ddfa.array_files import open_npz
 from ddfa.arrays import Float32, Float64, Floats
-from ddfa.errors import DataError, reading
-from ddfa.files import check_regular, make_folder, write_atomically
+from ddfa.errors import DataError
+from ddfa.files import make_folder, write_atomically
 from ddfa.geometry.camera import FLIP_Y_MATRIX, project
 from ddfa.geometry.pose import decompose, euler_from_matrix
 from ddfa.head.model import HeadModel
@@ -105,11 +106,7 @@ class Labels:
         Raises:
             DataError: the file is missing, damaged or of another format.
         """
-        check_regular(path, DataError)
-        with (
-            reading(path, DataError, "not a label file", "make it with `ddfa data label`"),
-            np.load(path, allow_pickle=False) as file,
-        ):
+        with open_npz(path, DataError, "not a label file", "make it with `ddfa data label`") as file:
             if int(file["format"]) != FORMAT:
                 raise DataError(f"{path} has label format {file['format']}: label the photos again")
             names = tuple(file["names"].tolist())

@@ -12,11 +12,12 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
+from ddfa.array_files import open_npz
 from ddfa.arrays import Float32
 from ddfa.data.quality.samples import QualitySample, QualitySamples
-from ddfa.errors import DataError, ModelError, reading
+from ddfa.errors import DataError, ModelError
 from ddfa.face_model import FaceModel
-from ddfa.files import atomic_path, check_regular, make_folder
+from ddfa.files import atomic_path, make_folder
 from ddfa.jobs import run_missing
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.session import network_inputs
@@ -59,11 +60,7 @@ class FeatureSet:
         Raises:
             DataError: it is missing or damaged.
         """
-        check_regular(path, DataError)
-        with (
-            reading(path, DataError, "no part of the features", "remove it and repeat the command"),
-            np.load(path, allow_pickle=False) as file,
-        ):
+        with open_npz(path, DataError, "no part of the features", "remove it and repeat the command") as file:
             return FeatureSet(*(file[name] for name in _FIELDS))
 
 
