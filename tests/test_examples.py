@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from ddfa import read_image
@@ -72,15 +71,13 @@ def test_corpus_query(root: Path, tmp_path: Path) -> None:
 
 
 def test_drowsiness(root: Path, tmp_path: Path) -> None:
-    av = pytest.importorskip("av")
-    image = np.ascontiguousarray(read_image(root / PHOTO)[:512, :512])
-    with av.open(str(tmp_path / "clip.mp4"), "w") as clip:
-        stream = clip.add_stream("h264", rate=10)
-        stream.width = stream.height = 512
-        stream.pix_fmt = "yuv420p"
-        for _ in range(5):
-            clip.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        clip.mux(stream.encode())
+    pytest.importorskip("av")
+    from ddfa.video.io.frames import VideoWriter
+
+    image = read_image(root / PHOTO)[:512, :512]
+    with VideoWriter(tmp_path / "clip.mp4", (512, 512), 10) as clip:
+        for number in range(5):
+            clip.write(image, number / 10)
     assert run(root, "drowsiness.py", tmp_path / "clip.mp4").startswith("minute 0: PERCLOS 0.0 % of 5 frames")
 
 

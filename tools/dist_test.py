@@ -20,15 +20,12 @@ ROOT = Path(__file__).resolve().parents[1]
 PHOTO = ROOT / "samples" / "test1.jpg"
 
 CLIP = """
-import av, numpy as np
 from ddfa import read_image
+from ddfa.video.io.frames import VideoWriter
 image = read_image("photo.jpg")[:600, :600]
-with av.open("clip.mp4", "w") as clip:
-    stream = clip.add_stream("h264", rate=10)
-    stream.width, stream.height, stream.pix_fmt = 600, 600, "yuv420p"
-    for frame in [image] * 5:
-        clip.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
-    clip.mux(stream.encode())
+with VideoWriter("clip.mp4", (600, 600), 10) as clip:
+    for number in range(5):
+        clip.write(image, number / 10)
 """
 ALIGN = """
 import sys, ddfa

@@ -2,7 +2,9 @@
 
 import io
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -69,10 +71,10 @@ def main() -> int:
     write_image(folder / "profile_sequence.jpg", profile_sequence(faces.single(0)))
     print(folder / "profile_sequence.jpg")
     photos = [read_image(ROOT / "samples" / name) for name in TEXTURE_PHOTOS]
-    rows = [texture_row(photo, aligner(photo, refine=True).single(0)) for photo in photos]
-    write_image(folder / "texture.jpg", np.vstack(rows))
+    people = [TexturedPhoto.of(photo, aligner(photo, refine=True).single(0)) for photo in photos]
+    write_image(folder / "texture.jpg", np.vstack([texture_row(person) for person in people]))
     print(folder / "texture.jpg")
-    write_turning(folder / "turning.webp", [(photo, aligner(photo, refine=True).single(0)) for photo in photos])
+    write_turning(folder / "turning.webp", people)
     print(folder / "turning.webp")
     replaced = np.vstack([replaced_row(aligner, *names) for names in REPLACED])
     write_synthetic(folder / "replaced.jpg", SyntheticImage(replaced))
@@ -116,26 +118,38 @@ def write_sheet(path: Path, image: UInt8, faces: Faces) -> None:
     print(path)
 
 
-def texture_row(photo: UInt8, face: Faces) -> UInt8:
-    """The face in its photo, then the head with its texture, turned."""
-    texture, size = unwrap_texture(photo, face), (TEXTURE_SIDE, TEXTURE_SIDE)
-    x0, y0, x1, y1 = (max(round(float(value)), 0) for value in face.roi[0])
-    shown = cv2.resize(photo[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA)
-    turned = [turned_head(face, texture, yaw) for yaw in TEXTURE_YAWS]
-    return np.hstack([shown, *(cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in turned)])
+class TexturedPhoto(NamedTuple):
+    """The part of a photo that shows a face, the face, and its texture."""
 
+    shown: UInt8
+    face: Faces
+    texture: Texture
 
-def write_turning(path: Path, people: list[tuple[UInt8, Faces]]) -> None:
-    """An animation: each photo, and beside it the textured head that turns from side to side."""
-    size, steps = (TURNING_SIDE, TURNING_SIDE), np.linspace(0, 2 * np.pi, TURNING_FRAMES, endpoint=False)
-    parts = []
-    for photo, face in people:
+    @staticmethod
+    def of(photo: UInt8, face: Faces) -> "TexturedPhoto":
+        """Cut out the face and unwrap its texture."""
         x0, y0, x1, y1 = (max(round(float(value)), 0) for value in face.roi[0])
-        texture = unwrap_texture(photo, face)
-        turned = [turned_head(face, texture, TURNING_YAW * np.sin(step)) for step in steps]
-        tiles = (photo[y0:y1, x0:x1], *turned)
-        parts.append([cv2.resize(tile, size, interpolation=cv2.INTER_AREA) for tile in tiles])
-    frames = [Image.fromarray(np.hstack([tile for p in parts for tile in (p[0], p[1 + k])])) for k in range(len(steps))]
+        return TexturedPhoto(photo[y0:y1, x0:x1], face, unwrap_texture(photo, face))
+
+    def tiles(self, yaws: Iterable[float], side: int) -> list[UInt8]:
+        """The face in its photo, then the head with its texture at each yaw."""
+        pictures = (self.shown, *(turned_head(self.face, self.texture, yaw) for yaw in yaws))
+        return [cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in pictures]
+
+
+def texture_row(person: TexturedPhoto) -> UInt8:
+    """The face in its photo, then the head with its texture, turned."""
+    return np.hstack(person.tiles(TEXTURE_YAWS, TEXTURE_SIDE))
+
+
+def write_turning(path: Path, people: list[TexturedPhoto]) -> None:
+    """An animation: each photo, and beside it the textured head that turns from side to side."""
+    yaws = TURNING_YAW * np.sin(np.linspace(0, 2 * np.pi, TURNING_FRAMES, endpoint=False))
+    rows = [person.tiles(yaws, TURNING_SIDE) for person in people]
+    frames = [
+        Image.fromarray(np.hstack([tile for shown, *turned in rows for tile in (shown, turned[k])]))
+        for k in range(TURNING_FRAMES)
+    ]
     content = io.BytesIO()
     frames[0].save(content, "WEBP", save_all=True, append_images=frames[1:], duration=60, loop=0, quality=60, method=6)
     write_atomically(path, content.getvalue())

@@ -44,7 +44,8 @@ class Views:
     @property
     def missing(self) -> list[str]:
         """Names of the images that do not show the person."""
-        return [name for number, name in enumerate(self.names) if number not in set(self.numbers)]
+        shown = set(self.numbers)
+        return [name for number, name in enumerate(self.names) if number not in shown]
 
     def names_of(self, views: Bools) -> list[str]:
         """Names of some of the images that show the person, views (n,)."""

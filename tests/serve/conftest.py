@@ -1,5 +1,6 @@
 """One service with the shipped model for all tests of a module."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,3 +31,10 @@ def client() -> Iterator[TestClient]:
 def photo(root: Path) -> bytes:
     """A photo of one face."""
     return (root / "samples" / "astronaut.jpg").read_bytes()
+
+
+def connect(port: int, content: bytes = b"") -> socket.socket:
+    """A connection to a port of this machine, over which something has been sent."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=5)
+    connection.sendall(content)
+    return connection

@@ -17,6 +17,8 @@ from websockets.exceptions import ConnectionClosed
 from ddfa.serve import connections
 from ddfa.serve.peers import Peers
 
+from .conftest import connect
+
 ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n"
 MOST = 4  # waiting connections of one peer
@@ -66,12 +68,6 @@ def port(monkeypatch):
         finally:
             running.should_exit = True
             thread.join()
-
-
-def connect(port, content=b""):
-    connection = socket.create_connection(("127.0.0.1", port), timeout=5)
-    connection.sendall(content)
-    return connection
 
 
 def answered(connection):

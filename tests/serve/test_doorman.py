@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from ddfa.serve import doorman
 from ddfa.serve.doorman import Doorman, is_probe
 
+from .conftest import connect
+
 ASK = b"GET /healthz HTTP/1.1\r\nHost: localhost:8000\r\nUser-Agent: monitor\r\n\r\n"
 HOSTS = frozenset({"localhost"})
 
@@ -29,12 +31,6 @@ def opened():
     assert not thread.is_alive()  # it ends with the service
     listener.close()
     theirs.close()
-
-
-def connect(port, content=b""):
-    connection = socket.create_connection(("127.0.0.1", port), timeout=5)
-    connection.sendall(content)
-    return connection
 
 
 def everything(connection):

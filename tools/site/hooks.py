@@ -94,12 +94,8 @@ def examples() -> str:
     titles = [(path.name, json.loads(path.read_text())["cells"][0]["source"][0].strip("# \n")) for path in notebooks]
     parts.append("\n".join(f"- `examples/notebooks/{name}`: {title}" for name, title in titles))
     for path in sorted((ROOT / "examples").glob("*.py")):
-        text = path.read_text()
-        parts += [
-            f"## {path.name}",
-            text.split('"""')[1].strip(),
-            f"```python\n{text.split(chr(34) * 3, 2)[2].strip()}\n```",
-        ]
+        _, description, code = path.read_text().split('"""', 2)
+        parts += [f"## {path.name}", description.strip(), f"```python\n{code.strip()}\n```"]
     return "\n\n".join(parts)
 
 

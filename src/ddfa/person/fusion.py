@@ -76,14 +76,15 @@ def fuse(faces: Sequence[Faces]) -> FusedFaces:
         raise ModelError("only faces of one model can be fused")
     own = np.array([face.identity[0] for face in faces], np.float64)
     gram = _gram(first.head, own.shape[1])
+    metric: Float64 = np.einsum("aaij->ij", gram)
     seen = np.stack([_shown(gram, face) for face in faces])
-    weights, identity = _robust_mean(own, seen, np.einsum("aaij->ij", gram), first.head.identity_std[: own.shape[1]])
+    weights, identity = _robust_mean(own, seen, metric, first.head.identity_std[: own.shape[1]])
     compensate = IdentityCompensation(first.head, first.layout)
     placed = tuple(
         moved(face, compensate(motion_of(face), face.identity[0] - identity), identity.astype(np.float32))
         for face in faces
     )
-    distances = _distances(own - identity, np.einsum("aaij->ij", gram))
+    distances = _distances(own - identity, metric)
     return FusedFaces(placed, identity.astype(np.float32), weights.astype(np.float32), distances.astype(np.float32))
 
 
