@@ -118,7 +118,8 @@ def _label_missing(config: LabelConfig, photos: Photos, chunks: list[_Chunk]) ->
     _read_human(config, photos)
     maps = teacher_maps(config.teacher, head, config.vertices)
     opened = partial(_open_labeller, config, head, maps)
-    run_missing(opened, [part for part, _ in chunks], chunks, config.workers, "label")
+    # Spawned: a process forked while ONNX Runtime has threads, as here, may hang or crash.
+    run_missing(opened, [part for part, _ in chunks], chunks, config.workers, "label", "spawn")
 
 
 def _open_labeller(config: LabelConfig, head: HeadModel, maps: Mapping[str, TeacherMap]) -> Callable[[_Chunk], None]:
