@@ -15,6 +15,7 @@ from rich.table import Table
 from ddfa import FaceAligner, read_image
 from ddfa.arrays import UInt8
 from ddfa.images import SyntheticImage
+from ddfa.replace.pairs import Pair
 from ddfa.replace.replacer import Replacer
 from ddfa.replace.source import source_from_photos
 from ddfa.replace.target import TargetFace
@@ -69,7 +70,7 @@ def _stages(replacer: Replacer, aligner: FaceAligner, frames) -> dict[str, float
         looked = time.perf_counter()
         spent.append((tracked - start, done - tracked, looked - done, done - start))
     track, draw, look, whole = 1000 * np.median(spent[_WARM:], axis=0)
-    work, start = VideoReplacer(replacer, FaceTracker(aligner)), time.perf_counter()
+    work, start = VideoReplacer([Pair(replacer)], FaceTracker(aligner)), time.perf_counter()
     drawn = [image.unmarked_pixels for image, _ in work.frames(frames)]
     return {
         "track": track,

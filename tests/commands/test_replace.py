@@ -54,6 +54,11 @@ def test_no_face(root: Path, tmp_path: Path, capsys, blank: str) -> None:
         (["a.jpg", "b.jpg", "-o", "out.jpg", "--shape", "round"], "--shape round: give"),
         (["a.jpg", "b.jpg", "-o", "out.jpg", "--limit", "-1"], "--limit -1: give"),
         (["missing.jpg", "b.jpg", "-o", "out.jpg"], "does not exist"),
+        (["a.jpg:0", "c.jpg", "b.jpg", "-o", "out.jpg"], "c.jpg does not say whom it replaces"),
+        (["a.jpg:0", "b.jpg", "-o", "out.jpg", "--face", "1"], "leave --face out"),
+        (["a.jpg", "b.jpg:1", "-o", "out.jpg"], "the target comes last"),
+        (["a.jpg:1", "b.jpg", "-o", "a.jpg"], "is also an input"),
+        (["a.jpg", "b.jpg", "-o", "out.jpg", "--source-face", "-1"], "--source-face -1"),
     ],
 )
 def test_mistakes(words: list[str], named: str, tmp_path: Path, monkeypatch, capsys) -> None:
@@ -84,3 +89,22 @@ def test_a_pair_of_too_low_quality_is_refused(root: Path, tmp_path: Path, capsys
     assert main([*words, "--threads", "1", "--min-quality", "0.9", "--min-score", "0.1"]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert not (tmp_path / "out.png").exists()
+
+
+def test_two_people_are_exchanged(root: Path, tmp_path: Path, capsys) -> None:
+    group, out = root / "samples" / "test1.jpg", tmp_path / "out.png"
+    words = ["replace", f"{group}#0:1", f"{group}#1:0", str(group), "-o", str(out), "--threads", "1"]
+    assert main(words) == 0
+    assert "2 faces replaced, quality" in capsys.readouterr().out
+    photo = read_image(group)
+    changed = (photo != read_image(out)).any(axis=2)
+    middle = changed.shape[1] // 2
+    assert changed[:, :middle].any() and changed[:, middle:].any()
+
+
+def test_somebody_who_is_not_there(root: Path, tmp_path: Path, capsys) -> None:
+    samples = root / "samples"
+    words = [f"{samples / 'astronaut.jpg'}:0", f"{samples / 'grace_hopper.jpg'}:2", str(samples / "test1.jpg")]
+    assert main(["replace", *words, "-o", str(tmp_path / "out.png"), "--threads", "1"]) == 1
+    assert "shows only 2" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -35,6 +35,22 @@ def test_a_still_clip_stays_still(root: Path, tmp_path: Path, capsys) -> None:
     assert max(np.abs(a - b).mean() for a, b in zip(shown[1:], shown, strict=False)) < 1.0
 
 
+def test_two_people_in_a_clip_get_their_own_sources(root: Path, tmp_path: Path, capsys) -> None:
+    av = pytest.importorskip("av", reason="needs the extra `video`")
+    clip, out, samples = tmp_path / "clip.mp4", tmp_path / "out.mp4", root / "samples"
+    photo = read_image(samples / "test1.jpg")
+    _write_clip(clip, photo, 3)
+    words = [f"{samples / 'astronaut.jpg'}:0", f"{samples / 'grace_hopper.jpg'}:1", f"{samples / 'astronaut.jpg'}:9"]
+    assert main(["replace", *words, str(clip), "-o", str(out), "--threads", "1"]) == 0
+    printed = capsys.readouterr()
+    assert "faces replaced in 3 of 3 frames" in printed.out and "astronaut.jpg replaces nobody" in printed.err
+    with av.open(str(out)) as container:
+        shown = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+    changed = np.abs(shown[: photo.shape[0], : photo.shape[1]] - photo).max(axis=2) > 40
+    middle = photo.shape[1] // 2
+    assert changed[:, :middle].any() and changed[:, middle:].any()
+
+
 @pytest.mark.parametrize("command", ["replace", "retarget"])
 def test_a_clip_without_faces_leaves_what_was_there(root: Path, tmp_path: Path, capsys, command: str) -> None:
     pytest.importorskip("av", reason="needs the extra `video`")

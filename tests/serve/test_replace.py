@@ -38,3 +38,29 @@ def test_the_result_says_that_it_is_synthetic(allowed, photos):
 def test_wrong_wishes_are_named(allowed, photos, fields, code):
     answer = allowed.post("/v1/replace", files=photos, data=fields)
     assert answer.status_code == 422 and answer.json()["error"]["code"] == code
+
+
+def test_two_sources_replace_two_people(allowed, root):
+    samples = root / "samples"
+    group = (samples / "test1.jpg").read_bytes()
+    sources = [("source", (samples / name).read_bytes()) for name in ("astronaut.jpg", "grace_hopper.jpg")]
+    answer = allowed.post("/v1/replace", files=[*sources, ("target", group)], data={"face": ["0", "1"]})
+    assert answer.status_code == 200
+    before, after = (decode_image(content, "image").astype(int) for content in (group, answer.content))
+    changed = abs(before - after).max(axis=2) > 40
+    middle = changed.shape[1] // 2
+    assert changed[:, :middle].any() and changed[:, middle:].any()
+
+
+def test_a_reference_photo_names_who_is_replaced(allowed, photos):
+    files = [("source", photos["source"]), ("target", photos["target"])]
+    assert allowed.post("/v1/replace", files=[*files, ("face", photos["target"])]).status_code == 200
+    answer = allowed.post("/v1/replace", files=[*files, ("face", photos["source"])])
+    assert answer.status_code == 422 and "nobody who looks like the reference" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(("sources", "faces"), [(2, ["0", "1", "2"]), (9, ["0"]), (0, ["0"])])
+def test_numbers_of_sources_and_faces_must_fit(allowed, photos, sources, faces):
+    files = [("source", photos["source"])] * sources + [("target", photos["target"])]
+    answer = allowed.post("/v1/replace", files=files, data={"face": faces})
+    assert answer.status_code == 422 and answer.json()["error"]["code"] == "invalid"

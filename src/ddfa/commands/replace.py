@@ -11,14 +11,16 @@ import tyro
 from ddfa.align import FaceAligner
 from ddfa.commands.counting import counted
 from ddfa.commands.limits import ALL_FACES, LimitOptions, MaxPixels
+from ddfa.commands.source_words import SourceWords, names_pair, parse_sources
 from ddfa.errors import DDFAError, ImageError, NoFaceError, OutputError
 from ddfa.exit_codes import NOTHING_FOUND, OK
 from ddfa.images import IMAGE_SUFFIXES, MAX_PIXELS, read_image
 from ddfa.provenance import check_image_path, write_synthetic
 from ddfa.provenance.c2pa import C2paSigner
 from ddfa.replace.likeness import Likeness
+from ddfa.replace.pairs import Pair, draw_pairs, expected_quality, select_pairs
 from ddfa.replace.replacer import Replacer, share_of_shape
-from ddfa.replace.source import load_source, select_face
+from ddfa.replace.source import load_source
 
 
 def replace(
@@ -26,7 +28,7 @@ def replace(
     /,
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="OUT")] = None,
     shape: Annotated[str, tyro.conf.arg(metavar="source|target|blend|0..1")] = "blend",
-    face: Annotated[str, tyro.conf.arg(metavar="ID|all|PHOTO")] = "0",
+    face: Annotated[str | None, tyro.conf.arg(metavar="ID|all|PHOTO")] = None,
     source_face: Annotated[int, tyro.conf.arg(metavar="ID")] = 0,
     limit: Annotated[int, tyro.conf.arg(metavar="N")] = 0,
     label: bool = False,
@@ -36,18 +38,21 @@ def replace(
     max_pixels: MaxPixels = MAX_PIXELS,
     limits: LimitOptions = ALL_FACES,
 ) -> int:
-    """Replace the face of TARGET by that of SOURCE: ddfa replace SOURCE... TARGET -o OUT.
+    """Replace the face of TARGET by that of SOURCE: ddfa replace SOURCE[:WHO]... TARGET -o OUT.
 
-    Only with the consent of both people: docs/replace.md. The metadata of every output mark it as synthetic. Exit code
-    0: done; 1: a photo or the video shows no such face, or a result below --min-quality is expected, nothing is
-    written; 2: something failed.
+    Only with the consent of all people concerned: docs/replace.md. The metadata of every output mark it as synthetic.
+    Exit code 0: done; 1: a photo or the video shows no such face, or a result below --min-quality is expected, nothing
+    is written; 2: something failed.
 
     Args:
         files: one or more photos of the source person, then the target: a photo, a video or the number of a camera.
+            For several people, each source photo names whom it replaces: anna.jpg:0 bob.jpg:carl.jpg dora.jpg:all;
+            photos with the same WHO show one person, and group.jpg#1 is the second largest face of a source photo.
         output: the file to write: .jpg or .png for a photo, .mp4 for a video.
         shape: whose head shape the new face has: source, target, blend, or the share of the source's from 0 to 1.
-        face: which face of the target to replace, 0 is the largest; or all; or a photo of the person to replace, who is
-            recognised by the colours of face and hair.
+        face: WHO if the sources do not name it: a face of the target, 0 is the largest (default); or all, that is
+            everybody whom no other source replaces; or a photo of the person to replace, who is recognised by the
+            colours of face and hair.
         source_face: which face of the source photos to use, 0 is the largest.
         limit: replace only in the first N frames of a video; 0 for all.
         label: write "SYNTHETIC FACE" into the image.
@@ -63,10 +68,12 @@ def replace(
     """
     if len(files) < 2:
         raise ImageError("name the source and the target: ddfa replace SOURCE... TARGET -o OUT")
-    *photos, target = files
-    out = checked_output(output, files)
+    *words, target = files
+    people, share = parse_sources(words, face, source_face), share_of_shape(shape)
+    if names_pair(target):
+        raise ImageError(f"{target}: the target comes last and is only a file: write SOURCE:WHO before it")
+    out = checked_output(output, [*files, *(str(photo) for person in people for photo in person.photos)])
     signer = None if c2pa is None else C2paSigner(*c2pa)
-    chosen, share = parse_face(face), share_of_shape(shape)
     if limit < 0:
         raise DDFAError(f"--limit {limit}: give 0 for all frames, or a positive number")
     target_is_image = Path(target).suffix.lower() in IMAGE_SUFFIXES
@@ -79,23 +86,20 @@ def replace(
         frames = open_video(target, max_pixels=max_pixels)
     aligner = FaceAligner(model, threads=threads, **asdict(limits))
     try:
-        source = load_source(aligner, [Path(name) for name in photos], source_face, max_pixels)
-        who = Likeness.of(aligner, chosen, max_pixels) if isinstance(chosen, Path) else chosen
         if target_is_image:
-            found = aligner(image, refine=True)
-            faces = who.select(image, found, target) if isinstance(who, Likeness) else select_face(found, who, target)
-            replacer = Replacer(source, share)
-            expected = [replacer.suitability(image, faces.single(k)) for k in range(len(faces))]
-            worst = min(expected, key=lambda each: each.score)
+            pairs = [_pair(aligner, person, share, max_pixels) for person in people]
+            chosen = select_pairs(image, aligner(image, refine=True), pairs, target)
+            worst = expected_quality(image, chosen)
             worst.require(limits.min_quality)
-            write_synthetic(out, replacer(image, faces), label=label, signer=signer)
-            done = f"{counted(len(faces), 'face')} replaced, {worst}"
+            write_synthetic(out, draw_pairs(image, chosen), label=label, signer=signer)
+            done = f"{counted(len(chosen), 'face')} replaced, {worst}"
         else:
             from ddfa.commands.frame_progress import with_progress
             from ddfa.replace.video import LIMIT, VideoReplacer, write_edited
             from ddfa.video.tracking.tracker import FaceTracker
 
-            work = VideoReplacer(Replacer(source, share, LIMIT), FaceTracker(aligner), who, limits.min_quality)
+            pairs = [_pair(aligner, person, share, max_pixels, LIMIT) for person in people]
+            work = VideoReplacer(pairs, FaceTracker(aligner), limits.min_quality)
             written = write_edited(
                 out,
                 frames,
@@ -105,6 +109,8 @@ def replace(
                 limit=limit,
                 progress=lambda shown: with_progress(shown, frames, limit, "replacing"),
             )
+            for name in work.unused:
+                print(f"ddfa replace: {name} replaces nobody in {target}", file=sys.stderr)
             done = f"faces replaced in {work.replaced} of {written} frames"
     except NoFaceError as error:
         print(f"ddfa: {error}", file=sys.stderr)
@@ -113,19 +119,11 @@ def replace(
     return OK
 
 
-def parse_face(word: str) -> int | Path | None:
-    """Parse the number of a face, the path of a photo, or "all", which is returned as None.
-
-    Raises:
-        DDFAError: it is neither.
-    """
-    if word == "all":
-        return None
-    if Path(word).suffix.lower() in IMAGE_SUFFIXES:
-        return Path(word)
-    if not word.isdecimal():
-        raise DDFAError(f"--face is a number from 0, all, or a photo of the person, not '{word}'")
-    return int(word)
+def _pair(aligner: FaceAligner, person: SourceWords, share: float, max_pixels: int, limit: int | None = None) -> Pair:
+    """Read the photos of one source, and whom it replaces."""
+    source = load_source(aligner, person.photos, person.faces, max_pixels)
+    who = Likeness.of(aligner, person.who, max_pixels) if isinstance(person.who, Path) else person.who
+    return Pair(Replacer(source, share) if limit is None else Replacer(source, share, limit), who, person.name)
 
 
 def checked_output(output: Path | None, inputs: Sequence[str]) -> Path:

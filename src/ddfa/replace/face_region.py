@@ -1,5 +1,6 @@
 """The part of the head that is replaced: the skin of the face as a mesh with opacity and surface codes."""
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -107,6 +108,12 @@ class FaceSurface:
         self.core = (np.exp(-np.square(own - points[30]).sum(axis=1) / (2 * 45.0**2)) * (mm["edge"] > 4)).astype(
             np.float32
         )
+
+
+@lru_cache(maxsize=2)
+def surface_of(head: HeadModel) -> FaceSurface:
+    """The face of a head model, created once: several sources share it."""
+    return FaceSurface(head)
 
 
 def _rim(head: HeadModel, inside: Bools, outside: Bools) -> Int32:

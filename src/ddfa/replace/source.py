@@ -20,7 +20,7 @@ from ddfa.raster.sampling import sample
 from ddfa.replace.appearance.colour import ColourBasis, contrast, log_colours
 from ddfa.replace.appearance.skin_texture import SKIN_LEVEL, faded, unwrap_skin, whole_skin
 from ddfa.replace.eyes import eyes_of, openness, paint_eyes
-from ddfa.replace.face_region import FaceSurface
+from ddfa.replace.face_region import FaceSurface, surface_of
 from ddfa.replace.target import TargetFace
 from ddfa.texture.atlas import atlas_of, atlas_pixels
 
@@ -97,7 +97,9 @@ def select_face(faces: Faces, index: int | None, name: str) -> Faces:
     raise NoFaceError(f"{name} shows only {len(faces)} (0 is the largest): choose another face or file")
 
 
-def load_source(aligner: FaceAligner, photos: Sequence[Path], index: int = 0, max_pixels: int = MAX_PIXELS) -> Source:
+def load_source(
+    aligner: FaceAligner, photos: Sequence[Path], index: int | Sequence[int] = 0, max_pixels: int = MAX_PIXELS
+) -> Source:
     """Read photos of one person as a source.
 
     Args:
@@ -111,8 +113,9 @@ def load_source(aligner: FaceAligner, photos: Sequence[Path], index: int = 0, ma
         NoFaceError: a photo has no such face.
     """
     images = [read_image(photo, max_pixels) for photo in photos]
-    pairs = zip(photos, images, strict=True)
-    faces = [select_face(aligner(image, refine=True), index, str(photo)) for photo, image in pairs]
+    indices = [index] * len(photos) if isinstance(index, int) else index
+    named = zip(images, indices, photos, strict=True)
+    faces = [select_face(aligner(image, refine=True), number, str(photo)) for image, number, photo in named]
     return source_from_photos(images, faces)
 
 
@@ -130,7 +133,7 @@ def source_from_photos(photos: Sequence[UInt8], faces: Sequence[Faces], size: in
     Raises:
         ModelError: the faces' head model has no texture map.
     """
-    surface = FaceSurface(faces[0].head)
+    surface = surface_of(faces[0].head)
     colour_basis, atlas = ColourBasis(surface), atlas_of(surface.head, size)
     views = [TargetFace.of(surface, colour_basis, photo, face, size) for photo, face in zip(photos, faces, strict=True)]
     seen = [unwrap_skin(view, atlas, _lips_mm(face) > _OPEN_MM) for view, face in zip(views, faces, strict=True)]

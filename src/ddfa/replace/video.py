@@ -1,16 +1,17 @@
 """Replaces faces in a video, frame by frame and without flicker."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
 
 from ddfa.errors import NoFaceError
+from ddfa.faces import Faces
 from ddfa.images import SyntheticImage
 from ddfa.provenance.c2pa import C2paSigner
 from ddfa.provenance.video import SyntheticVideoWriter
 from ddfa.replace.likeness import Likeness
-from ddfa.replace.replacer import Replacer
+from ddfa.replace.pairs import Pair, assign
 from ddfa.replace.temporal import TemporalState
 from ddfa.video.io.frames import Frame, FrameSource
 from ddfa.video.io.threads import prefetched
@@ -77,10 +78,8 @@ class VideoReplacer:
     """Replaces faces in the frames of one video.
 
     Args:
-        replacer: replaces single faces.
+        pairs: who replaces whom; a number is the id of a track, 0 is the largest face of the first frame.
         tracker: tracks and smooths the faces.
-        chosen: track id of the face to replace, 0 is the largest of the first frame; a likeness for the face that is
-            most alike; None for all.
         min_quality: least suitability of a face when it first appears, see `ddfa.replace.suitability`.
 
     Attributes:
@@ -88,43 +87,50 @@ class VideoReplacer:
 
     Raises:
         UnsuitableError: while frames are edited, if a face does not have the least suitability.
+        DDFAError: while frames are edited, if two pairs replace the same face.
     """
 
-    def __init__(
-        self, replacer: Replacer, tracker: FaceTracker, chosen: int | Likeness | None = 0, min_quality: float = 0.0
-    ) -> None:
-        self._replacer, self._tracker, self._chosen, self._least = replacer, tracker, chosen, min_quality
-        self._distances: dict[int, float] = {}
-        self._judged: set[int] = set()
-        self._memories: dict[int, TemporalState] = {}
+    def __init__(self, pairs: Sequence[Pair], tracker: FaceTracker, min_quality: float = 0.0) -> None:
+        self._pairs, self._tracker, self._least = pairs, tracker, min_quality
+        self._distances: dict[tuple[Likeness, int], float] = {}
+        self._memories: dict[tuple[int, int], TemporalState] = {}
+        self._judged: set[tuple[int, int]] = set()
         self.replaced = 0
+
+    @property
+    def unused(self) -> list[str]:
+        """Names of the sources that have replaced nobody so far."""
+        used = {index for index, _ in self._judged}
+        return [pair.name for index, pair in enumerate(self._pairs) if index not in used]
 
     def __call__(self, frame: Frame) -> SyntheticImage:
         """The frame with its faces replaced, a new image."""
         return self._replaced(frame, self._tracker(frame))
 
     def _replaced(self, frame: Frame, tracked: list[TrackedFace]) -> SyntheticImage:
-        chosen = self._wanted(frame, tracked)
-        for face in chosen:
-            if face.id not in self._judged:
-                self._judged.add(face.id)
-                self._replacer.suitability(frame.image, face.faces).require(self._least)
-        self._memories = {face.id: self._memories.get(face.id, TemporalState()) for face in chosen}
+        chosen = self._chosen(frame, tracked)
+        for key, face in chosen.items():
+            if key not in self._judged:
+                self._judged.add(key)
+                self._pairs[key[0]].replacer.suitability(frame.image, face).require(self._least)
+        self._memories = {key: self._memories.get(key, TemporalState()) for key in chosen}
         result = SyntheticImage(frame.image)
-        for face in chosen:
-            self._replacer.draw(result, face.faces, self._memories[face.id])
+        for key, face in chosen.items():
+            self._pairs[key[0]].replacer.draw(result, face, self._memories[key])
         self.replaced += bool(chosen)
         return result
 
-    def _wanted(self, frame: Frame, tracked: list[TrackedFace]) -> list[TrackedFace]:
-        """Those of the tracked faces that are replaced."""
-        if not isinstance(self._chosen, Likeness):
-            return [face for face in tracked if self._chosen in (None, face.id)]
-        for face in tracked:
-            if face.id not in self._distances:
-                self._distances[face.id] = self._chosen.distance(frame.image, face.faces)
-        alike = [face for face in tracked if self._distances[face.id] < float("inf")]
-        return sorted(alike, key=lambda face: self._distances[face.id])[:1]
+    def _chosen(self, frame: Frame, tracked: list[TrackedFace]) -> dict[tuple[int, int], Faces]:
+        """Those of the tracked faces that are replaced, by the number of the pair and the id of the track."""
+
+        def distance(likeness: Likeness, at: int) -> float:
+            key = likeness, tracked[at].id
+            if key not in self._distances:
+                self._distances[key] = likeness.distance(frame.image, tracked[at].faces)
+            return self._distances[key]
+
+        found = assign(self._pairs, [face.id for face in tracked], distance)
+        return {(index, tracked[at].id): tracked[at].faces for index, chosen in enumerate(found) for at in chosen}
 
     def frames(self, source: Iterable[Frame]) -> Iterator[tuple[SyntheticImage, float]]:
         """Replace faces in all frames; faces are tracked in the next frame while the current one is rendered.

@@ -28,7 +28,7 @@ from ddfa.serve.errors import ServiceError
 from ddfa.serve.live import LiveChannel
 from ddfa.serve.metrics import Metrics
 from ddfa.serve.middleware import Middleware
-from ddfa.serve.replace import replace_face
+from ddfa.serve.replace import MOST_SOURCES, replace_faces
 from ddfa.serve.settings import ServeSettings
 from ddfa.serve.shared import Shared
 
@@ -129,9 +129,12 @@ def create_app(settings: ServeSettings) -> FastAPI:
                 answer = await _in_time(engine.align(*arguments), settings)
         return Response(json.dumps(answer, separators=(",", ":")), media_type="application/json")
 
-    async def replaced(source: bytes, target: bytes, *options: Any) -> tuple[bytes, float]:
-        async with engine.decoded(source, target):
-            return await engine.run(replace_face, engine, source, target, *options)
+    async def replaced(
+        sources: list[bytes], whom: list[str | bytes], target: bytes, *options: Any
+    ) -> tuple[bytes, float]:
+        references = [who for who in whom if isinstance(who, bytes)]
+        async with engine.decoded(*sources, *references, target):
+            return await engine.run(replace_faces, engine, sources, whom, target, *options)
 
     @app.post(
         "/v1/replace",
@@ -141,16 +144,18 @@ def create_app(settings: ServeSettings) -> FastAPI:
         summary="Replace faces in a photo",
     )
     async def replace(request: Request) -> Response:
-        """Disabled unless the service is started with --allow-replace. Requires the consent of both people."""
+        """Disabled unless the service is started with --allow-replace. Requires the consent of all people concerned."""
         if not settings.allow_replace:
             raise ServiceError(403, "disabled", "face replacement is disabled: start the service with --allow-replace")
         with traffic.growing() as count:
-            form = await requests.read_form(request, await requests.read_body(request, settings, count))
-            photos = [await requests.form_file(form, name) for name in ("source", "target")]
-            shape, face = requests.form_text(form, "shape", "blend"), requests.form_text(form, "face", "0")
-            label, least = requests.form_flag(form, "label"), requests.form_text(form, "min_quality", "0")
+            body = await requests.read_body(request, settings, count)
+            form = await requests.read_form(request, body, files=2 * MOST_SOURCES + 1)
+            sources, target = await requests.form_files(form, "source"), await requests.form_file(form, "target")
+            whom = await requests.form_values(form, "face") or ["0"]
+            shape, label = requests.form_text(form, "shape", "blend"), requests.form_flag(form, "label")
+            least = requests.form_text(form, "min_quality", "0")
             with queue.place():
-                content, quality = await _in_time(replaced(*photos, shape, face, label, least), settings)
+                content, quality = await _in_time(replaced(sources, whom, target, shape, label, least), settings)
         return Response(content, media_type="image/jpeg", headers={"X-Expected-Quality": f"{quality:.2f}"})
 
     @app.get("/v1/models", response_model=schemas.Models, responses={401: _ERRORS[401]}, summary="Installed models")

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from typing import Final
 
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
@@ -84,8 +84,13 @@ async def read_body(request: Request, settings: ServeSettings, count: Callable[[
     return bytes(content)
 
 
-async def read_form(request: Request, body: bytes) -> FormData:
+async def read_form(request: Request, body: bytes, files: int = 4) -> FormData:
     """Parse a multipart body.
+
+    Args:
+        request: the request.
+        body: its body.
+        files: maximum number of files.
 
     Raises:
         ServiceError: it is not a valid form.
@@ -97,7 +102,7 @@ async def read_form(request: Request, body: bytes) -> FormData:
         yield body
         yield b""
 
-    parser = _InMemory(request.headers, stream(), max_files=4, max_fields=_FIELDS, max_part_size=len(body) + 1)
+    parser = _InMemory(request.headers, stream(), max_files=files, max_fields=_FIELDS, max_part_size=len(body) + 1)
     try:
         return await parser.parse()
     except (MultiPartException, ValueError, KeyError, AssertionError, UnicodeError) as error:
@@ -110,10 +115,25 @@ async def form_file(form: FormData, name: str) -> bytes:
     Raises:
         ServiceError: the file is missing.
     """
-    value = form.get(name)
-    if not isinstance(value, UploadFile):
+    return (await form_files(form, name))[-1]
+
+
+async def form_files(form: FormData, name: str) -> list[bytes]:
+    """The bytes of all uploaded files of a name.
+
+    Raises:
+        ServiceError: there is none, or one is a text field.
+    """
+    values = await form_values(form, name)
+    files = [value for value in values if isinstance(value, bytes)]
+    if not files or len(files) < len(values):
         raise ServiceError(422, "invalid", f"the form has no file `{name}`: send the image under that name")
-    return await value.read()
+    return files
+
+
+async def form_values(form: FormData, name: str) -> list[str | bytes]:
+    """The values of all fields of a name, text or the bytes of files."""
+    return [value if isinstance(value, str) else await value.read() for value in form.getlist(name)]
 
 
 def form_text(form: FormData, name: str, default: str) -> str:

@@ -54,14 +54,23 @@ class AlignForm(BaseModel):
 class ReplaceForm(BaseModel):
     """The body of `POST /v1/replace`."""
 
-    source: Annotated[bytes, Field(json_schema_extra={"format": "binary"}, description="Photo of the source person.")]
+    source: Annotated[
+        list[Annotated[bytes, Field(json_schema_extra={"format": "binary"})]],
+        Field(min_length=1, max_length=8, description="Photos of the source persons."),
+    ]
     target: Annotated[
         bytes, Field(json_schema_extra={"format": "binary"}, description="Photo in which faces are replaced.")
     ]
     shape: Annotated[
         str, Field(description="Head shape: source, target, blend, or the share of the source's, 0 to 1.")
     ] = "blend"
-    face: Annotated[str, Field(description="Index of the face in the target, 0 is the largest; or all.")] = "0"
+    face: Annotated[
+        list[str | Annotated[bytes, Field(json_schema_extra={"format": "binary"})]],
+        Field(
+            description="For each source, or for all, whom it replaces: index of the face in the target, 0 is the "
+            "largest; a photo of the person; or all, everybody whom no other source replaces."
+        ),
+    ] = ["0"]
     min_quality: Annotated[float, Field(ge=0, le=1, description="Refuse if a worse result is expected, 0 to 1.")] = 0
     label: Annotated[bool, Field(description='Draw "SYNTHETIC FACE" into the image.')] = False
 
