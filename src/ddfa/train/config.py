@@ -80,7 +80,8 @@ class TrainConfig:
         distill_start: share of the run that is trained on labels only.
         distill_weight: weight of the predictions in the targets; that of the labels is the rest.
         random_points: vertices besides the 68 landmarks in WPDC, VDC and the dense term.
-        init: checkpoint to start from; tensors that do not fit are ignored, and a narrower MobileNet-V1 is widened.
+        init: checkpoint to start from; tensors that do not fit are ignored, a narrower MobileNet-V1 is
+            widened, and a larger RepNet is narrowed.
         resume: continue from the last checkpoint in the run folder.
         augment_on: where crops are warped and degraded: in `workers` processes, or in batches on the training device,
             which then keeps all decoded photos in its memory (4 bytes per px; 60,000 photos of 160 px: 6.1 GB).

@@ -19,7 +19,8 @@ from ddfa.regress.layout import ParamLayout
 from ddfa.regress.whitening import Whitening
 from ddfa.train.config import TrainConfig
 from ddfa.train.criterion import expression_pairs
-from ddfa.train.networks import MobileNetV1, Network, create
+from ddfa.train.narrowing import is_larger, narrowed
+from ddfa.train.networks import MobileNetV1, Network, RepNet, create
 from ddfa.train.widening import widened
 
 CHECKPOINT = "checkpoint.pt"
@@ -223,7 +224,7 @@ def load_matching(network: Network, saved: dict[str, Any], whitening: Whitening)
     """Copy every tensor of a checkpoint that fits a network by name and shape.
 
     The EMA weights are used where there are any; checkpoints of the original 3DDFA are accepted as well. A narrower
-    MobileNet-V1 is widened first, so that the run starts with the same function.
+    MobileNet-V1 is widened first, so that the run starts with the same function; a larger RepNet is narrowed.
 
     Args:
         network: receives the tensors.
@@ -238,6 +239,8 @@ def load_matching(network: Network, saved: dict[str, Any], whitening: Whitening)
     last = "dw6.conv_sep.weight"
     if isinstance(network, MobileNetV1) and last in state and len(state[last]) < len(own[last]):
         state = widened(state, network)
+    elif isinstance(network, RepNet) and is_larger(state, network):
+        state = narrowed(state, network)
     fitting = {name: t for name, t in state.items() if name in own and own[name].shape == t.shape}
     if not fitting:
         raise DataError("the checkpoint to start from shares no layer with this network: check the architecture")

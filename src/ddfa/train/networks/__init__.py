@@ -23,6 +23,7 @@ ARCHITECTURES: Final[dict[str, Callable[..., Network]]] = {
     "mobilenet_v1_075": partial(MobileNetV1, width=0.75),
     "mobilenet_v1_100": partial(MobileNetV1, width=1.0),
     "mobilenet_v1_200": partial(MobileNetV1, width=2.0),
+    "repnet_t": partial(RepNet, stem=16, channels=(24, 40, 80, 160), depths=(0, 1, 3, 0), embedding=320),
     "repnet_xs": partial(RepNet, stem=16, channels=(32, 64, 128, 256), depths=(1, 1, 4, 0), embedding=512),
     "repnet_m": partial(RepNet, stem=24, channels=(48, 96, 192, 384), depths=(2, 2, 6, 2), embedding=512),
     "repnet_s": partial(RepNet, stem=16, channels=(32, 64, 128, 256), depths=(1, 2, 5, 0)),
