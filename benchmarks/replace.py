@@ -15,11 +15,11 @@ from rich.table import Table
 from ddfa import FaceAligner, read_image
 from ddfa.arrays import UInt8
 from ddfa.images import SyntheticImage
+from ddfa.occlusion.temporal import TemporalState
 from ddfa.replace.pairs import Pair
 from ddfa.replace.replacer import Replacer
 from ddfa.replace.source import source_from_photos
 from ddfa.replace.target import TargetFace
-from ddfa.replace.temporal import TemporalState
 from ddfa.replace.video import LIMIT, VideoReplacer
 from ddfa.video.io.frames import open_video
 from ddfa.video.tracking.tracker import FaceTracker

@@ -13,6 +13,8 @@ from ddfa.data.sets.dataset import LABEL_FILE, PHOTO_LINK
 from ddfa.data.sets.labels import Labels
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.head.model import HeadModel
+from ddfa.head.open import load_open_head
+from ddfa.occlusion.face_region import FaceSurface
 from ddfa.regress.bundle import Bundle, write_bundle
 from ddfa.regress.convention import PixelConvention
 from ddfa.regress.layout import ParamLayout
@@ -26,6 +28,12 @@ ROOT = Path(__file__).resolve().parents[1]
 # Tests depend neither on time nor on chance: no deadline, so that a busy machine fails no property; fixed examples.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def surface() -> FaceSurface:
+    """The face of the open head."""
+    return FaceSurface(load_open_head())
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import pytest
 
 from ddfa.bench.replacement import ReplacementJudge, error, moved, seam
 from ddfa.head.open import load_open_head
-from ddfa.replace.face_region import FaceSurface
+from ddfa.occlusion.face_region import FaceSurface
 
 from ..face_factory import place_faces
 

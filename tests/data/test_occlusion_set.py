@@ -11,7 +11,7 @@ from ddfa.data.occlusion_set import OccludedFaces, crop_unoccluded_faces, draw_h
 from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.data.synthetic.objects.hands import Hand, hand_occluder
 from ddfa.data.synthetic.objects.occluders import Occluder, composite, object_occluder
-from ddfa.replace.occlusion.network import SIDE
+from ddfa.occlusion.network import SIDE
 
 
 def test_bent_fingers_keep_their_bones():

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ddfa.head.open import load_open_head
+from ddfa.occlusion.face_region import FaceSurface
 from ddfa.raster.rasterize import rasterize
 from ddfa.replace.eyes import eyes_of, openness
-from ddfa.replace.face_region import FaceSurface
 
 from ..face_factory import place_faces
 

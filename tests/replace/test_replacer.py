@@ -8,9 +8,9 @@ import pytest
 
 from ddfa import FaceAligner, Faces, read_image
 from ddfa.errors import ModelError
-from ddfa.replace.appearance.colour import ColourBasis
+from ddfa.occlusion.face_region import FaceSurface
+from ddfa.occlusion.skin_colour import ColourBasis
 from ddfa.replace.appearance.skin_texture import faded
-from ddfa.replace.face_region import FaceSurface
 from ddfa.replace.replacer import Replacer
 from ddfa.replace.source import Source, source_from_photos
 from ddfa.replace.target import TargetFace

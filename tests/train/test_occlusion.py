@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 from ddfa.errors import DataError  # noqa: E402
-from ddfa.replace.occlusion.network import SIDE  # noqa: E402
+from ddfa.occlusion.network import SIDE  # noqa: E402
 from ddfa.train.networks.occlusion_net import OcclusionNet  # noqa: E402
 from ddfa.train.occlusion import (  # noqa: E402
     NETWORK,

@@ -8,9 +8,9 @@ import numpy as np
 
 from ddfa.arrays import Bools, Float32, Floats, UInt8
 from ddfa.faces import Faces
+from ddfa.occlusion.face_region import FaceSurface
+from ddfa.occlusion.skin_colour import ColourBasis, brightness
 from ddfa.raster.lighting import harmonics
-from ddfa.replace.appearance.colour import ColourBasis, brightness
-from ddfa.replace.face_region import FaceSurface
 from ddfa.replace.target import TargetFace
 
 _LIMIT: Final = 512  # px; longest side of the region in which faces are compared

@@ -20,10 +20,10 @@ from ddfa.data.synthetic.objects.occluders import Occluder, composite, object_oc
 from ddfa.geometry.camera import project
 from ddfa.head.model import HeadModel
 from ddfa.jobs import run_all
-from ddfa.replace.appearance.colour import ColourBasis
-from ddfa.replace.face_region import FaceSurface
-from ddfa.replace.occlusion.network import SIDE, network_input
-from ddfa.replace.roi_canvas import RoiCanvas
+from ddfa.occlusion.face_region import FaceSurface
+from ddfa.occlusion.network import SIDE, network_input
+from ddfa.occlusion.roi_canvas import RoiCanvas
+from ddfa.occlusion.skin_colour import ColourBasis
 from ddfa.replace.target import TargetFace
 
 _NOTHING, _OBJECT, _PATCH = 0.25, 0.12, 0.1  # shares of the samples; the others have a hand
@@ -55,7 +55,7 @@ class OccludedSample(NamedTuple):
     """An input of the network and its ground truth.
 
     Attributes:
-        inputs: (7, SIDE, SIDE) float32, see `ddfa.replace.occlusion.network.network_input`.
+        inputs: (7, SIDE, SIDE) float32, see `ddfa.occlusion.network.network_input`.
         occluded: (SIDE, SIDE) float32 in [0, 1], the occlusion mask.
         weight: (SIDE, SIDE) float32 in [0, 1], of each pixel in the loss.
     """

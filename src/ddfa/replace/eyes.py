@@ -8,8 +8,8 @@ import numpy as np
 from ddfa.arrays import Bools, Float32, Floats, Int32, UInt8
 from ddfa.faces import Faces
 from ddfa.geometry.camera import FLIP_Y
+from ddfa.occlusion.face_region import FaceSurface
 from ddfa.raster.blending import smoothstep
-from ddfa.replace.face_region import FaceSurface
 from ddfa.texture.atlas import Atlas
 from ddfa.texture.interior import inner_of
 from ddfa.texture.unwrap import EXPORT, HeadView, unwrap

@@ -9,16 +9,16 @@ from ddfa.arrays import Float32, UInt8
 from ddfa.errors import DDFAError
 from ddfa.faces import Faces
 from ddfa.images import SyntheticImage
+from ddfa.occlusion.skin_colour import ColourBasis, brightness, log_colours, max_channel
+from ddfa.occlusion.temporal import TemporalState
 from ddfa.raster.blending import smoothstep
 from ddfa.raster.rasterize import Raster, interpolate, rasterize
-from ddfa.replace.appearance.colour import ColourBasis, brightness, log_colours, max_channel
 from ddfa.replace.appearance.noise import match_noise
 from ddfa.replace.appearance.skin_texture import SKIN_LEVEL
 from ddfa.replace.eyes import eyes_of, openness
 from ddfa.replace.source import Source
 from ddfa.replace.suitability import Suitability, suitability
 from ddfa.replace.target import TargetFace
-from ddfa.replace.temporal import TemporalState
 from ddfa.texture.atlas import atlas_pixels
 
 Shape = Literal["source", "target", "blend"]

@@ -11,8 +11,8 @@ from ddfa.errors import ImageError
 from ddfa.faces import Faces
 from ddfa.head.model import HeadModel
 from ddfa.images import SyntheticImage
+from ddfa.occlusion.roi_canvas import RoiCanvas
 from ddfa.raster.rasterize import interpolate, rasterize
-from ddfa.replace.roi_canvas import RoiCanvas
 from ddfa.texture.atlas import atlas_pixels
 from ddfa.texture.unwrap import unwrap_texture
 from ddfa.video.io.source import Frame

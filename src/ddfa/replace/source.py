@@ -15,12 +15,12 @@ from ddfa.errors import NoFaceError
 from ddfa.faces import Faces
 from ddfa.geometry.camera import FLIP_Y
 from ddfa.images import MAX_PIXELS, read_image
+from ddfa.occlusion.face_region import FaceSurface, surface_of
+from ddfa.occlusion.skin_colour import ColourBasis, contrast, log_colours
 from ddfa.raster.blending import blend, smoothstep
 from ddfa.raster.sampling import sample
-from ddfa.replace.appearance.colour import ColourBasis, contrast, log_colours
 from ddfa.replace.appearance.skin_texture import SKIN_LEVEL, faded, unwrap_skin, whole_skin
 from ddfa.replace.eyes import eyes_of, openness, paint_eyes
-from ddfa.replace.face_region import FaceSurface, surface_of
 from ddfa.replace.target import TargetFace
 from ddfa.texture.atlas import atlas_of, atlas_pixels
 

@@ -8,11 +8,11 @@ from typing import Final, Protocol
 from ddfa.errors import NoFaceError
 from ddfa.faces import Faces
 from ddfa.images import SyntheticImage
+from ddfa.occlusion.temporal import TemporalState
 from ddfa.provenance.c2pa import C2paSigner
 from ddfa.provenance.video import SyntheticVideoWriter
 from ddfa.replace.likeness import Likeness
 from ddfa.replace.pairs import Pair, assign
-from ddfa.replace.temporal import TemporalState
 from ddfa.video.io.frames import Frame, FrameSource
 from ddfa.video.io.threads import prefetched
 from ddfa.video.tracking.tracker import FaceTracker, TrackedFace

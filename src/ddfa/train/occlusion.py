@@ -17,7 +17,7 @@ from ddfa.data.occlusion_set import OccludedFaces, UnoccludedFace, crop_unocclud
 from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.errors import DataError
 from ddfa.head.model import HeadModel
-from ddfa.replace.occlusion.network import SIDE
+from ddfa.occlusion.network import SIDE
 from ddfa.train.convert.onnx_export import export_onnx
 from ddfa.train.networks.occlusion_net import OcclusionNet, WithProbabilities
 from ddfa.train.small_run import Recipe, SmallRun

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
+from ddfa.occlusion.temporal import TemporalState
 from ddfa.replace.appearance.noise import match_noise
-from ddfa.replace.temporal import TemporalState
 
 
 def texture(seed, blur):

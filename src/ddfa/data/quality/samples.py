@@ -24,12 +24,12 @@ from ddfa.files import atomic_path, make_folder
 from ddfa.geometry.camera import project
 from ddfa.head.model import HeadModel
 from ddfa.jobs import run_missing
+from ddfa.occlusion.face_region import FaceSurface
+from ddfa.occlusion.network import predict_occlusion
+from ddfa.occlusion.roi_canvas import RoiCanvas
+from ddfa.occlusion.skin_colour import ColourBasis
 from ddfa.raster.sampling import sample
 from ddfa.raster.visibility import hidden_landmarks
-from ddfa.replace.appearance.colour import ColourBasis
-from ddfa.replace.face_region import FaceSurface
-from ddfa.replace.occlusion.network import predict_occlusion
-from ddfa.replace.roi_canvas import RoiCanvas
 from ddfa.replace.target import TargetFace
 
 _CHUNK: Final = 64  # photos per task

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, UInt8
+from ddfa.occlusion.matte import guided_filter
+from ddfa.occlusion.skin_colour import brightness, log_colours
 from ddfa.raster.blending import push_pull
-from ddfa.replace.appearance.colour import brightness, log_colours
-from ddfa.replace.occlusion.matte import guided_filter
 
 _WORK: Final = 128  # px; longest side at which it is computed
 _USUAL: Final = 0.16  # log units; smaller differences are the relief and the colours of a face, which are not light

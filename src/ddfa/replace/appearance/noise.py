@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, UInt8
-from ddfa.replace.appearance.colour import brightness
-from ddfa.replace.temporal import TemporalState
+from ddfa.occlusion.skin_colour import brightness
+from ddfa.occlusion.temporal import TemporalState
 
 # Sides in px of the box blurs whose differences are the frequency bands that are compared, finest first.
 _BOXES: Final = (3, 5, 9)

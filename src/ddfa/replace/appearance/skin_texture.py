@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Float32, UInt8
+from ddfa.occlusion.skin_colour import brightness
 from ddfa.raster.blending import fill_holes, push_pull, smoothstep
 from ddfa.replace.appearance.cast_light import usual
-from ddfa.replace.appearance.colour import brightness
 from ddfa.replace.target import TargetFace
 from ddfa.texture.atlas import Atlas
 from ddfa.texture.completion import join_images, mirror_complete

@@ -8,9 +8,9 @@ from ddfa import FaceAligner, read_image
 from ddfa.data.synthetic.objects.hands import hand_occluder
 from ddfa.data.synthetic.objects.occluders import composite
 from ddfa.errors import ModelError
-from ddfa.replace.appearance.colour import ColourBasis
-from ddfa.replace.occlusion.network import SIDE, WEIGHTS, network_input, predict_occlusion
-from ddfa.replace.target import TargetFace
+from ddfa.occlusion.face_view import FaceView
+from ddfa.occlusion.network import SIDE, WEIGHTS, network_input, predict_occlusion
+from ddfa.occlusion.skin_colour import ColourBasis
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def view(root, surface):
         faces = FaceAligner(threads=1)(photo, refine=True)
     except ModelError as error:
         pytest.skip(f"needs the shipped weights ({error})")
-    return TargetFace.of(surface, ColourBasis(surface), photo, faces.single(0), 256)
+    return FaceView.of(surface, ColourBasis(surface), photo, faces.single(0), 256)
 
 
 def test_the_input_holds_colours_and_surface_codes(view):

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, UInt8
+from ddfa.occlusion.skin_colour import brightness, log_colours
 from ddfa.raster.blending import smoothstep
-from ddfa.replace.appearance.colour import brightness, log_colours
 
 _WORK: Final = 192  # px; longest side at which the matte is computed
 _TONE, _HUE = 0.45, 0.22  # natural variation of skin: log brightness and log chroma

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ddfa.replace.temporal import TemporalState
+from ddfa.occlusion.temporal import TemporalState
 
 
 def test_the_mean_converges() -> None:

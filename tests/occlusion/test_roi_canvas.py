@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ddfa.replace.roi_canvas import RoiCanvas
+from ddfa.occlusion.roi_canvas import RoiCanvas
 
 
 def test_the_canvas_contains_the_face_with_a_margin() -> None:

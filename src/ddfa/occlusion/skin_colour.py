@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from ddfa.arrays import Float32, Floats
-from ddfa.replace.face_region import FaceSurface
+from ddfa.occlusion.face_region import FaceSurface
 
 _DARKEST: Final = 8 / 255  # below it the logarithm is dominated by noise
 _SPOT_MM: Final = 30.0  # standard deviation of the local terms

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ddfa.replace.appearance.colour import log_colours
-from ddfa.replace.occlusion.matte import guided_filter, occlusion_matte
+from ddfa.occlusion.matte import guided_filter, occlusion_matte
+from ddfa.occlusion.skin_colour import log_colours
 
 SIDE = 160
 SKIN = (190, 140, 120)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ddfa.replace.appearance.colour import ColourBasis, brightness, contrast, log_colours, max_channel
-from ddfa.replace.face_region import FaceSurface
+from ddfa.occlusion.face_region import FaceSurface
+from ddfa.occlusion.skin_colour import ColourBasis, brightness, contrast, log_colours, max_channel
 
 FRONTAL = np.array([1, -1, 1], np.float32)  # head space to image axes
 

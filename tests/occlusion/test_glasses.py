@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ddfa.replace.face_region import FaceSurface
-from ddfa.replace.occlusion.glasses import glasses_of
+from ddfa.occlusion.face_region import FaceSurface
+from ddfa.occlusion.glasses import glasses_of
 
 SKIN = np.log(np.array([190, 140, 120]) / 255)
 RIM_MM, HALF_WIDTH_MM = 18.0, 1.6

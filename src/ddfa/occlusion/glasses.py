@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from ddfa.arrays import Bools, Float32, Int32
+from ddfa.occlusion.face_region import FaceSurface
 from ddfa.raster.blending import smoothstep
-from ddfa.replace.face_region import FaceSurface
 
 _RIM_MM: Final = (11.0, 33.0)  # distances from the eye centre between which the lower rim is searched
 _RIM_DEG: Final = range(-150, -15, 15)  # sectors below each eye, around its centre

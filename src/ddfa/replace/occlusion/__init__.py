@@ -1,1 +1,0 @@
-"""Occluders in front of a face: the occlusion network, mattes from colour, glasses."""
