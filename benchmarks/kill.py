@@ -143,8 +143,9 @@ def kill(campaign: Campaign, process: subprocess.Popen[str], run: str, choice: r
     while processes(run) and time.monotonic() - ended < PATIENCE_S:
         time.sleep(0.05)
     campaign.orphan_s = max(campaign.orphan_s, time.monotonic() - ended)
-    for number in processes(run):
+    for number, command in processes(run).items():
         campaign.orphans += 1
+        print("still alive:", command.replace(b"\0", b" ").decode(errors="replace")[:200], file=sys.stderr)
         os.kill(number, signal.SIGKILL)
     return process.returncode == 0
 

@@ -5,11 +5,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
+from ddfa.errors import DataError  # noqa: E402
 from ddfa.geometry.pose import matrix_from_euler  # noqa: E402
 from ddfa.head.model import HeadModel  # noqa: E402
 from ddfa.regress.whitening import Whitening  # noqa: E402
 from ddfa.train import losses  # noqa: E402
-from ddfa.train.criterion import camera_scale, expression_pairs, split_weights  # noqa: E402
+from ddfa.train.config import LossWeights  # noqa: E402
+from ddfa.train.criterion import Criterion, camera_scale, expression_pairs, split_weights  # noqa: E402
 from ddfa.train.state import measure_asymmetry  # noqa: E402
 
 
@@ -130,6 +132,16 @@ def marks():
     return points, predicted, target
 
 
+@pytest.fixture
+def eyes(marks):
+    """The same with two pupils."""
+    points, predicted, target = marks
+    rng = np.random.default_rng(2)
+    more = torch.from_numpy(rng.normal(0, 50, (2, 3))), torch.from_numpy(rng.normal(0, 3, (4, 2, 3)))
+    both = losses.HeadPoints(torch.cat([points.mean, more[0]]), torch.cat([points.bases, more[1]], dim=1))
+    return both, predicted, target
+
+
 def size_slowly(points):
     width, height = np.ptp(points[:, 0]), np.ptp(points[:, 1])
     return max(1.0, float(np.sqrt(width * height)))
@@ -154,6 +166,53 @@ def test_aperture_does_not_care_where_the_face_is(marks):
     moved = target.clone()
     moved[:, [3, 7]] += 5.0
     assert float(losses.aperture(moved, target, points)) < 1e-2
+
+
+def test_gaze_matches_slow_twin(eyes):
+    points, predicted, target = eyes
+    shown = torch.tensor([[1.0, 0.5], [0.0, 1.0]]).repeat(2, 1)[: len(target)].double()
+    total = 0.0
+    for p, g, weights in zip(predicted.numpy(), target.numpy(), shown.numpy(), strict=True):
+        seen, truth = vertices_slowly(p, points), vertices_slowly(g, points)
+        for weight, pupil, lids in zip(weights, (68, 69), (range(36, 42), range(42, 48)), strict=True):
+            found, right = (at[pupil] - np.mean([at[k] for k in lids], axis=0) for at in (seen, truth))
+            error = weight * (found - right)
+            total += np.hypot(error[0], error[1]) / size_slowly(truth[:68]) / 2 / len(target)
+    assert float(losses.gaze(predicted, target, points, shown)) == pytest.approx(total, rel=1e-3)
+
+
+def test_gaze_does_not_care_where_the_face_is(eyes):
+    points, _, target = eyes
+    moved = target.clone()
+    moved[:, [3, 7]] += 5.0
+    assert float(losses.gaze(moved, target, points)) < 1e-2
+
+
+def test_a_turned_eye_is_an_error_of_gaze_unless_it_is_not_shown():
+    open_head = HeadModel.load()
+    weights = LossWeights(wpdc=0, points=0, gaze=1)
+    size = 12 + len(open_head.identity_basis) + len(open_head.expression_basis)
+    whitening = Whitening(np.zeros(size, np.float32), np.ones(size, np.float32))
+    criterion = Criterion(open_head, whitening, weights, 10, 120)
+    frontal = torch.zeros(1, size)
+    frontal[0, [0, 5, 10]] = 100.0
+    turned = frontal.clone()
+    names = open_head.expression_names
+    turned[0, names.index("eyeLookOutLeft") - len(names)] = 1.0
+
+    error = float(criterion(turned, torch.zeros(1, 68, 3), frontal)["gaze"])
+    assert error > 0.005
+    shown = torch.ones(1, len(names))
+    shown[0, names.index("eyeLookInLeft")] = 0.0
+    hidden = float(criterion(turned, torch.zeros(1, 68, 3), torch.cat([frontal, shown], dim=1))["gaze"])
+    assert hidden < 0.1 * error
+
+
+def test_gaze_needs_irises(toy_head):
+    size = 12 + len(toy_head.identity_basis) + len(toy_head.expression_basis)
+    whitening = Whitening(np.zeros(size, np.float32), np.ones(size, np.float32))
+    with pytest.raises(DataError, match=r"no irises: set --loss\.gaze 0"):
+        Criterion(toy_head, whitening, LossWeights(gaze=1), 10, 120)
 
 
 def test_dense_matches_slow_twin_and_ignores_depth(marks):
@@ -244,14 +303,15 @@ def test_spread_of_asymmetry(toy_head):
     assert measure_asymmetry(np.zeros((5, 20), np.float32), head) == pytest.approx([0.01])
 
 
-@pytest.mark.parametrize("name", ["pdc", "vdc", "landmark", "aperture", "dense"])
-def test_gradients(marks, name):
-    points, predicted, target = marks
+@pytest.mark.parametrize("name", ["pdc", "vdc", "landmark", "aperture", "gaze", "dense"])
+def test_gradients(eyes, name):
+    points, predicted, target = eyes
     loss = {
         "pdc": lambda x: losses.pdc(x, target),
         "vdc": lambda x: losses.vdc(x, target, points),
         "landmark": lambda x: losses.landmark(x, target, points),
         "aperture": lambda x: losses.aperture(x, target, points),
+        "gaze": lambda x: losses.gaze(x, target, points),
         "dense": lambda x: losses.dense(x, target, points),
     }[name]
     assert torch.autograd.gradcheck(loss, (predicted.clone().requires_grad_(),))

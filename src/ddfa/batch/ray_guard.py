@@ -20,7 +20,8 @@ from ddfa.child_processes import module_command
 _VARIABLE: Final = "DDFA_RAY_RUN"
 _DONE: Final = b"done"
 _PROCESSES: Final = Path("/proc")
-_WATCH_S: Final = 15.0  # for processes that are being started
+_QUIET_S: Final = 3.0  # without such processes; one that is being forked or started is not seen for a moment
+_LONGEST_S: Final = 60.0
 
 
 @contextmanager
@@ -49,12 +50,13 @@ def main(arguments: Sequence[str]) -> None:
     """Wait for the end of the input; unless it says that all is done, kill the processes with a variable."""
     if sys.stdin.buffer.read() == _DONE:
         return
-    end = time.monotonic() + _WATCH_S
-    while time.monotonic() < end:
+    begun = seen = time.monotonic()
+    while time.monotonic() < min(seen + _QUIET_S, begun + _LONGEST_S):
         for number in _marked(arguments[0].encode()):
+            seen = time.monotonic()
             with suppress(OSError):
                 os.kill(number, signal.SIGKILL)
-        time.sleep(0.5)
+        time.sleep(0.2)
 
 
 def _marked(mark: bytes) -> Iterator[int]:

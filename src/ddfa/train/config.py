@@ -19,6 +19,7 @@ class LossWeights:
         vdc: squared vertex error in crop px².
         landmark: mean landmark distance in x and y as a share of the face size.
         aperture: error of the eye and mouth apertures as a share of the face size.
+        gaze: error in x and y of the pupils relative to the eyelids as a share of the face size.
         dense: mean vertex distance as a share of the face size.
         points: mean error of the auxiliary landmark head, half crop sides; trains the features only.
         units: squared error of expression coefficients, each relative to its own spread among the labels.
@@ -30,6 +31,7 @@ class LossWeights:
     vdc: float = 0.0
     landmark: float = 0.0
     aperture: float = 0.0
+    gaze: float = 0.0
     dense: float = 0.0
     points: float = 1.0
     units: float = 0.0

@@ -27,7 +27,8 @@ class Criterion(nn.Module):
             term `asymmetry`.
 
     Raises:
-        DataError: the term `asymmetry` is in use, but the head model has no left and right expressions.
+        DataError: the term `asymmetry` is in use, but the head model has no left and right expressions; or the term
+            `gaze`, but it has no irises.
     """
 
     mean: Tensor
@@ -60,6 +61,9 @@ class Criterion(nn.Module):
         self.register_buffer("std", torch.from_numpy(whitening.std))
         self.register_buffer("scale", torch.tensor(camera_scale(head, whitening)))
         self.landmarks = _points(head.landmark_points.mean, head.landmark_points.bases)
+        if weights.gaze:
+            self.with_pupils = _landmarks_and_pupils(head)
+            self.gaze = [_gaze_params(head, side) for side in ("Right", "Left")]
         skin = np.flatnonzero(head.regions["face"]) if "face" in head.regions else np.arange(head.vertices)
         self.surface = _points(head.mean[skin], head.points.bases[:, skin])
 
@@ -87,6 +91,9 @@ class Criterion(nn.Module):
             terms["landmark"] = losses.landmark(raw, target, self.landmarks)
         if weights.aperture:
             terms["aperture"] = losses.aperture(raw, target, self.landmarks)
+        if weights.gaze:
+            both = None if shown is None else torch.stack([shown[:, gaze].amin(dim=1) for gaze in self.gaze], dim=1)
+            terms["gaze"] = losses.gaze(raw, target, self.with_pupils, both)
         if weights.dense:
             terms["dense"] = losses.dense(raw, target, chosen)
         if weights.points:
@@ -153,6 +160,27 @@ def camera_scale(head: HeadModel, whitening: Whitening) -> float:
         return losses.ORIGINAL_SCALE  # so that WPDC is that of the original code
     mean, std = (values[:12].reshape(3, 4)[:, :3] for values in (whitening.mean, whitening.std))
     return math.sqrt(float((mean**2).sum() + (std**2).sum()) / 3)  # E|P|² = mean² + std², and |P|² = 3 scale²
+
+
+def _landmarks_and_pupils(head: HeadModel) -> losses.HeadPoints:
+    """The 68 landmarks, then the centres of the irises: right eye, left eye.
+
+    Raises:
+        DataError: the head model has no irises.
+    """
+    irises = [head.regions.get(f"iris_{side}") for side in ("right", "left")]
+    if any(iris is None or not iris.any() for iris in irises):
+        raise DataError(f"head '{head.name}' has no irises: set --loss.gaze 0")
+    marks = head.landmark_points
+    mean = [head.mean[iris].mean(axis=0) for iris in irises]
+    bases = [head.points.bases[:, iris].mean(axis=1) for iris in irises]
+    return _points(np.r_[marks.mean, mean], np.concatenate([marks.bases, np.stack(bases, axis=1)], axis=1))
+
+
+def _gaze_params(head: HeadModel, side: str) -> list[int]:
+    """Indices, from the end, of the parameters that turn an eye."""
+    names = head.expression_names
+    return [index - len(names) for index, name in enumerate(names) if name.startswith("eyeLook") and side in name]
 
 
 def _points(mean: Float32, bases: Float32) -> losses.HeadPoints:

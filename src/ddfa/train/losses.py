@@ -15,6 +15,7 @@ _DEPTH = 11  # index of t_z, which weak perspective leaves undetermined
 # Opposite landmarks of the upper and lower eyelids and of the inner lips (iBUG-68).
 _UPPER = (37, 38, 43, 44, 61, 62, 63)
 _LOWER = (41, 40, 47, 46, 67, 66, 65)
+_EYES = (slice(36, 42), slice(42, 48))  # landmarks of the eyelids: right eye, left eye
 
 
 class HeadPoints(nn.Module):
@@ -93,6 +94,29 @@ def aperture(predicted: Tensor, target: Tensor, points: HeadPoints) -> Tensor:
     # Vectors in place of distances: the gradient of a distance is undefined where eyes or lips are closed.
     error = (found[:, _UPPER] - found[:, _LOWER]) - (truth[:, _UPPER] - truth[:, _LOWER])
     return _relative(error, face_size(truth))
+
+
+def gaze(predicted: Tensor, target: Tensor, points: HeadPoints, shown: Tensor | None = None) -> Tensor:
+    """Error in x and y of where the pupils are between the eyelids, as a share of the face size.
+
+    Args:
+        predicted: (n, P) de-whitened.
+        target: (n, P) de-whitened.
+        points: the 68 landmarks, then the centres of the right and the left pupil.
+        shown: (n, 2) weights in [0, 1] of the pupils, 0 for one that an image does not show; ones by default.
+    """
+    found, truth = points(predicted)[..., :2], points(target)[..., :2]
+    size = face_size(truth[:, :-2])
+    # Relative to the eyelids, whose own errors are those of other terms.
+    error = _in_eyes(found) - _in_eyes(truth)
+    weights = torch.ones_like(error[..., 0]) if shown is None else shown
+    return _relative(weights[..., None] * error, size)
+
+
+def _in_eyes(points: Tensor) -> Tensor:
+    """Pupils (n, 2, 2) relative to the mean of their eyelids' landmarks, from points (n, 70, 2)."""
+    eyes = torch.stack([points[:, eye].mean(dim=1) for eye in _EYES], dim=1)
+    return points[:, -2:] - eyes
 
 
 def dense(predicted: Tensor, target: Tensor, points: HeadPoints) -> Tensor:
