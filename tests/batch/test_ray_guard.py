@@ -9,12 +9,20 @@ import pytest
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").is_file(), reason="processes are found in /proc")
 
+# Some processes of Ray write their title over their environment, in which the guard finds them.
+CHILD = """
+import os, sys, time
+if sys.argv[1] == "forgets":
+    time.sleep(4)
+    os.execve(sys.executable, [sys.executable, "-c", "import time; time.sleep(600)"], {})
+time.sleep(600)
+"""
 DRIVER = f"""
 import subprocess, sys, time
 sys.path.append({str(Path(__file__).parents[2] / "src")!r})
 from ddfa.batch.ray_guard import guarded
 with guarded():
-    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    sleep = [sys.executable, "-c", {CHILD!r}, sys.argv[2]]
     child = subprocess.Popen(sleep, start_new_session=True, stdout=subprocess.DEVNULL)
     print(child.pid, flush=True)
     time.sleep(600 if sys.argv[1] == "killed" else 0)
@@ -28,10 +36,17 @@ def is_alive(number: int) -> bool:
         return False
 
 
-def test_a_killed_driver_takes_its_processes_with_it():
-    with subprocess.Popen([sys.executable, "-c", DRIVER, "killed"], stdout=subprocess.PIPE, text=True) as driver:
+def forgotten(number: int) -> bool:
+    return b"DDFA_RAY_RUN" not in Path(f"/proc/{number}/environ").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["remembers", "forgets"])
+def test_a_killed_driver_takes_its_processes_with_it(kind):
+    with subprocess.Popen([sys.executable, "-c", DRIVER, "killed", kind], stdout=subprocess.PIPE, text=True) as driver:
         child = int(driver.stdout.readline())
         assert is_alive(child)
+        while kind == "forgets" and not forgotten(child):
+            time.sleep(0.05)
         driver.kill()
         driver.wait()
     until = time.monotonic() + 15
@@ -41,7 +56,9 @@ def test_a_killed_driver_takes_its_processes_with_it():
 
 
 def test_a_driver_that_ends_by_itself_kills_nobody():
-    done = subprocess.run([sys.executable, "-c", DRIVER, "ends"], stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, "ends", "remembers"], stdout=subprocess.PIPE, text=True, check=False
+    )
     child = int(done.stdout.split()[0])
     assert done.returncode == 0 and is_alive(child)
     subprocess.run(["kill", str(child)], check=True)

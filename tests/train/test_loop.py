@@ -49,11 +49,15 @@ def test_a_run_leaves_what_it_needs_and_what_it_saw(run, settings):
         "log.csv",
         "preview.jpg",
         "tensorboard",
+        "units.csv",
     ]
     header, row = (settings.output / "log.csv").read_text().splitlines()
     assert header == (
-        "step,rate,pdc,wpdc,vdc,landmark,aperture,dense,points,nme,aperture_error,samples_per_second"
+        "step,rate,pdc,wpdc,vdc,landmark,aperture,dense,points,nme,aperture_error,"
+        "unit_r,difference_r,samples_per_second"
     ) and row.startswith("4,")
+    names = [line.split(",")[0] for line in (settings.output / "units.csv").read_text().splitlines()]
+    assert names[0] == "unit" and len(names) == 53 and "jawOpen" in names
     (events,) = (settings.output / "tensorboard").iterdir()
     content = events.read_bytes()
     assert all(tag in content for tag in (b"loss/wpdc", b"validation/nme", b"preview"))

@@ -6,6 +6,7 @@ environment, by which they are found; in /proc, so on Linux only.
 
 import os
 import secrets
+import select
 import signal
 import subprocess
 import sys
@@ -20,8 +21,10 @@ from ddfa.child_processes import module_command
 _VARIABLE: Final = "DDFA_RAY_RUN"
 _DONE: Final = b"done"
 _PROCESSES: Final = Path("/proc")
+_EVERY_S: Final = 0.25
 _QUIET_S: Final = 3.0  # without such processes; one that is being forked or started is not seen for a moment
 _LONGEST_S: Final = 60.0
+_STARTTIME: Final = 22 - 4  # field 22 of /proc/PID/stat, of those from the fourth on
 
 
 @contextmanager
@@ -48,19 +51,36 @@ def guarded() -> Iterator[None]:
 
 def main(arguments: Sequence[str]) -> None:
     """Wait for the end of the input; unless it says that all is done, kill the processes with a variable."""
+    mark, known = arguments[0].encode(), set[tuple[int, str]]()
+    while not select.select([sys.stdin], [], [], _EVERY_S)[0]:
+        known |= _marked(mark)  # now: a process that sets its title may overwrite the variable
     if sys.stdin.buffer.read() == _DONE:
         return
     begun = seen = time.monotonic()
     while time.monotonic() < min(seen + _QUIET_S, begun + _LONGEST_S):
-        for number in _marked(arguments[0].encode()):
+        known = {(number, started) for number, started in known | _marked(mark) if _started(number) == started != ""}
+        for number, _ in known:
             seen = time.monotonic()
             with suppress(OSError):
                 os.kill(number, signal.SIGKILL)
-        time.sleep(0.2)
+        time.sleep(_EVERY_S)
 
 
-def _marked(mark: bytes) -> Iterator[int]:
+def _marked(mark: bytes) -> set[tuple[int, str]]:
+    """Ids and start times of the processes with a variable."""
+    found = set()
     for entry in _PROCESSES.glob("[0-9]*"):
         with suppress(OSError):  # it has ended, or belongs to somebody else
             if mark in (entry / "environ").read_bytes().split(b"\0"):
-                yield int(entry.name)
+                found.add((int(entry.name), _started(int(entry.name))))
+    return found
+
+
+def _started(number: int) -> str:
+    """When a process was started, in ticks since the system was; empty if it has ended."""
+    try:
+        status = (_PROCESSES / str(number) / "stat").read_text()
+    except OSError:
+        return ""
+    state, *fields = status.rpartition(")")[2].split()  # the name before may contain spaces
+    return "" if state == "Z" else fields[_STARTTIME]

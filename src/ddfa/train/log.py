@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from ddfa.arrays import UInt8
+from ddfa.bench.report import Sheet
 from ddfa.errors import DataError
 from ddfa.files import write_atomically
 
 _EVERY = 100
 _FILE = "log.csv"
 _SHOWN = ("nme", "overlap")  # figures shown beside the progress bar
-PREVIEW = "preview.jpg"
+PREVIEW, UNITS = "preview.jpg", "units.csv"
 
 
 class RunLog:
@@ -52,12 +53,24 @@ class RunLog:
         if step % _EVERY == 0:
             self._write(step, lr)
 
-    def validated(self, step: int, figures: dict[str, float], image: UInt8 | None = None) -> None:
-        """Add the figures of a validation, which appear in the next row, and its preview image, if any."""
+    def validated(
+        self, step: int, figures: dict[str, float], image: UInt8 | None = None, units: Sheet | None = None
+    ) -> None:
+        """Add the figures of a validation, which appear in the next row.
+
+        Args:
+            step: at which it was done.
+            figures: by name.
+            image: the preview, (h, w, 3) uint8 RGB.
+            units: a table of the expression units.
+        """
         self._figures = figures
         if image is not None:
             coded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
             write_atomically(self._folder / PREVIEW, coded.tobytes())
+        if units is not None:
+            rows = [dict(zip(units.columns, row, strict=True)) for row in units.rows]
+            write_atomically(self._folder / UNITS, _as_csv(rows))
         if self._board is not None:
             for name, value in figures.items():
                 self._board.add_scalar(f"validation/{name}", value, step)

@@ -23,7 +23,7 @@ from ddfa.train.log import RunLog
 from ddfa.train.networks import Network, normalise
 from ddfa.train.schedule import lr_at
 from ddfa.train.state import CHECKPOINT, Run, sample_asymmetry, save_checkpoint, start
-from ddfa.train.validation import preview, validate
+from ddfa.train.validation import Validation, preview, validate
 from ddfa.train.watch import watched
 
 SETTINGS: Final = "config.yaml"
@@ -213,8 +213,8 @@ class Reporter:
     def _validate(self, crops: Tensor, target: Tensor) -> None:
         network, criterion = self._run.average_network, self._criterion
         image = preview(network, criterion, crops, target)
-        figures = validate(network, criterion, self._held_out) if self._held_out else {}
-        self._log.validated(self._run.step, figures, image)
+        found = validate(network, criterion, self._held_out, self._run.head) if self._held_out else Validation({})
+        self._log.validated(self._run.step, found.figures, image, found.units)
 
 
 class _Heads(nn.Module):

@@ -1,4 +1,6 @@
-"""Validation of the EMA network on the held-out photos, in figures and as a preview image."""
+"""Validation of the EMA network on the held-out photos: figures, a table of the units and a preview image."""
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -6,6 +8,9 @@ import torch
 from torch import Tensor
 
 from ddfa.arrays import Float32, UInt8
+from ddfa.bench.report import Sheet
+from ddfa.bench.units import score_units, units_sheet
+from ddfa.head.model import HeadModel
 from ddfa.train import losses
 from ddfa.train.batches import HeldOut
 from ddfa.train.criterion import Criterion
@@ -16,18 +21,39 @@ _COLUMNS, _ROWS, _TILE = 8, 2, 240
 _TRUTH, _PREDICTION = (90, 220, 90), (255, 80, 200)
 
 
-def validate(network: Network, criterion: Criterion, data: HeldOut) -> dict[str, float]:
-    """Errors in % of the face size: of the landmarks, and of the eye and mouth apertures.
+@dataclass(frozen=True)
+class Validation:
+    """How well the labels of the held-out photos are predicted.
+
+    Attributes:
+        figures: errors in % of the face size, of the landmarks and of the eye and mouth apertures; and the median
+            correlations of the expression units, and of left minus right, where the head model has the 52 of ARKit.
+        units: the correlations unit by unit, if it has.
+    """
+
+    figures: dict[str, float]
+    units: Sheet | None = None
+
+
+def validate(network: Network, criterion: Criterion, data: HeldOut, head: HeadModel) -> Validation:
+    """Compare the predictions for the validation split with its labels.
 
     Args:
         network: on the device of the criterion; left in evaluation mode.
         criterion: supplies the landmarks and the whitening.
         data: the validation split.
+        head: the head model of both.
     """
     params = predict(network, criterion, data.crops)
     target, marks = data.target.to(params.device), criterion.landmarks
     figures = {"nme": losses.landmark(params, target, marks), "aperture_error": losses.aperture(params, target, marks)}
-    return {name: 100 * float(value) for name, value in figures.items()}
+    shares = {name: 100 * float(value) for name, value in figures.items()}
+    if not head.has_arkit:
+        return Validation(shares)
+    own, true = (values[:, -criterion.expressions :].cpu().numpy() for values in (params, target))
+    scores = score_units("network", head.expression_names, own, true)
+    medians = {"unit_r": scores.median_r, "difference_r": scores.median_r_difference}
+    return Validation(shares | medians, units_sheet("held-out photos", scores))
 
 
 @torch.no_grad()

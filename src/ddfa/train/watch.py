@@ -1,10 +1,10 @@
-"""The live page of a training run (`ddfa train --watch PORT`): curves, previews and the last row of the log."""
+"""The live page of a training run (`ddfa train --watch PORT`): curves, previews, the last row of the log, the units."""
 
 import csv
 import html
 import io
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +15,7 @@ import cv2
 
 from ddfa.bench.curves import LOG_FILE, RunCurves, draw_curves
 from ddfa.errors import DataError, DDFAError
-from ddfa.train.log import PREVIEW
+from ddfa.train.log import PREVIEW, UNITS
 
 _HOST: Final = "127.0.0.1"
 _SECONDS: Final = 5  # between two updates of the page
@@ -23,7 +23,7 @@ _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="{seconds}"><title>{title}</title>
 <style>body {{ font: 15px system-ui; margin: 2rem; }} img {{ max-width: 100%; }} td, th {{ padding: 0 1rem 0 0;
 text-align: right; font-variant-numeric: tabular-nums; }} th {{ font-weight: 600; }}</style></head>
-<body><h1>{title}</h1>{tables}<p><img alt="training curves" src="curves.png"></p>{previews}</body></html>
+<body><h1>{title}</h1>{tables}<p><img alt="training curves" src="curves.png"></p>{previews}{units}</body></html>
 """
 
 
@@ -93,22 +93,37 @@ def _answer(path: str, folders: Sequence[Path]) -> tuple[str, bytes]:
 def _page(folders: Sequence[Path]) -> str:
     shown = [(number, folder) for number, folder in enumerate(folders) if (folder / PREVIEW).is_file()]
     previews = "".join(f'<p><img alt="preview of {_name(f)}" src="preview/{n}.jpg"></p>' for n, f in shown)
-    tables = "".join(f"<h2>{_name(folder)}</h2>{_table(folder)}" for folder in folders)
-    return _PAGE.format(seconds=_SECONDS, title=_name(folders[0]), tables=tables, previews=previews)
+    tables = "".join(f"<h2>{_name(folder)}</h2>{_last_row(folder)}" for folder in folders)
+    units = "".join(_units(folder) for folder in folders)
+    return _PAGE.format(seconds=_SECONDS, title=_name(folders[0]), tables=tables, previews=previews, units=units)
 
 
 def _name(folder: Path) -> str:
     return html.escape("/".join(folder.resolve().parts[-2:]))
 
 
-def _table(folder: Path) -> str:
+def _last_row(folder: Path) -> str:
     """The last row of the log as a table."""
+    rows = _rows(folder / LOG_FILE)
+    return _table(rows[-1:]) if rows else "<p>Waiting for the first hundred steps.</p>"
+
+
+def _units(folder: Path) -> str:
+    """The last validation unit by unit as a table, if there was one."""
+    rows = _rows(folder / UNITS)
+    title = f"<h2>{_name(folder)}: expression units of held-out photos</h2>"
+    return title + _table(rows) if rows else ""
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file; none if there is no such file."""
     try:
-        rows = list(csv.DictReader(io.StringIO((folder / LOG_FILE).read_text(encoding="utf-8"))))
-    except OSError:
-        rows = []
-    if not rows:
-        return "<p>Waiting for the first hundred steps.</p>"
-    heads, cells = ("".join(f"<{tag}>{html.escape(v)}</{tag}>" for v in row) for tag, row in
-                    (("th", rows[-1].keys()), ("td", rows[-1].values())))  # fmt: skip
-    return f"<table><tr>{heads}</tr><tr>{cells}</tr></table>"
+        return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    except FileNotFoundError:
+        return []
+
+
+def _table(rows: Sequence[Mapping[str, str]]) -> str:
+    lines = [("th", list(rows[0])), *(("td", list(row.values())) for row in rows)]
+    cells = ("".join(f"<{tag}>{html.escape(value)}</{tag}>" for value in line) for tag, line in lines)
+    return "<table>" + "".join(f"<tr>{line}</tr>" for line in cells) + "</table>"
