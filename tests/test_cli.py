@@ -124,15 +124,6 @@ def test_did_you_mean(capsys, words: list[str], meant: str) -> None:
     assert f"did you mean '{meant}'?" in capsys.readouterr().err
 
 
-def test_help_without_the_extra(monkeypatch, capsys) -> None:
-    def needs_torch() -> int:
-        raise ModuleNotFoundError("No module named 'torch'", name="torch")
-
-    monkeypatch.setattr("ddfa.cli.import_module", lambda _: needs_torch())
-    assert main(["train", "--help"]) == exit_codes.OK
-    assert "pip install 'openddfa[train]'" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(("words", "told"), [([], True), (["--quiet"], False)])
 def test_the_first_run_says_that_it_compiles(monkeypatch, capsys, tmp_path, words: list[str], told: bool) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))

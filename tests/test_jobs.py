@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ddfa.errors import DataError, DDFAError, OutputError
-from ddfa.jobs import LOCK, check_settings, missing, run, run_all, run_missing, sole_writer, with_progress
+from ddfa.jobs import LOCK, check_settings, missing, run, run_all, run_missing, sole_writer
 
 
 def test_settings_are_recorded_and_compared(tmp_path):
@@ -78,12 +78,6 @@ def test_only_missing_parts_are_done(tmp_path):
     run_missing(partial(partial, touch_once), parts, parts, workers=1)
     assert not missing(parts)
     run_missing(partial(partial, touch_once), parts, parts, workers=1)
-
-
-def test_progress_returns_the_results(monkeypatch):
-    assert list(with_progress(iter([1, 2]), "test", 2)) == [1, 2]
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    assert list(with_progress(iter([1, 2]), "test", 3, int)) == [1, 2]
 
 
 def test_missing_parts_by_another_criterion(tmp_path):

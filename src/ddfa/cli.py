@@ -15,11 +15,13 @@ from typing import Final
 
 from ddfa import __version__
 from ddfa.commands.config_file import expand_config
+from ddfa.commands.described import described
 from ddfa.commands.first_run import will_compile
 from ddfa.commands.registry import COMMANDS, Command, group_of, nearest
 from ddfa.errors import DDFAError, Terminated, one_line
 from ddfa.exit_codes import FAILED, INTERRUPTED, OK, TERMINATED
 from ddfa.extras import EXTRA_OF, pip_line
+from ddfa.progress import hidden
 from ddfa.renamed import current_command, current_options
 
 # These process single faces: BLAS threads do not make them faster, and occupy a core while they wait.
@@ -74,26 +76,25 @@ def _run(command: Command, arguments: list[str]) -> int:
     name = " ".join(command.name)
     if command.name[0] in _SINGLE_THREADED_BLAS:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is loaded
-        silent = {"-h", "--help", "--quiet"} & set(arguments) or not sys.stderr.isatty()
+        silent = {"-h", "--help", "-q", "--quiet"} & set(arguments) or not sys.stderr.isatty()
         if not silent and will_compile():
             _warn(["kernels are compiled in this first run, which takes some seconds"])
+    verbose = bool({"-v", "--verbose"} & set(arguments))
     try:
-        with _terminable():
+        with _terminable(), hidden(bool({"-q", "--quiet"} & set(arguments))), described(verbose):
             words, notes = current_options(command.name, expand_config(arguments))
             _warn(notes)
             code: int = tyro.cli(getattr(import_module(module), function), prog=f"ddfa {name}", args=words)
     except DDFAError as error:
+        if verbose:
+            traceback.print_exc()
         print(f"ddfa {name}: {one_line(str(error))}", file=sys.stderr)
         return FAILED
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
         if library not in EXTRA_OF:
             raise
-        needs = f"needs {library}: {pip_line(EXTRA_OF[library])}"
-        if {"-h", "--help"} & set(arguments):
-            print(f"ddfa {name}: {command.summary}\n\nIts options are listed once it is installed. It {needs}")
-            return OK
-        print(f"ddfa {name}: {needs}", file=sys.stderr)
+        print(f"ddfa {name}: needs {library}: {pip_line(EXTRA_OF[library])}", file=sys.stderr)
         return FAILED
     except Terminated:
         print(f"ddfa {name}: terminated", file=sys.stderr)

@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -120,6 +120,21 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise OutputError(f"cannot create the folder {path} ({error.strerror}): choose another") from error
     return path
+
+
+def check_existing(overwrite: bool, files: Iterable[Path | None]) -> None:
+    """Refuse to replace a file, before any work is done for it.
+
+    Args:
+        overwrite: whether files may be replaced.
+        files: to be written; None is none.
+
+    Raises:
+        OutputError: one of them exists.
+    """
+    for file in files:
+        if not overwrite and file is not None and file.exists():
+            raise OutputError(f"{file} exists: name another file, or leave out --no-overwrite")
 
 
 class PendingFile:

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
@@ -21,6 +21,7 @@ from typing import Any, Final, Literal, TextIO, TypeVar
 
 from ddfa.errors import DataError, DDFAError, OutputError
 from ddfa.files import remove_temporary, write_atomically
+from ddfa.progress import track
 
 if sys.platform != "win32":
     import fcntl
@@ -166,7 +167,7 @@ def run_missing(
     with sole_writer(parts[0].parent):
         todo = [tasks[index] for index in missing(parts)]
         with closing(run(open_worker, todo, workers, method)) as done:
-            for _ in with_progress(done, label, len(todo)):
+            for _ in track(done, label, len(todo)):
                 pass
 
 
@@ -178,32 +179,8 @@ def run_all(
     Returns:
         The results, in the order of the tasks.
     """
-    results = dict(with_progress(run(open_worker, tasks, workers), label, len(tasks)))
+    results = dict(track(run(open_worker, tasks, workers), label, len(tasks)))
     return [results[index] for index in range(len(tasks))]
-
-
-def with_progress(
-    results: Iterable[Result], label: str, total: int, size: Callable[[Result], int] = lambda _: 1
-) -> Iterator[Result]:
-    """Pass results through, with a progress bar on standard error where that is a terminal.
-
-    Args:
-        results: as they are done.
-        label: shown beside the bar.
-        total: sum of all sizes.
-        size: how far a result moves the bar.
-    """
-    if not sys.stderr.isatty():
-        yield from results
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task(label, total=total)
-        for result in results:
-            progress.advance(bar, size(result))
-            yield result
 
 
 @contextmanager

@@ -160,6 +160,12 @@ def fused_record(views: Views, fused: FusedFaces, bundle: Bundle) -> dict[str, A
     }
 
 
+def fused_files(stem: Path) -> tuple[Path, Path, Path]:
+    """The files that `write_fused` writes."""
+    glb, ply, json = (stem.with_name(stem.name + suffix) for suffix in (".glb", ".ply", ".json"))
+    return glb, ply, json
+
+
 def write_fused(stem: Path, fused: FusedFaces, texture: Texture, record: dict[str, Any]) -> list[Path]:
     """Write STEM.glb, the textured head without pose and expression, STEM.ply, its mesh in mm, and STEM.json.
 
@@ -176,7 +182,7 @@ def write_fused(stem: Path, fused: FusedFaces, texture: Texture, record: dict[st
         OutputError: if one cannot be written.
     """
     neutral = fused.faces[0].without(pose=True, expression=True)
-    glb, ply, json = (stem.with_name(stem.name + suffix) for suffix in (".glb", ".ply", ".json"))
+    glb, ply, json = fused_files(stem)
     write_glb(glb, neutral, texture, neutral_pose=True)
     write_ply(ply, neutral.neutral_vertices[0], neutral.head.triangles)
     write_record(json, record)

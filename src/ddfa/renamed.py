@@ -19,6 +19,10 @@ OPTIONS: Final[Mapping[tuple[str, ...], Mapping[str, str]]] = {
     },
     ("train-occlusion",): {"rate": "lr", "batch": "batch-size"},
     ("video",): {"rate": "fps"},
+    ("bench", "pose"): {"limit": "max-angle"},
+    ("bench", "jitter"): {"frames": "limit", "smooth": "smoothed"},
+    ("head", "show"): {"model": "head"},
+    ("train-proposals",): {"limit": "faces"},
 }
 
 

@@ -1,19 +1,18 @@
 import json
 from fractions import Fraction
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from ddfa.align import FaceAligner
-from ddfa.bench import jitter
-from ddfa.bench.jitter import Track, follow, open_recorded, score_jitter
+from ddfa.bench.jitter import Track, follow, recorded, score_jitter
 from ddfa.bench.report import JSON_FILE
 from ddfa.cli import main
 from ddfa.detect import Detections
-from ddfa.errors import DataError, VideoError
+from ddfa.errors import DataError
 from ddfa.images import read_image
+from ddfa.video.io.frames import open_video
 
 
 def track_of(points):
@@ -92,7 +91,7 @@ def write_video(path, images, times, degrees=0):
 def test_rotation_and_times_come_from_the_file(tmp_path):
     images = [np.full((48, 64, 3), (10 * k, 0, 200), np.uint8) for k in range(4)]
     times = [0, 0.04, 0.2, 0.24]
-    source = open_recorded(write_video(tmp_path / "clip.mp4", images, times, degrees=90))
+    source = open_video(write_video(tmp_path / "clip.mp4", images, times, degrees=90))
     found = list(source)
     assert [frame.time for frame in found] == pytest.approx(times)
     assert found[0].image.shape == (64, 48, 3) and found[0].image[30, 20, 2] > 150  # upright, RGB
@@ -101,19 +100,15 @@ def test_rotation_and_times_come_from_the_file(tmp_path):
 def test_command(root, toy_bundle, tmp_path):
     image = cv2.resize(read_image(root / "samples" / "astronaut.jpg"), (256, 256))
     video = write_video(tmp_path / "clip.mp4", [image] * 5, np.arange(5) / 25)
-    words = ["bench", "jitter", str(toy_bundle.folder), "--video", str(video), "--detected", "--frames", "4"]
+    words = ["bench", "jitter", str(toy_bundle.folder), "--video", str(video), "--detected", "--limit", "4"]
     assert main([*words, "--output", str(tmp_path / "out")]) == 0
     record = json.loads((tmp_path / "out" / JSON_FILE).read_text())
     assert record["frames"] == 4 and [r["of"] for r in record["results"]] == ["first difference", "second difference"]
 
 
-def test_unreadable_video(tmp_path, monkeypatch):
-    with pytest.raises(VideoError, match="does not exist"):
-        open_recorded(tmp_path / "none.mp4")
-
+def test_a_camera_is_refused():
     class Live:
-        live = True
+        live, name = True, "camera 0"
 
-    monkeypatch.setattr(jitter, "open_video", lambda path: Live())
     with pytest.raises(DataError, match="is a camera"):
-        open_recorded(Path("0"))
+        recorded(Live())

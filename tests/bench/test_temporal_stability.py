@@ -55,7 +55,7 @@ def test_the_picture_goes_where_the_matrix_says(moving):
 
 def test_command(root, tmp_path):
     photo = str(root / "samples" / "astronaut.jpg")
-    words = ["bench", "jitter", "--moved", photo, "--smooth", "--frames", "60", "--threads", "1"]
+    words = ["bench", "jitter", "--moved", photo, "--smoothed", "--limit", "60", "--threads", "1"]
     assert main([*words, "--output", str(tmp_path)]) == 0
     rows = {row["of"]: row for row in json.loads((tmp_path / JSON_FILE).read_text())["results"]}
     assert list(rows) == ["frame by frame", "tracked", "One-Euro", "look ahead 4"]

@@ -25,6 +25,6 @@ def test_a_contact_sheet(tmp_path: Path, capsys, monkeypatch) -> None:
 
 
 def test_a_missing_model(tmp_path: Path, capsys) -> None:
-    assert main(["head", "show", "--model", str(tmp_path / "none.npz"), "-o", str(tmp_path / "head.png")]) == 2
+    assert main(["head", "show", "--head", str(tmp_path / "none.npz"), "-o", str(tmp_path / "head.png")]) == 2
     error = capsys.readouterr().err
     assert "none.npz" in error and error.count("\n") == 1 and not (tmp_path / "head.png").exists()

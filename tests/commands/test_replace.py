@@ -53,6 +53,7 @@ def test_no_face(root: Path, tmp_path: Path, capsys, blank: str) -> None:
         (["a.jpg", "b.jpg", "-o", "out.jpg", "--face", "two"], "--face is a number"),
         (["a.jpg", "b.jpg", "-o", "out.jpg", "--shape", "round"], "--shape round: give"),
         (["a.jpg", "b.jpg", "-o", "out.jpg", "--limit", "-1"], "--limit -1: give"),
+        (["a.jpg", "b.jpg", "-o", "out.jpg", "--start", "1"], "--start and --duration are for videos"),
         (["missing.jpg", "b.jpg", "-o", "out.jpg"], "does not exist"),
         (["a.jpg:0", "c.jpg", "b.jpg", "-o", "out.jpg"], "c.jpg does not say whom it replaces"),
         (["a.jpg:0", "b.jpg", "-o", "out.jpg", "--face", "1"], "leave --face out"),

@@ -13,11 +13,11 @@ from ddfa.occlusion.network import SIDE  # noqa: E402
 from ddfa.train.networks.occlusion_net import OcclusionNet  # noqa: E402
 from ddfa.train.occlusion import (  # noqa: E402
     NETWORK,
-    OcclusionConfig,
     occlusion_loss,
     overlap,
     train_occlusion,
 )
+from ddfa.train.small_configs import OcclusionConfig  # noqa: E402
 
 from ..conftest import make_labelled_photos  # noqa: E402
 
@@ -27,7 +27,7 @@ def config(tmp_path_factory):
     folder = tmp_path_factory.mktemp("covering")
     data = make_labelled_photos(folder / "data", 45)
     return OcclusionConfig(
-        (data,), folder / "run", faces=4, hands=3, samples=6, batch_size=2, worst=0.0, workers=0, threads=1
+        data=(data,), output=folder / "run", faces=4, hands=3, samples=6, batch_size=2, worst=0.0, workers=0, threads=1
     )
 
 

@@ -14,12 +14,12 @@ from ddfa.errors import DataError  # noqa: E402
 from ddfa.images import read_image, write_image  # noqa: E402
 from ddfa.train.proposals import (  # noqa: E402
     NETWORK,
-    ProposalConfig,
     Sheets,
     operating_point,
     proposal_loss,
     train_proposals,
 )
+from ddfa.train.small_configs import ProposalConfig  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,9 @@ def config(tmp_path_factory, root):
     (folder / "photos").mkdir()
     for number in range(30):
         write_image(folder / "photos" / f"{number}.png", cv2.resize(photo, (100 + number, 100 + number)))
-    return ProposalConfig((folder / "photos",), folder / "run", sheets=6, samples=4, batch_size=2, held_out=6)
+    return ProposalConfig(
+        photos=(folder / "photos",), output=folder / "run", sheets=6, samples=4, batch_size=2, held_out=6
+    )
 
 
 def test_a_run_leaves_a_network_and_is_resumed(config):

@@ -11,7 +11,8 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 from ddfa.errors import DataError  # noqa: E402
 from ddfa.regress.roll import SIDE  # noqa: E402
 from ddfa.train.networks.roll_net import RollNet  # noqa: E402
-from ddfa.train.roll import NETWORK, RollConfig, RollCrops, train_roll  # noqa: E402
+from ddfa.train.roll import NETWORK, RollCrops, train_roll  # noqa: E402
+from ddfa.train.small_configs import RollConfig  # noqa: E402
 
 from ..conftest import make_labelled_photos  # noqa: E402
 
@@ -20,7 +21,7 @@ from ..conftest import make_labelled_photos  # noqa: E402
 def config(tmp_path_factory):
     folder = tmp_path_factory.mktemp("roll")
     data = make_labelled_photos(folder / "data", 45)
-    return RollConfig((data,), folder / "run", samples=12, batch_size=4, threads=1)
+    return RollConfig(data=(data,), output=folder / "run", samples=12, batch_size=4, threads=1)
 
 
 def test_a_run_leaves_a_network_that_computes_what_it_learnt(config):

@@ -15,6 +15,7 @@ from ddfa.draw.styles import DEFAULT_STYLE, EMPTY_STYLE
 from ddfa.errors import OutputError, VideoError
 from ddfa.images import read_image
 from ddfa.video.io.camera import Window
+from ddfa.video.io.clip import Clip
 from ddfa.video.io.frames import Frame, FrameSource, open_video
 from ddfa.video.outputs import TrackedOverlay, VideoOutputs
 from ddfa.video.pipeline import TrackingOptions, process_video
@@ -74,7 +75,7 @@ def test_records_and_counts(images, aligner, tmp_path: Path) -> None:
 
 
 def test_a_limit(images, aligner, tmp_path: Path) -> None:
-    summary = process_video(Frames(images), aligner, VideoOutputs(tmp_path / "x.mp4"), EVERY_FRAME, limit=2)
+    summary = process_video(Clip(Frames(images), limit=2), aligner, VideoOutputs(tmp_path / "x.mp4"), EVERY_FRAME)
     assert summary.frames == 2 == len(list(open_video(tmp_path / "x.mp4")))
 
 

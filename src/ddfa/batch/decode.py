@@ -62,7 +62,14 @@ def photos_with_faces(table: Path, model: str | None = None) -> Iterator[tuple[s
 
 
 def write_photo(
-    stem: Path, name: str, faces: Faces, bundle: Bundle, kinds: Sequence[str], max_pixels: int = MAX_PIXELS
+    stem: Path,
+    name: str,
+    faces: Faces,
+    bundle: Bundle,
+    kinds: Sequence[str],
+    max_pixels: int = MAX_PIXELS,
+    *,
+    overwrite: bool = True,
 ) -> list[Path]:
     """Write files of the faces of a photo; the photo is read again only if a kind needs its pixels.
 
@@ -73,6 +80,7 @@ def write_photo(
         bundle: the model that aligned them.
         kinds: of `ddfa.export.kinds.KINDS`.
         max_pixels: maximum width times height of the photo.
+        overwrite: whether files that exist are replaced; otherwise one that exists is an error.
 
     Returns:
         The files.
@@ -85,7 +93,8 @@ def write_photo(
         image = decode_image(read_photo(find_photo(name)), name, max_pixels)
         if image.shape[1::-1] != faces.image_size:
             raise DDFAError(f"{name} has changed: its size is {image.shape[1::-1]}, not {faces.image_size}")
-    return FaceFiles(faces, image, Path(name), with_material="texture" in kinds).write_all(kinds, stem)
+    files = FaceFiles(faces, image, Path(name), with_material="texture" in kinds)
+    return files.write_all(kinds, stem, overwrite=overwrite)
 
 
 def _by_photo(table: pq.ParquetFile) -> Iterator[list[dict[str, Any]]]:

@@ -61,8 +61,8 @@ class Job:
         return self.photos[shard * self.size : (shard + 1) * self.size]
 
 
-def open_job(inputs: Sequence[str], folder: Path, settings: StageSettings, size: int) -> Job:
-    """List the photos and begin a table, or resume the one in the folder.
+def open_job(inputs: Sequence[str], folder: Path, settings: StageSettings, size: int, limit: int = 0) -> Job:
+    """List the photos, only the first ones if there is a limit, and begin a table, or resume the one in the folder.
 
     Raises:
         DataError: there are no photos, or the table in the folder was begun with other inputs or settings.
@@ -71,7 +71,9 @@ def open_job(inputs: Sequence[str], folder: Path, settings: StageSettings, size:
     """
     if size < 1:
         raise DataError("--shard needs a number from 1 up")
-    job = Job(list_photos(inputs), settings, folder, size)
+    if limit < 0:
+        raise DataError(f"--limit {limit}: give 0 for all photos, or a positive number")
+    job = Job(list_photos(inputs)[: limit or None], settings, folder, size)
     with sole_writer(make_folder(folder)):
         manifest = folder / MANIFEST
         if not manifest.is_file() and any(path.name != LOCK for path in folder.iterdir()):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from ddfa.bench.predict import detect_face
 from ddfa.bench.report import Scores
 from ddfa.errors import DataError, DetectorError
 from ddfa.faces import Faces
-from ddfa.video.io.frames import FrameSource, open_video
+from ddfa.video.io.source import FrameSource
 
 # A tracked face is detected again when its RoI gets smaller than this, square px (as in 3DDFA_V2).
 _SMALLEST_ROI = 2020.0
@@ -41,16 +40,14 @@ class Track:
         return int(np.isnan(self.yaw_deg).sum())
 
 
-def open_recorded(path: Path) -> FrameSource:
-    """Open a video, or a folder or glob pattern of images, with `ddfa.video`: upright frames with their own times.
+def recorded(source: FrameSource) -> FrameSource:
+    """Refuse a camera, whose frames cannot be read twice.
 
     Raises:
-        DataError: it is a camera, whose frames cannot be read twice.
-        VideoError: it cannot be read.
+        DataError: it is one.
     """
-    source = open_video(path)
     if source.live:
-        raise DataError(f"{path} is a camera: record a video first, every model needs the same frames")
+        raise DataError(f"{source.name} is a camera: record a video first, every model needs the same frames")
     return source
 
 

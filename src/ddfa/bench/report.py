@@ -16,7 +16,7 @@ from ddfa.bench.metrics import BIN_NAMES, Summary, summarise
 from ddfa.files import make_folder, write_atomically
 
 _TEXTS = ("model", "of", "measure")
-JSON_FILE, MARKDOWN_FILE, CHART_FILE = "results.json", "results.md", "curve.png"
+JSON_FILE, MARKDOWN_FILE, CHART_FILE = REPORT_FILES = "results.json", "results.md", "curve.png"
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +133,11 @@ class Report:
         sheet = Sheet(title, (*labels, *BIN_NAMES, *averages), rows)
         return Report(sheet, record, chart, {"bins": BIN_NAMES, **settings})
 
+    def as_dict(self) -> dict[str, Any]:
+        """Title, settings and results as plain values."""
+        content = {"title": self.sheet.title, **self.settings, "results": list(self.record)}
+        return {key: _plain(value) for key, value in content.items()}
+
     def save(self, folder: Path) -> None:
         """Write `results.json`, `results.md` and `curve.png`.
 
@@ -140,8 +145,7 @@ class Report:
             OutputError: the folder cannot be written.
         """
         make_folder(folder)
-        content = {"title": self.sheet.title, **self.settings, "results": list(self.record)}
-        write_atomically(folder / JSON_FILE, (json.dumps(_plain(content), indent=2) + "\n").encode())
+        write_atomically(folder / JSON_FILE, (json.dumps(self.as_dict(), indent=2) + "\n").encode())
         write_atomically(folder / MARKDOWN_FILE, "\n".join(sheet.markdown() for sheet in self.sheets).encode())
         encoded = cv2.cvtColor(draw_chart(self.chart), cv2.COLOR_RGB2BGR)
         write_atomically(folder / CHART_FILE, cv2.imencode(".png", encoded)[1].tobytes())

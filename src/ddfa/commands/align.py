@@ -1,9 +1,7 @@
 """`ddfa align`: 3D faces from photos, written to files."""
 
-import json
-import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,79 +12,92 @@ from ddfa.align import FaceAligner
 from ddfa.arrays import UInt8
 from ddfa.commands.camera import NO_CAMERA, CameraOptions
 from ddfa.commands.counting import counted
-from ddfa.commands.limits import ALL_FACES, LimitOptions, MaxPixels
-from ddfa.commands.photos import list_photos
+from ddfa.commands.limits import ALL_FACES, LimitOptions
+from ddfa.commands.messages import MESSAGES, MessageOptions, Messages, complain
+from ddfa.commands.photos import KINDS_OPTION, first, list_photos
 from ddfa.detect.boxes import BoxFile
 from ddfa.draw.styles import OverlayStyle, parse_style
-from ddfa.errors import DDFAError, DetectorError, DiskFullError, ImageError, OutputError, one_line
+from ddfa.errors import DDFAError, DetectorError, DiskFullError, ImageError, OutputError
 from ddfa.exit_codes import FAILED, NOTHING_FOUND, OK
 from ddfa.export.face_files import FaceFiles, output_names
-from ddfa.export.kinds import kinds_help, parse_kinds, require_modules
+from ddfa.export.kinds import parse_kinds, require_modules
 from ddfa.export.record import face_record
 from ddfa.faces import Faces
 from ddfa.files import make_folder
 from ddfa.head.landmark_sets import LANDMARK_SETS
 from ddfa.images import MAX_PIXELS, read_image
-from ddfa.sessions import Device
+from ddfa.options import (
+    Delight,
+    DetectorName,
+    Folder,
+    Limit,
+    MaxPixels,
+    ModelName,
+    OnnxDevice,
+    Overwrite,
+    Refine,
+    Regions,
+    Style,
+    TextureSize,
+    Threads,
+)
+from ddfa.progress import track
 
 _DEFAULT_KINDS = "ply,obj,mat,txt,json,overlay"
-_PROGRESS_FROM = 2  # photos
 
 
 def align(
-    photos: tyro.conf.Positional[tuple[Path, ...]] = (),
+    photos: tyro.conf.Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PHOTO ...")]] = (),
     /,
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")] = Path("outputs"),
-    model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
-    detector: Annotated[str, tyro.conf.arg(metavar="NAME")] = "yunet",
-    refine: bool = False,
+    output: Folder = Path("outputs"),
+    model: ModelName = None,
+    detector: DetectorName = "yunet",
+    refine: Refine = False,
     boxes: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    save: Annotated[
-        str | None, tyro.conf.arg(metavar="KINDS", help=f"{kinds_help()} By default {_DEFAULT_KINDS}.")
-    ] = None,
-    style: Annotated[str, tyro.conf.arg(metavar="STYLES")] = "mesh+landmarks+pose",
+    save: Annotated[str | None, KINDS_OPTION] = None,
+    style: Style = "mesh+landmarks+pose",
     pose: Literal["photo", "neutral"] = "photo",
     expression: Literal["photo", "neutral"] = "photo",
-    texture_size: Annotated[int, tyro.conf.arg(metavar="N")] = 1024,
-    delight: bool = False,
+    texture_size: TextureSize = 1024,
+    delight: Delight = False,
     landmarks: Annotated[str, tyro.conf.arg(metavar="SET")] = "ibug68",
-    threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
-    device: Device = "cpu",
-    regions: bool = True,
-    json_lines: Annotated[bool, tyro.conf.arg(name="json")] = False,
-    quiet: bool = False,
+    threads: Threads = None,
+    device: OnnxDevice = "cpu",
+    regions: Regions = True,
     max_pixels: MaxPixels = MAX_PIXELS,
+    limit: Limit = 0,
+    overwrite: Overwrite = True,
+    messages: MessageOptions = MESSAGES,
     limits: LimitOptions = ALL_FACES,
     camera: CameraOptions = NO_CAMERA,
 ) -> int:
     """Find the faces of photos and write their 3D shape.
 
-    By default every face gets NAME_0.ply, .obj, .mat, .txt and .json (docs/outputs.md), every photo NAME_overlay.jpg.
+    By default every face gets NAME_0.ply, .obj, .mat, .txt and .json, every photo NAME_overlay.jpg; with --json, which
+    prints one record per face (docs/outputs.md), no file is written without --save.
     Exit code 0: faces were found; 1: no photo shows a face; 2: a photo failed. The other photos are still processed.
 
     Args:
         photos: image files, folders (with their subfolders) or glob patterns.
         output: output folder; created if it does not exist.
-        model: folder or name of a model bundle; the shipped one by default.
-        detector: yunet; yunet:exact, which searches every part of the photo and is slower; dlib; or dlib:FILE.dat for
-            boxes with 68 landmarks.
-        refine: regress twice, the second time on a crop around the first landmarks: slower, more accurate.
+        model: see `ddfa.options`, as for the other options without a description here.
+        detector: finds the faces.
+        refine: whether to regress twice.
         boxes: .bbox, .txt or .json file with face boxes, used instead of the detector.
         save: kinds of files, separated by commas; `kinds_help` lists them. None: `_DEFAULT_KINDS`.
-        style: what the overlay shows, joined by "+": landmarks, mesh, wireframe, pose, depth, normals, pncc, uv,
-            regions.
+        style: what the overlay shows.
         pose: neutral: meshes face the camera.
         expression: neutral: meshes have no expression.
-        texture_size: side of the texture in px, 64 to 4096.
-        delight: remove shading from the texture.
+        texture_size: of the texture.
+        delight: of the texture.
         landmarks: set of landmarks in .pts and COCO files: ibug68, ibug51, five, wflw98 or mesh478.
-        threads: CPU threads of the network; all by default.
-        device: cpu, or cuda, which needs onnxruntime-gpu instead of onnxruntime.
-        regions: refine the blendshapes with region networks, which read eyes and mouth at the resolution of the photo.
-        json_lines: print one JSON record per face to stdout (docs/outputs.md) instead of one line per photo; files are
-            then written only with --save.
-        quiet: print errors only.
-        max_pixels: maximum width times height of a photo; larger ones are refused before they are decoded.
+        threads: of the networks.
+        device: of the networks.
+        regions: whether blendshapes are refined.
+        max_pixels: of a photo.
+        limit: of the photos.
+        overwrite: whether files are replaced.
+        messages: what is printed.
         limits: which of the detected faces are wanted.
         camera: of the photos.
 
@@ -95,8 +106,8 @@ def align(
     """
     if not photos:
         raise ImageError("no photo given: ddfa align PHOTO...")
-    photos = tuple(list_photos(photos, output))
-    chosen = save if save is not None else "" if json_lines else _DEFAULT_KINDS
+    photos = first(list_photos(photos, output), limit)
+    chosen = save if save is not None else "" if messages.json else _DEFAULT_KINDS
     kinds, overlay_style = parse_kinds(chosen, optional=save is None), parse_style(style)
     if not 64 <= texture_size <= 4096:
         raise OutputError(f"--texture-size {texture_size}: choose 64 to 4096 px")
@@ -119,13 +130,12 @@ def align(
         texture_size=texture_size,
         delight=delight,
         landmarks=landmarks,
-        json_lines=json_lines,
-        quiet=quiet,
+        overwrite=overwrite,
+        messages=messages,
         max_pixels=max_pixels,
     )
     faces, failures = 0, 0
-    named = list(zip(photos, output_names(photos), strict=True))
-    for photo, name in named if quiet else _with_progress(named):
+    for photo, name in track(list(zip(photos, output_names(photos), strict=True)), "aligning"):
         try:
             faces += job.run(photo, name)
         except DiskFullError:
@@ -138,7 +148,7 @@ def align(
         except Exception as error:  # no error of one photo may stop the others
             failures += 1
             _complain(photo, f"unexpected {type(error).__name__}: {error}; please report it with this photo")
-    if len(photos) > 1 and not (quiet or json_lines):
+    if len(photos) > 1 and messages.prints_text:
         written = f" -> {output}" if kinds else ""
         print(f"{len(photos)} photos, {counted(faces, 'face')}, {failures} failed{written}")
     if failures:
@@ -161,27 +171,26 @@ class _Job:
     texture_size: int
     delight: bool
     landmarks: str
-    json_lines: bool
-    quiet: bool
+    overwrite: bool
+    messages: Messages
     max_pixels: int
 
     def run(self, photo: Path, name: str) -> int:
         """Align one photo, write its files, print its line or records; returns the number of faces."""
+        start = time.perf_counter()
         image = read_image(photo, self.max_pixels)
         given = None if self.boxes is None else self.boxes.boxes_of(photo)
-        start = time.perf_counter()
         faces = self.aligner(image, boxes=None if given is None else given.boxes, refine=self.refine)
         if given is not None:
             faces = replace(faces, scores=given.scores)
         written = self._write(photo, name, image, faces)
         milliseconds = 1000 * (time.perf_counter() - start)
-        if self.json_lines:
+        if self.messages.json:
             for index in range(len(faces)):
-                record = face_record(faces, index, photo)
-                print(json.dumps(record, ensure_ascii=False, separators=(",", ":")), flush=True)
-        elif not self.quiet:
+                self.messages.result("", **face_record(faces, index, photo))
+        else:
             files = f", {counted(len(written), 'file')}: {self.folder / name}_*" if written else ""
-            print(f"{photo}: {counted(len(faces), 'face')}, {milliseconds:.0f} ms{files}", flush=True)
+            self.messages.result(f"{photo}: {counted(len(faces), 'face')}, {milliseconds:.0f} ms{files}")
         return len(faces)
 
     def _write(self, photo: Path, name: str, image: UInt8, faces: Faces) -> list[Path]:
@@ -200,7 +209,7 @@ class _Job:
             style=self.style,
             landmarks=self.landmarks,
         )
-        return files.write_all(self.kinds, self.folder / name)
+        return files.write_all(self.kinds, self.folder / name, overwrite=self.overwrite)
 
 
 def _read_box_file(path: Path | None, photos: Sequence[Path]) -> BoxFile | None:
@@ -214,17 +223,6 @@ def _read_box_file(path: Path | None, photos: Sequence[Path]) -> BoxFile | None:
     return file
 
 
-def _with_progress(items: Sequence[tuple[Path, str]]) -> Iterable[tuple[Path, str]]:
-    """Show a progress bar on a terminal if there are many photos."""
-    if len(items) < _PROGRESS_FROM or not sys.stderr.isatty():
-        return items
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(items, description="aligning", console=Console(stderr=True), transient=True)
-
-
 def _complain(photo: Path, message: str) -> None:
     """Print one line to stderr that names the photo."""
-    named = message if str(photo) in message else f"{photo}: {message}"
-    print(f"ddfa align: {one_line(named)}", file=sys.stderr, flush=True)
+    complain("align", message if str(photo) in message else f"{photo}: {message}")

@@ -4,18 +4,20 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
+from ddfa.commands.messages import MESSAGES, MessageOptions
 from ddfa.exit_codes import OK
-from ddfa.train.averaging import average_runs
+from ddfa.options import Folder
+from ddfa.progress import Bar
 
 
 def average(
-    runs: tyro.conf.Positional[tuple[Path, ...]],
+    runs: tyro.conf.Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RUN ...")]],
     /,
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
-    name: str = "",
-    also: tuple[Path, ...] = (),
+    output: Folder,
+    name: Annotated[str, tyro.conf.arg(metavar="NAME")] = "",
+    also: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE ...")] = (),
+    messages: MessageOptions = MESSAGES,
 ) -> int:
     """Average the weights of runs that started from the same weights: more accurate than each, and as fast as one.
 
@@ -24,10 +26,16 @@ def average(
         output: folder for checkpoint.pt and bundle.
         name: name of the bundle; that of the first run by default.
         also: other checkpoints to include in the average, for instance the one the runs started from.
+        messages: what is printed.
 
     Returns:
         Exit code 0.
     """
-    bundle = average_runs(runs, output, name, also)
-    Console().print(f"{bundle.name}: mean of {len(runs) + len(also)} networks in {bundle.folder}", soft_wrap=True)
+    from ddfa.train.averaging import average_runs
+
+    with Bar("averaging"):
+        bundle = average_runs(runs, output, name, also)
+    networks = len(runs) + len(also)
+    text = f"{bundle.name}: mean of {networks} networks in {bundle.folder}"
+    messages.result(text, name=bundle.name, networks=networks, folder=str(bundle.folder))
     return OK

@@ -4,10 +4,8 @@ from typing import Annotated
 
 import numpy as np
 import tyro
-from rich.console import Console
-from rich.progress import track
 
-from ddfa.arrays import Float32
+from ddfa.commands.messages import MESSAGES, MessageOptions
 from ddfa.data.face_profiling.pipeline import ProfileConfig, make_face_profiles
 from ddfa.data.pseudo_labels.config import LabelConfig
 from ddfa.data.pseudo_labels.pipeline import label as label_photos
@@ -16,7 +14,10 @@ from ddfa.data.sets.contact_sheet import ShowConfig, contact_sheet
 from ddfa.data.sets.dataset import LABEL_FILE
 from ddfa.data.synthetic.pipeline import RenderConfig, render_faces
 from ddfa.exit_codes import OK
+from ddfa.files import check_existing
 from ddfa.images import write_image
+from ddfa.options import Overwrite
+from ddfa.progress import Bar
 
 _Label = Annotated[LabelConfig, tyro.conf.arg(name="")]
 _Profile = Annotated[ProfileConfig, tyro.conf.arg(name="")]
@@ -25,78 +26,84 @@ _Regions = Annotated[RegionLabelConfig, tyro.conf.arg(name="")]
 _Show = Annotated[ShowConfig, tyro.conf.arg(name="")]
 
 
-def label(config: _Label) -> int:
+def label(config: _Label, messages: MessageOptions = MESSAGES) -> int:
     """Label photos with pseudo-labels for the open head, fitted to the predictions of a teacher network.
 
     Args:
         config: what to label, and how.
+        messages: what is printed.
 
     Returns:
         Exit code 0.
     """
     labels = label_photos(config)
-    console = Console()
-    console.print(f"{len(labels)} labels in {config.output / LABEL_FILE}; median error {_percent(labels.fit_error)}")
+    error, file = 100 * float(np.median(labels.fit_error)), config.output / LABEL_FILE
+    text = f"{len(labels)} labels in {file}; median error {error:.2f} % of the face's size"
+    messages.result(text, labels=len(labels), median_error_percent=error, file=str(file))
     return OK
 
 
-def profile(config: _Profile) -> int:
+def profile(config: _Profile, messages: MessageOptions = MESSAGES) -> int:
     """Augment a data set with large poses: labelled faces are rotated in 3D (face profiling).
 
     Args:
         config: which data set, how many images, how far they are rotated.
+        messages: what is printed.
 
     Returns:
         Exit code 0.
     """
     labels = make_face_profiles(config)
-    Console().print(f"{len(labels)} images in {config.output}")
+    messages.result(f"{len(labels)} images in {config.output}", images=len(labels), output=str(config.output))
     return OK
 
 
-def render(config: _Render) -> int:
+def render(config: _Render, messages: MessageOptions = MESSAGES) -> int:
     """Render synthetic faces of the open head, with exact labels.
 
     Args:
         config: how many images, and the photos whose skin and shapes are used, if any.
+        messages: what is printed.
 
     Returns:
         Exit code 0.
     """
     labels = render_faces(config)
-    Console().print(f"{len(labels)} images in {config.output}")
+    messages.result(f"{len(labels)} images in {config.output}", images=len(labels), output=str(config.output))
     return OK
 
 
-def regions(config: _Regions) -> int:
+def regions(config: _Regions, messages: MessageOptions = MESSAGES) -> int:
     """Label photos for the region networks: expression scores and mesh points of the mesh teacher.
 
     Args:
         config: what to label, and how.
+        messages: what is printed.
 
     Returns:
         Exit code 0.
     """
-    console = Console(stderr=True)
-    labels = label_regions(config, lambda names: track(names, "labelling", console=console, transient=True))
+    labels = label_regions(config)
     trusted, held_out = int(labels.trusted.sum()), int((labels.trusted & labels.held_out).sum())
-    Console().print(f"{len(labels)} photos labelled in {config.output}: {trusted} usable, {held_out} of them held out")
+    text = f"{len(labels)} photos labelled in {config.output}: {trusted} usable, {held_out} of them held out"
+    messages.result(text, photos=len(labels), usable=trusted, held_out=held_out, output=str(config.output))
     return OK
 
 
-def show(config: _Show) -> int:
+def show(config: _Show, overwrite: Overwrite = True, messages: MessageOptions = MESSAGES) -> int:
     """Draw a contact sheet of a data set: photos with the landmarks of their labels.
 
     Args:
         config: which faces.
+        overwrite: whether a file is replaced.
+        messages: what is printed.
 
     Returns:
         Exit code 0.
     """
-    write_image(config.output, contact_sheet(config))
-    Console().print(f"{config.by} faces of {config.data} -> {config.output}")
+    check_existing(overwrite, [config.output])
+    with Bar("drawing"):
+        write_image(config.output, contact_sheet(config))
+    text = f"{config.by} faces of {config.data} -> {config.output}"
+    messages.result(text, data=str(config.data), by=config.by, output=str(config.output))
     return OK
-
-
-def _percent(error: Float32) -> str:
-    return f"{100 * float(np.median(error)):.2f} % of the face's size"

@@ -11,6 +11,7 @@ from typing import Final
 
 import ddfa
 from ddfa.commands.first_run import compiled_kernels, kernel_folder
+from ddfa.commands.messages import MESSAGES, MessageOptions, Messages, complain
 from ddfa.errors import one_line
 from ddfa.exit_codes import FAILED, OK
 from ddfa.extras import EXTRA_OF, pip_line
@@ -22,16 +23,20 @@ _ALTERNATIVES: Final = {
 }
 
 
-def doctor() -> int:
+def doctor(messages: MessageOptions = MESSAGES) -> int:
     """Check versions, model files, detection, caches, cameras and optional libraries.
 
     Each line is "ok", "FAILED" or "-" (optional and missing, with the line that installs it). Exit code 2 if something
     fails that `ddfa align` needs.
 
+    Args:
+        messages: what is printed.
+
     Returns:
         The exit code.
     """
-    print(f"ddfa {ddfa.__version__}, Python {platform.python_version()}, {platform.platform()}")
+    versions = {"ddfa": ddfa.__version__, "python": platform.python_version(), "platform": platform.platform()}
+    messages.result("ddfa {ddfa}, Python {python}, {platform}".format(**versions), **versions)
     checks: dict[str, Callable[[], str]] = {
         **{name: lambda name=name: _version(name) for name in _ESSENTIAL},  # type: ignore[misc]
         "ONNX Runtime on": _providers,
@@ -39,21 +44,29 @@ def doctor() -> int:
         "detector and alignment": _alignment,
         "compiled kernels": _kernels,
     }
-    failed = [name for name, check in checks.items() if not _passes(name, check)]
-    _optional()
-    print(
-        f"{len(failed)} of {len(checks)} checks failed: {', '.join(failed)}" if failed else "everything needed is here"
-    )
+    failed = [name for name, check in checks.items() if not _passes(name, check, messages)]
+    _optional(messages)
+    summary = f"{len(failed)} of {len(checks)} checks failed: {', '.join(failed)}"
+    messages.result(summary if failed else "everything needed is here", checks=len(checks), failed=failed)
     return FAILED if failed else OK
 
 
-def _passes(name: str, check: Callable[[], str]) -> bool:
+def _passes(name: str, check: Callable[[], str], messages: Messages) -> bool:
     try:
-        print(f"ok      {name}: {check()}")
+        _say(messages, "ok", f"{name}: {check()}")
     except Exception as error:  # whatever is broken
-        print(f"FAILED  {name}: {one_line(str(error)) or type(error).__name__}")
+        text = f"{name}: {one_line(str(error)) or type(error).__name__}"
+        if messages.quiet:
+            complain("doctor", text)
+        else:
+            _say(messages, "FAILED", text)
         return False
     return True
+
+
+def _say(messages: Messages, state: str, text: str) -> None:
+    name, _, detail = text.partition(": ")
+    messages.result(f"{state:7} {text}", check=name, state=state, detail=detail)
 
 
 def _version(name: str) -> str:
@@ -101,18 +114,15 @@ def _kernels() -> str:
     return f"{folder} is not writable: Numba uses its folder in the user's home, or each run compiles"
 
 
-def _optional() -> None:
+def _optional(messages: Messages) -> None:
     """List extras, and cameras where they are files."""
     for extra in dict.fromkeys(EXTRA_OF.values()):
         missing = [module for module, owner in EXTRA_OF.items() if owner == extra and not _is_there(module)]
-        print(
-            f"-       extra {extra}: lacks {', '.join(missing)}: {pip_line(extra)}"
-            if missing
-            else f"ok      extra {extra}"
-        )
+        lacks = f"extra {extra}: lacks {', '.join(missing)}: {pip_line(extra)}"
+        _say(messages, "-" if missing else "ok", lacks if missing else f"extra {extra}")
     if sys.platform == "linux":
         cameras = sorted(str(path) for path in Path("/dev").glob("video*"))
-        print(f"ok      cameras: {', '.join(cameras)}" if cameras else "-       cameras: none")
+        _say(messages, "ok" if cameras else "-", f"cameras: {', '.join(cameras) or 'none'}")
 
 
 def _is_there(module: str) -> bool:

@@ -5,15 +5,21 @@ from typing import Annotated
 
 import tyro
 
+from ddfa.commands.messages import MESSAGES, MessageOptions
 from ddfa.draw.head_sheet import head_contact_sheet
 from ddfa.exit_codes import OK
+from ddfa.files import check_existing
 from ddfa.head.model import HeadModel
 from ddfa.images import write_image
+from ddfa.options import File, Overwrite
+from ddfa.progress import Bar
 
 
 def show(
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = Path("head.png"),
-    model: Annotated[Path | None, tyro.conf.arg(metavar="MODEL")] = None,
+    output: File = Path("head.png"),
+    head: Annotated[Path | None, tyro.conf.arg(metavar="FILE|DIR")] = None,
+    overwrite: Overwrite = True,
+    messages: MessageOptions = MESSAGES,
 ) -> int:
     """Draw a contact sheet of a head model.
 
@@ -22,12 +28,16 @@ def show(
 
     Args:
         output: the image to write.
-        model: a head model file or folder; the shipped open head by default.
+        head: a head model file or folder; the shipped open head by default.
+        overwrite: whether a file is replaced.
+        messages: what is printed.
 
     Returns:
         The exit code.
     """
-    head = HeadModel.load(model)
-    write_image(output, head_contact_sheet(head))
-    print(f"{head} -> {output}")
+    check_existing(overwrite, [output])
+    with Bar("drawing"):
+        model = HeadModel.load(head)
+        write_image(output, head_contact_sheet(model))
+    messages.result(f"{model} -> {output}", head=str(model), output=str(output))
     return OK

@@ -1,11 +1,19 @@
-"""Photos named on the command line: files, folders and glob patterns."""
+"""Photos named on the command line, files, folders and glob patterns, and the files made of them."""
 
 import glob
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
-from ddfa.errors import ImageError
+from tyro.conf import arg
+
+from ddfa.errors import DataError, ImageError
+from ddfa.export.kinds import kinds_help
 from ddfa.images import IMAGE_SUFFIXES
+from ddfa.options import none_is
+
+KINDS_OPTION: Final = arg(metavar="KINDS", help=kinds_help(), help_behavior_hint=none_is("see above"))
+"""--save: kinds of files."""
 
 
 def list_photos(given: Sequence[Path], output: Path) -> list[Path]:
@@ -24,6 +32,17 @@ def list_photos(given: Sequence[Path], output: Path) -> list[Path]:
     """
     found = [photo for argument in given for photo in _photos_of(argument, output)]
     return list(dict.fromkeys(found))
+
+
+def first(photos: Sequence[Path], limit: int) -> tuple[Path, ...]:
+    """The first photos, see `ddfa.options.Limit`.
+
+    Raises:
+        DataError: the limit is negative.
+    """
+    if limit < 0:
+        raise DataError(f"--limit {limit}: give 0 for all photos, or a positive number")
+    return tuple(photos[: limit or None])
 
 
 def _photos_of(argument: Path, output: Path) -> list[Path]:

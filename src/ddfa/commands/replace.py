@@ -1,6 +1,5 @@
 """`ddfa replace`: replace a face in a photo, a video or the frames of a camera."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,11 +9,15 @@ import tyro
 
 from ddfa.align import FaceAligner
 from ddfa.commands.counting import counted
-from ddfa.commands.limits import ALL_FACES, LimitOptions, MaxPixels
+from ddfa.commands.limits import ALL_FACES, LimitOptions
+from ddfa.commands.messages import MESSAGES, MessageOptions, complain
+from ddfa.commands.part import WHOLE, PartOptions
 from ddfa.commands.source_words import SourceWords, names_pair, parse_sources
-from ddfa.errors import DDFAError, ImageError, NoFaceError, OutputError
+from ddfa.errors import ImageError, NoFaceError, OutputError
 from ddfa.exit_codes import NOTHING_FOUND, OK
+from ddfa.files import check_existing
 from ddfa.images import IMAGE_SUFFIXES, MAX_PIXELS, read_image
+from ddfa.options import Label, MaxPixels, MaybeFile, ModelName, Overwrite, Threads
 from ddfa.provenance import check_image_path, write_synthetic
 from ddfa.provenance.c2pa import C2paSigner
 from ddfa.replace.likeness import Likeness
@@ -24,18 +27,20 @@ from ddfa.replace.source import load_source
 
 
 def replace(
-    files: tyro.conf.Positional[tuple[str, ...]] = (),
+    files: tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="SOURCE ... TARGET")]] = (),
     /,
-    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="OUT")] = None,
+    output: MaybeFile = None,
     shape: Annotated[str, tyro.conf.arg(metavar="source|target|blend|0..1")] = "blend",
     face: Annotated[str | None, tyro.conf.arg(metavar="ID|all|PHOTO")] = None,
     source_face: Annotated[int, tyro.conf.arg(metavar="ID")] = 0,
-    limit: Annotated[int, tyro.conf.arg(metavar="N")] = 0,
-    label: bool = False,
+    part: PartOptions = WHOLE,
+    label: Label = False,
     c2pa: Annotated[tuple[Path, Path] | None, tyro.conf.arg(metavar="CERT KEY")] = None,
-    model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
-    threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
+    model: ModelName = None,
+    threads: Threads = None,
     max_pixels: MaxPixels = MAX_PIXELS,
+    overwrite: Overwrite = True,
+    messages: MessageOptions = MESSAGES,
     limits: LimitOptions = ALL_FACES,
 ) -> int:
     """Replace the face of TARGET by that of SOURCE: ddfa replace SOURCE[:WHO]... TARGET -o OUT.
@@ -54,12 +59,14 @@ def replace(
             everybody whom no other source replaces; or a photo of the person to replace, who is recognised by the
             colours of face and hair.
         source_face: which face of the source photos to use, 0 is the largest.
-        limit: replace only in the first N frames of a video; 0 for all.
-        label: write "SYNTHETIC FACE" into the image.
+        part: of the target, a video; see `ddfa.options`, as for the other options without a description here.
+        label: whether "SYNTHETIC FACE" is written.
         c2pa: sign the output with a certificate and its key, PEM files (extra c2pa).
-        model: folder or name of a model bundle; the shipped one by default.
-        threads: CPU threads of the network; all by default.
-        max_pixels: maximum width times height of a photo or frame; larger ones are refused before they are decoded.
+        model: of the network.
+        threads: of the network.
+        max_pixels: of a photo or frame.
+        overwrite: whether a file is replaced.
+        messages: what is printed.
         limits: which of the detected faces are counted, in sources and target; --min-quality also refuses pairs of
             which a worse result is expected (docs/replace.md).
 
@@ -74,16 +81,14 @@ def replace(
         raise ImageError(f"{target}: the target comes last and is only a file: write SOURCE:WHO before it")
     out = checked_output(output, [*files, *(str(photo) for person in people for photo in person.photos)])
     signer = None if c2pa is None else C2paSigner(*c2pa)
-    if limit < 0:
-        raise DDFAError(f"--limit {limit}: give 0 for all frames, or a positive number")
+    check_existing(overwrite, [out])
     target_is_image = Path(target).suffix.lower() in IMAGE_SUFFIXES
     if target_is_image:
+        part.for_photos()
         check_image_path(out)
         image = read_image(target, max_pixels)
     else:
-        from ddfa.video.io.frames import open_video
-
-        frames = open_video(target, max_pixels=max_pixels)
+        frames = part.open(target, max_pixels=max_pixels)
     aligner = FaceAligner(model, threads=threads, **asdict(limits))
     try:
         if target_is_image:
@@ -106,16 +111,15 @@ def replace(
                 work,
                 label=label,
                 signer=signer,
-                limit=limit,
-                progress=lambda shown: with_progress(shown, frames, limit, "replacing"),
+                progress=lambda shown: with_progress(shown, frames, "replacing"),
             )
             for name in work.unused:
-                print(f"ddfa replace: {name} replaces nobody in {target}", file=sys.stderr)
+                complain("replace", f"{name} replaces nobody in {target}")
             done = f"faces replaced in {work.replaced} of {written} frames"
     except NoFaceError as error:
-        print(f"ddfa: {error}", file=sys.stderr)
+        complain("replace", str(error))
         return NOTHING_FOUND
-    print(f"{target}: {done} -> {out}")
+    messages.result(f"{target}: {done} -> {out}", target=target, result=done, output=str(out))
     return OK
 
 

@@ -1,32 +1,37 @@
 """`ddfa retarget`: animate a textured head by the face of a video."""
 
-import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from ddfa.align import FaceAligner
-from ddfa.commands.limits import ALL_FACES, LimitOptions, MaxPixels
+from ddfa.commands.limits import ALL_FACES, LimitOptions
+from ddfa.commands.messages import MESSAGES, MessageOptions, complain
+from ddfa.commands.part import WHOLE, PartOptions
 from ddfa.commands.replace import checked_output
 from ddfa.errors import ImageError, NoFaceError
 from ddfa.exit_codes import NOTHING_FOUND, OK
+from ddfa.files import check_existing
 from ddfa.images import MAX_PIXELS, read_image
+from ddfa.options import Label, MaxPixels, MaybeFile, ModelName, Overwrite, Threads
 from ddfa.replace.retarget import TexturedHead, VideoRetargeter
 from ddfa.replace.source import select_face
 
 
 def retarget(
-    files: tyro.conf.Positional[tuple[str, ...]] = (),
+    files: tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="PHOTO VIDEO")]] = (),
     /,
-    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="OUT")] = None,
+    output: MaybeFile = None,
     atlas: bool = False,
     over: bool = False,
-    label: bool = False,
-    model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
-    threads: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
+    part: PartOptions = WHOLE,
+    label: Label = False,
+    model: ModelName = None,
+    threads: Threads = None,
     max_pixels: MaxPixels = MAX_PIXELS,
+    overwrite: Overwrite = True,
+    messages: MessageOptions = MESSAGES,
     limits: LimitOptions = ALL_FACES,
 ) -> int:
     """Animate a head by the pose and expression of a face in a video: ddfa retarget PHOTO VIDEO -o OUT.
@@ -40,22 +45,26 @@ def retarget(
         output: the video to write, for instance .mp4.
         atlas: the first file is a texture in the open head's UV layout, not a photo.
         over: draw the head over the video instead of on a plain background.
-        label: write "SYNTHETIC FACE" into every frame.
-        model: folder or name of a model bundle; the shipped one by default.
-        threads: CPU threads of the network; all by default.
-        max_pixels: maximum width times height of the photo or a frame; larger ones are refused before they are decoded.
+        part: of the video; see `ddfa.options`, as for the other options without a description here.
+        label: whether "SYNTHETIC FACE" is written.
+        model: of the network.
+        threads: of the network.
+        max_pixels: of the photo or a frame.
+        overwrite: whether a file is replaced.
+        messages: what is printed.
         limits: which of the detected faces are counted.
 
     Returns:
         The exit code.
     """
+    from ddfa.commands.frame_progress import with_progress
     from ddfa.replace.video import write_edited
-    from ddfa.video.io.frames import open_video
     from ddfa.video.tracking.tracker import FaceTracker
 
     if len(files) != 2:
         raise ImageError("name a photo and a video: ddfa retarget PHOTO VIDEO -o OUT")
     out = checked_output(output, files)
+    check_existing(overwrite, [out])
     image = read_image(files[0], max_pixels)
     aligner = FaceAligner(model, threads=threads, **asdict(limits))
     try:
@@ -64,9 +73,13 @@ def retarget(
         else:
             head = TexturedHead.from_photo(image, select_face(aligner(image, refine=True), 0, files[0]))
         work = VideoRetargeter(head, FaceTracker(aligner), over=over)
-        written = write_edited(out, open_video(files[1], max_pixels=max_pixels), work, label=label)
+        frames = part.open(files[1], max_pixels=max_pixels)
+        written = write_edited(
+            out, frames, work, label=label, progress=lambda shown: with_progress(shown, frames, "animating")
+        )
     except NoFaceError as error:
-        print(f"ddfa: {error}", file=sys.stderr)
+        complain("retarget", str(error))
         return NOTHING_FOUND
-    print(f"{files[1]}: the head moves in {work.replaced} of {written} frames -> {out}")
+    text = f"{files[1]}: the head moves in {work.replaced} of {written} frames -> {out}"
+    messages.result(text, source=files[1], frames=written, moving=work.replaced, output=str(out))
     return OK

@@ -5,27 +5,27 @@ from typing import Annotated
 
 import tyro
 
-from ddfa.commands.limits import LimitOptions
-from ddfa.detect.limits import FaceLimits
+from ddfa.commands.limits import LimitFlags, LimitOptions
 from ddfa.errors import DDFAError
 from ddfa.exit_codes import OK
+from ddfa.options import DetectorName, ModelName, Workers
 from ddfa.serve.settings import MAX_FACES
 
-_LIMITS = FaceLimits(max_faces=MAX_FACES)
+_LIMITS = LimitFlags(max_faces=MAX_FACES)
 
 
 def serve(
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    model: Annotated[str | None, tyro.conf.arg(metavar="BUNDLE")] = None,
-    detector: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
-    workers: Annotated[int, tyro.conf.arg(metavar="N")] = 0,
+    host: Annotated[str, tyro.conf.arg(metavar="ADDRESS")] = "127.0.0.1",
+    port: Annotated[int, tyro.conf.arg(metavar="N")] = 8000,
+    model: ModelName = None,
+    detector: DetectorName = "yunet",
+    workers: Workers = 0,
     queue: Annotated[int, tyro.conf.arg(metavar="N")] = 64,
     connections: Annotated[int, tyro.conf.arg(metavar="N")] = 512,
     peer_connections: Annotated[int, tyro.conf.arg(metavar="N")] = 0,
-    max_megabytes: float = 20.0,
-    max_megapixels: float = 50.0,
-    memory_mb: float = 1024.0,
+    max_megabytes: Annotated[float, tyro.conf.arg(metavar="MB")] = 20.0,
+    max_megapixels: Annotated[float, tyro.conf.arg(metavar="MP")] = 50.0,
+    memory_mb: Annotated[float, tyro.conf.arg(metavar="MB")] = 1024.0,
     allow_replace: bool = False,
     allow_host: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = (),
     limits: LimitOptions = _LIMITS,
@@ -39,9 +39,9 @@ def serve(
     Args:
         host: address to listen on; 0.0.0.0 for all interfaces.
         port: TCP port; 0 for any free one.
-        model: folder or name of a model bundle; the shipped one by default.
-        detector: yunet; yunet:exact, which searches every part of the photo and is slower; or dlib.
-        workers: threads that process photos; 0 for one per core.
+        model: see `ddfa.options`, as for the other options without a description here.
+        detector: finds the faces.
+        workers: threads that process photos.
         queue: maximum number of requests at a time; others are refused with status 429.
         connections: maximum number of open connections; others are refused with status 503.
         peer_connections: maximum number of idle or slow connections of one address; 0 for a quarter of --connections.

@@ -3,24 +3,27 @@
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
+from ddfa.commands.messages import MESSAGES, MessageOptions
 from ddfa.exit_codes import OK
-from ddfa.train.regions.training import RegionConfig, make_region
+from ddfa.train.regions.config import RegionConfig
 
 _Train = Annotated[RegionConfig, tyro.conf.arg(name="")]
 
 
-def train_regions(config: _Train) -> int:
+def train_regions(config: _Train, messages: MessageOptions = MESSAGES) -> int:
     """Train the region network of the eyes or of the mouth, calibrate it, and add it to a copy of a bundle.
 
     Args:
         config: the settings.
+        messages: what is printed.
 
     Returns:
         Exit code 0.
     """
+    from ddfa.train.regions.training import make_region
+
     bundle = make_region(config)
-    console = Console()
-    console.print(f"{bundle.name}: bundle in {bundle.folder}; measure it with `ddfa bench units`", soft_wrap=True)
+    text = f"{bundle.name}: bundle in {bundle.folder}; measure it with `ddfa bench units`"
+    messages.result(text, name=bundle.name, folder=str(bundle.folder))
     return OK

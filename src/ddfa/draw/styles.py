@@ -65,7 +65,7 @@ def parse_style(text: str) -> OverlayStyle:
     """Read a style such as "mesh+landmarks".
 
     Args:
-        text: names of `OVERLAY_STYLES` joined by "+".
+        text: names of `OVERLAY_STYLES` joined by "+"; or "none".
 
     Returns:
         The style that shows all of them.
@@ -75,6 +75,8 @@ def parse_style(text: str) -> OverlayStyle:
     """
     names = [name.strip().lower() for name in text.split("+")]
     style = EMPTY_STYLE
+    if names == ["none"]:
+        return style
     for name in names:
         if name not in OVERLAY_STYLES:
             raise OutputError(f"unknown overlay style '{name}': join some of {', '.join(OVERLAY_STYLES)} with '+'")

@@ -14,6 +14,7 @@ from ddfa.draw.styles import DEFAULT_STYLE, OverlayStyle
 from ddfa.export.kinds import KINDS
 from ddfa.export.mesh import mesh_points
 from ddfa.faces import Faces
+from ddfa.files import check_existing
 from ddfa.regress.crop import cut_crops
 
 if TYPE_CHECKING:  # imported when a map is drawn: Numba is slow to load
@@ -68,25 +69,32 @@ class FaceFiles:
         KINDS[kind].write(self, index, path)
         return path
 
-    def write_all(self, kinds: Sequence[str], stem: Path) -> list[Path]:
+    def write_all(self, kinds: Sequence[str], stem: Path, *, overwrite: bool = True) -> list[Path]:
         """Write files of all faces: STEM_0.ply, STEM_1.ply, STEM_overlay.jpg and so on.
 
         Args:
             kinds: of `ddfa.export.kinds.KINDS`.
             stem: folder and first part of the names.
+            overwrite: whether files that exist are replaced; otherwise one that exists is an error.
 
         Returns:
             The files, face by face, then those of the whole image.
 
         Raises:
-            OutputError: if one cannot be written.
+            OutputError: if one cannot be written, or exists.
             ModelError: if the head model lacks what a kind needs.
         """
+        check_existing(overwrite, self._paths(kinds, stem))
         per_face = [kind for kind in kinds if KINDS[kind].per == "face"]
         per_image = [kind for kind in kinds if KINDS[kind].per == "image"]
         stems = [stem.with_name(f"{stem.name}_{index}") for index in range(len(self.faces))]
         written = [self.write(kind, index, stems[index]) for index in range(len(self.faces)) for kind in per_face]
         return written + [self.write(kind, 0, stem) for kind in per_image]
+
+    def _paths(self, kinds: Sequence[str], stem: Path) -> list[Path]:
+        """The files that `write_all` would write."""
+        each = {"face": [f"{stem.name}_{index}" for index in range(len(self.faces))], "image": [stem.name]}
+        return [stem.with_name(name + KINDS[kind].ending) for kind in kinds for name in each[KINDS[kind].per]]
 
     def face(self, index: int) -> Faces:
         """Return one face; the meshes of all are decoded together first, once for all files."""

@@ -11,6 +11,7 @@ from ddfa.provenance.c2pa import C2paSigner
 from ddfa.provenance.watermark import labelled
 from ddfa.provenance.xmp import VIDEO_TAGS
 from ddfa.video.io.frames import VideoWriter
+from ddfa.video.io.source import AudioPart
 
 
 class SyntheticVideoWriter:
@@ -25,7 +26,7 @@ class SyntheticVideoWriter:
         path: the file; its suffix names the format.
         size: (width, height) of the frames, px.
         fps: frames per second on average.
-        audio: a file whose audio is copied.
+        audio: a file, or a part of one, whose audio is copied.
         label: draw "SYNTHETIC FACE" into the lower left corner of every frame.
         signer: signs the finished file (C2PA); if it fails, no file is written and an existing one is kept.
 
@@ -39,7 +40,7 @@ class SyntheticVideoWriter:
         size: tuple[int, int],
         fps: Fraction | float = 25,
         *,
-        audio: Path | None = None,
+        audio: AudioPart | Path | None = None,
         label: bool = False,
         signer: C2paSigner | None = None,
     ) -> None:

@@ -1,7 +1,6 @@
 """Replaces faces in a video, frame by frame and without flicker."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -41,7 +40,6 @@ def write_edited(
     *,
     label: bool = False,
     signer: C2paSigner | None = None,
-    limit: int = 0,
     progress: Callable[[Iterable[Frame]], Iterable[Frame]] = iter,
 ) -> int:
     """Write the frames of a source as edited, marked as synthetic; size, rate and audio are kept.
@@ -52,7 +50,6 @@ def write_edited(
         editor: edits them.
         label: also write "SYNTHETIC FACE" into every frame.
         signer: signs the file.
-        limit: edit only the first N frames; 0 for all.
         progress: wraps the frames, for a progress bar.
 
     Returns:
@@ -62,7 +59,7 @@ def write_edited(
         NoFaceError: no frame shows the face, or it is not suitable; no file is written then.
         OutputError: the file cannot be written.
     """
-    frames = progress(islice(source, limit or None))
+    frames = progress(source)
     writer = SyntheticVideoWriter(path, source.size, source.fps, audio=source.audio, label=label, signer=signer)
     with writer:
         writer.keep = False  # until a face is replaced

@@ -3,10 +3,30 @@
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
+
+from tyro.conf import arg
 
 from ddfa.data.augmentation import Augmentation
 from ddfa.errors import DataError
+from ddfa.options import (
+    BatchSize,
+    Ema,
+    Folder,
+    LearningRate,
+    Resume,
+    Reuse,
+    Samples,
+    Seed,
+    TorchDevice,
+    TorchThreads,
+    Warmup,
+    WeightDecay,
+    Worst,
+)
+
+_Number: TypeAlias = Annotated[int, arg(metavar="N")]
+_File: TypeAlias = Annotated[Path | None, arg(metavar="FILE")]
 
 
 @dataclass(frozen=True)
@@ -61,16 +81,16 @@ class TrainConfig:
         lr: peak learning rate.
         schedule: "cosine": linear warm-up, then a cosine down to a fiftieth; "steps": as in the original code, see
             `milestones`.
-        warmup: steps of the linear warm-up.
+        warmup: see `ddfa.options.Warmup`.
         epochs: number of equal parts of the run, the unit of the steps schedule.
         slow_epochs: number of first epochs at a fifth of the learning rate.
         milestones: epochs after which the learning rate falls to a fifth.
         weight_decay: of all weights except biases and batch norm.
         grad_clip: gradient clipping: the maximum norm.
-        ema: half-life in steps of the exponential moving average (EMA) of the weights; shorter at the start of a run.
+        ema: see `ddfa.options.Ema`; shorter at the start of a run.
         precision: of the network's forward and backward pass; the loss is always computed in float32.
         compile: compile the network with `torch.compile`.
-        worst: share of the labels with the largest fit error to leave out.
+        worst: see `ddfa.options.Worst`.
         expressive: extra weight of photos with shut eyes or another strong expression; not used for validation.
         turned_share: share of the crops drawn from photos with a |yaw| above `turned_from`, in any set made by
             `ddfa data label`; the others are drawn from all images.
@@ -84,13 +104,13 @@ class TrainConfig:
         random_points: vertices besides the 68 landmarks in WPDC, VDC and the dense term.
         init: checkpoint to start from; tensors that do not fit are ignored, a narrower MobileNet-V1 is
             widened, and a larger RepNet is narrowed.
-        resume: continue from the last checkpoint in the run folder.
+        resume: see `ddfa.options.Resume`.
         augment_on: where crops are warped and degraded: in `workers` processes, or in batches on the training device,
             which then keeps all decoded photos in its memory (4 bytes per px; 60,000 photos of 160 px: 6.1 GB).
         photo_cache: folder of a memory-mapped cache of decoded photos for `augment_on` "device"; later runs on the same
             photos start without decoding them.
         workers: processes that prepare crops.
-        threads: CPU threads of the network.
+        threads: see `ddfa.options.TorchThreads`.
         device: "auto" for CUDA where available.
         seed: of everything random.
         checkpoint_every: steps between checkpoints.
@@ -100,53 +120,53 @@ class TrainConfig:
         name: name of the bundle.
     """
 
-    data: tuple[Path, ...]
-    output: Path
-    shares: tuple[float, ...] = ()
-    head: Path | None = None
-    arch: str = "mobilenet_v1_050"
+    data: Annotated[tuple[Path, ...], arg(metavar="DIR ...")]
+    output: Folder
+    shares: Annotated[tuple[float, ...], arg(metavar="SHARE ...")] = ()
+    head: _File = None
+    arch: Annotated[str, arg(metavar="ARCH")] = "mobilenet_v1_050"
     pooling: Literal["mean", "learnt"] = "mean"
     loss: LossWeights = field(default_factory=LossWeights)
     augment: Augmentation = field(default_factory=Augmentation)
-    samples: int = 2_000_000
-    batch_size: int = 128
-    reuse: int = 1
-    resolution: int = 120
+    samples: Samples = 2_000_000
+    batch_size: BatchSize = 128
+    reuse: Reuse = 1
+    resolution: _Number = 120
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    lr: float = 2e-3
+    lr: LearningRate = 2e-3
     schedule: Literal["cosine", "steps"] = "cosine"
-    warmup: int = 300
-    epochs: int = 50
-    slow_epochs: int = 5
-    milestones: tuple[int, ...] = (30, 40)
-    weight_decay: float = 0.02
-    grad_clip: float = 5.0
-    ema: int = 500
+    warmup: Warmup = 300
+    epochs: _Number = 50
+    slow_epochs: _Number = 5
+    milestones: Annotated[tuple[int, ...], arg(metavar="N ...")] = (30, 40)
+    weight_decay: WeightDecay = 0.02
+    grad_clip: Annotated[float, arg(metavar="NORM")] = 5.0
+    ema: Ema = 500
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     compile: bool = False
-    worst: float = 0.04
-    expressive: float = 1.0
-    turned_share: float = 0.0
-    turned_from: float = 25.0
-    held_out: float = 0.02
-    also: tuple[str, ...] = ()
-    distill_from: str = ""
-    distill_start: float = 0.35
-    distill_weight: float = 0.5
-    random_points: int = 132
-    init: Path | None = None
-    resume: bool = False
+    worst: Worst = 0.04
+    expressive: Annotated[float, arg(metavar="WEIGHT")] = 1.0
+    turned_share: Annotated[float, arg(metavar="SHARE")] = 0.0
+    turned_from: Annotated[float, arg(metavar="DEG")] = 25.0
+    held_out: Annotated[float, arg(metavar="SHARE")] = 0.02
+    also: Annotated[tuple[str, ...], arg(metavar="ARCH:NAME[:FILE] ...")] = ()
+    distill_from: Annotated[str, arg(metavar="NAME")] = ""
+    distill_start: Annotated[float, arg(metavar="SHARE")] = 0.35
+    distill_weight: Annotated[float, arg(metavar="WEIGHT")] = 0.5
+    random_points: _Number = 132
+    init: _File = None
+    resume: Resume = False
     augment_on: Literal["workers", "device"] = "workers"
-    photo_cache: Path | None = None
-    workers: int = 1
-    threads: int = 2
-    device: str = "auto"
-    seed: int = 0
-    checkpoint_every: int = 500
-    validate_every: int = 1000
+    photo_cache: Annotated[Path | None, arg(metavar="DIR")] = None
+    workers: _Number = 1
+    threads: TorchThreads = 2
+    device: TorchDevice = "auto"
+    seed: Seed = 0
+    checkpoint_every: _Number = 500
+    validate_every: _Number = 1000
     tensorboard: bool = True
-    watch: int | None = None
-    name: str = "ddfa"
+    watch: Annotated[int | None, arg(metavar="PORT")] = None
+    name: Annotated[str, arg(metavar="NAME")] = "ddfa"
 
     @property
     def steps(self) -> int:

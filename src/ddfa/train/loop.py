@@ -7,13 +7,13 @@ from typing import Final
 
 import torch
 import yaml
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ddfa.data.sets.dataset import CropStream
 from ddfa.files import make_folder, write_atomically
 from ddfa.head.model import HeadModel
+from ddfa.progress import Bar
 from ddfa.train import losses
 from ddfa.train.batches import HeldOut, device_batches, open_data, step_seed
 from ddfa.train.config import TrainConfig
@@ -178,20 +178,18 @@ class Reporter:
 
     def __init__(self, run: Run, criterion: Criterion, held_out: HeldOut | None, last: int, shown: bool) -> None:
         self._run, self._criterion, self._held_out, self._last = run, criterion, held_out, last
-        columns = TextColumn("train"), BarColumn(), TextColumn("{task.fields[line]}"), TimeRemainingColumn()
-        self._progress = Progress(*columns, disable=run.rank != 0 or not shown)
-        self._task = self._progress.add_task("train", total=last, completed=run.step, line="")
+        self._bar = Bar("training", last, run.step, shown=run.rank == 0 and shown)
 
     def __enter__(self) -> "Reporter":
         run, config = self._run, self._run.config
         if run.rank == 0:
             write_atomically(config.output / SETTINGS, yaml.safe_dump(config.as_dict(), sort_keys=False).encode())
             self._log = RunLog(config.output, run.step, config.batch_size, config.tensorboard)
-        self._progress.start()
+        self._bar.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self._bar.__exit__()
         if self._run.rank == 0:
             self._log.close(self._run.step, lr_at(self._run.step, self._run.config))
 
@@ -203,7 +201,8 @@ class Reporter:
         if self._due(config.validate_every):
             self._validate(crops, target)
         self._log.add(run.step, lr_at(run.step - 1, config), terms)
-        self._progress.update(self._task, completed=run.step, line=self._log.line)
+        self._bar.advance()
+        self._bar.note(self._log.line)
         if self._due(config.checkpoint_every):
             save_checkpoint(run, config.output / CHECKPOINT)
 

@@ -1,14 +1,10 @@
 """`ddfa train-occlusion`: training of the network that segments what occludes a face, for `ddfa replace`."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import numpy as np
 import torch
-import tyro
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
@@ -18,54 +14,16 @@ from ddfa.data.sets.dataset import LabelledPhotos
 from ddfa.errors import DataError
 from ddfa.head.model import HeadModel
 from ddfa.occlusion.network import SIDE
+from ddfa.progress import Bar
 from ddfa.train.convert.onnx_export import export_onnx
 from ddfa.train.networks.occlusion_net import OcclusionNet, WithProbabilities
+from ddfa.train.small_configs import OcclusionConfig
 from ddfa.train.small_run import Recipe, SmallRun
 
 NETWORK: Final = "occlusion.onnx"
 _RECIPE: Final = Recipe(ema_decay=0.995, warmup=200, validate_every=1000)
 _HELD_OUT, _HELD_OUT_SAMPLES, _HELD_OUT_HANDS = 0.05, 256, 200
 _FIRST_SAMPLE: Final = 2**32  # samples held out have smaller numbers, hence other random generators
-
-
-@dataclass(frozen=True)
-class OcclusionConfig:
-    """How the network is trained.
-
-    Attributes:
-        data: data sets of `ddfa data label`, photos with the heads fitted to them.
-        output: run folder; receives config.yaml, log.csv, checkpoint.pt and occlusion.onnx.
-        faces: maximum number of faces to use.
-        hands: synthetic hands to render.
-        samples: training samples in all.
-        batch_size: samples per step.
-        lr: peak learning rate of AdamW.
-        worst: share of the labels with the largest fit error to leave out.
-        resume: continue from the checkpoint in `output`.
-        workers: processes that prepare samples.
-        threads: of torch on a CPU.
-        device: of torch.
-        seed: of all that is random.
-    """
-
-    data: tuple[Path, ...]
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    faces: int = 8000
-    hands: int = 4000
-    samples: int = 300_000
-    batch_size: int = 32
-    lr: float = 3e-3
-    worst: float = 0.04
-    resume: bool = False
-    workers: int = 1
-    threads: int = 2
-    device: str = "cpu"
-    seed: int = 0
-
-    @property
-    def steps(self) -> int:
-        """Optimiser steps of the run."""
-        return max(1, self.samples // self.batch_size)
 
 
 class _Samples(Dataset[tuple[Tensor, Tensor, Tensor]]):
@@ -100,15 +58,13 @@ def train_occlusion(config: OcclusionConfig) -> float:
     held_out = [_on(config, batch) for batch in _batches(unseen, config, -min(_HELD_OUT_SAMPLES, config.samples), 0)]
     run.start(lambda network: {"overlap": overlap(network, held_out)})
     first, last = run.begun, max(run.begun, config.steps)
-    with Progress(
-        TextColumn("train"), BarColumn(), TextColumn("{task.fields[line]}"), TimeRemainingColumn()
-    ) as progress:
-        bar = progress.add_task("", total=config.steps, completed=first, line="")
+    with Bar("training", config.steps, first) as bar:
         batches = _batches(source, config, first * config.batch_size, last * config.batch_size)
         for step, batch in zip(range(first, last), batches, strict=True):
             inputs, occluded, weight = _on(config, batch)
             run.step(step, occlusion_loss(run.network(inputs), occluded, weight))
-            progress.update(bar, completed=step + 1, line=run.log.line)
+            bar.advance()
+            bar.note(run.log.line)
     run.finish()
     export_onnx(WithProbabilities(run.average.module).cpu(), config.output / NETWORK, SIDE, channels=7)
     return run.figures["overlap"]

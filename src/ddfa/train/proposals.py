@@ -1,13 +1,10 @@
 """`ddfa train-proposals`: training of the network that tells the detector where to look for small faces."""
 
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Final
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
-import tyro
-from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,8 +15,10 @@ from ddfa.detect.proposals import luma
 from ddfa.detect.yunet import NMS_OVERLAP, WEIGHTS
 from ddfa.detect.yunet_network import YuNetNetwork
 from ddfa.errors import DataError
+from ddfa.progress import track
 from ddfa.train.convert.onnx_export import export_onnx
 from ddfa.train.networks.proposal_net import ProposalNet
+from ddfa.train.small_configs import ProposalConfig
 from ddfa.train.small_run import Recipe, SmallRun
 
 NETWORK: Final = "proposals.onnx"
@@ -29,46 +28,6 @@ _FOUND, _DOUBTFUL = 0.6, 0.3  # YuNet's scores: a face to be proposed; neither a
 _FACE_WEIGHT: Final = 0.5  # of the faces in the loss, relative to the background
 _RECALL: Final = 0.992  # of the faces of each bin of sizes, which fixes the threshold
 _BINS: Final = (14, 16, 24, 32, 48, 64, 80)  # px
-
-
-@dataclass(frozen=True)
-class ProposalConfig:
-    """How the network is trained.
-
-    Attributes:
-        photos: folders or tars of photos of one face each, the face centred.
-        output: run folder; receives config.yaml, log.csv, checkpoint.pt and proposals.onnx.
-        scenes: folders or tars of photos without faces.
-        limit: maximum number of photos of faces, which are kept in memory.
-        sheets: sheets to draw and label, which are kept in memory.
-        held_out: sheets of other photos, on which the threshold is chosen.
-        samples: training samples in all: sheets, mirrored and of varied contrast.
-        batch_size: sheets per step.
-        lr: peak learning rate of AdamW.
-        resume: continue from the checkpoint in `output`.
-        threads: of torch on a CPU.
-        device: of torch.
-        seed: of all that is random.
-    """
-
-    photos: tuple[Path, ...]
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    scenes: tuple[Path, ...] = field(default_factory=tuple)
-    limit: int = 8000
-    sheets: int = 5500
-    held_out: int = 400
-    samples: int = 84_000
-    batch_size: int = 12
-    lr: float = 6e-3
-    resume: bool = False
-    threads: int = 1
-    device: str = "cpu"
-    seed: int = 0
-
-    @property
-    def steps(self) -> int:
-        """Optimiser steps of the run."""
-        return max(1, self.samples // self.batch_size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +100,7 @@ def train_proposals(config: ProposalConfig) -> float:
         return {"threshold": threshold, "proposed": proposed}
 
     run.start(validate)
-    for step in track(range(run.begun, config.steps), "train"):
+    for step in track(range(run.begun, config.steps), "training"):
         random = torch.Generator().manual_seed(config.seed * 2**32 + step)  # a resumed run draws the same samples
         index = torch.randint(len(sheets.luma), (config.batch_size,), generator=random)
         inputs, cells = (part.to(config.device) for part in sheets.batch(index, random))
@@ -205,7 +164,7 @@ def _sources(config: ProposalConfig) -> tuple[Sheets, Sheets]:
     """Sheets for training, and those held out, of other photos."""
     scenes = [photos.read(name) for photos in map(Photos, config.scenes) for name in photos.names]
     names = [(photos, name) for photos in map(Photos, config.photos) for name in photos.names]
-    chosen = np.random.default_rng(config.seed).permutation(len(names))[: config.limit]
+    chosen = np.random.default_rng(config.seed).permutation(len(names))[: config.faces]
     faces = [names[index][0].read(names[index][1]) for index in track(chosen, "photos")]
     count = round(_HELD_OUT * len(faces))
     if not count or count == len(faces):

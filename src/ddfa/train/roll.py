@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import cv2
 import numpy as np
 import torch
-import tyro
-from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -19,10 +16,12 @@ from ddfa.errors import DataError
 from ddfa.geometry.pose import in_plane_deg, matrix_from_euler
 from ddfa.geometry.roi import crop_matrix, roi_from_landmarks
 from ddfa.head.model import HeadModel
+from ddfa.progress import track
 from ddfa.regress.roll import SIDE
 from ddfa.regress.sampling import MIDDLE, RANGE
 from ddfa.train.convert.onnx_export import export_onnx
 from ddfa.train.networks.roll_net import SECTORS, RollNet
+from ddfa.train.small_configs import RollConfig
 from ddfa.train.small_run import Recipe, SmallRun
 
 NETWORK: Final = "roll.onnx"
@@ -31,38 +30,6 @@ _HELD_OUT: Final = 0.04
 _CUT: Final = 80  # px, side of the stored crops
 _ENLARGEMENT: Final = 1.35  # side of the stored crops relative to the RoI: room for shift and scale
 _SECTOR_WEIGHT: Final = 0.15  # of the classification in the loss
-
-
-@dataclass(frozen=True)
-class RollConfig:
-    """How the network is trained.
-
-    Attributes:
-        data: data sets of `ddfa data label`, photos with the heads fitted to them.
-        output: run folder; receives config.yaml, log.csv, checkpoint.pt and roll.onnx.
-        samples: training samples in all.
-        batch_size: samples per step.
-        lr: peak learning rate of AdamW.
-        resume: continue from the checkpoint in `output`.
-        threads: of torch on a CPU.
-        device: of torch.
-        seed: of all that is random.
-    """
-
-    data: tuple[Path, ...]
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    samples: int = 1_000_000
-    batch_size: int = 192
-    lr: float = 4e-3
-    resume: bool = False
-    threads: int = 2
-    device: str = "cpu"
-    seed: int = 0
-
-    @property
-    def steps(self) -> int:
-        """Optimiser steps of the run."""
-        return max(1, self.samples // self.batch_size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +110,7 @@ def train_roll(config: RollConfig) -> float:
     crops, unseen = _sources(config)
     run.start(lambda network: {"error_deg": held_out_error(network, unseen, config.device)})
     batches = _batches(crops, config, run.begun)
-    for step, (inputs, truth) in track(batches, "train", total=config.steps - run.begun):
+    for step, (inputs, truth) in track(batches, "training", config.steps - run.begun):
         run.step(step, roll_loss(run.network, inputs.to(config.device), truth.to(config.device)))
     run.finish()
     plain = RollNet()

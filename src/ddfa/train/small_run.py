@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import torch
 import yaml
@@ -13,41 +12,11 @@ from ddfa.files import make_folder, write_atomically
 from ddfa.train.descent import descend
 from ddfa.train.log import RunLog
 from ddfa.train.schedule import cosine
+from ddfa.train.small_configs import OcclusionConfig, ProposalConfig, RollConfig
 from ddfa.train.state import CHECKPOINT, ema_of, load_checkpoint, restore_state, save_state
 
 _Network = TypeVar("_Network", bound=nn.Module)
-
-
-class SmallRunConfig(Protocol):
-    """What the settings of such a run, a dataclass, have in common."""
-
-    @property
-    def output(self) -> Path:
-        """The run folder."""
-
-    @property
-    def steps(self) -> int:
-        """Optimiser steps of the run."""
-
-    @property
-    def batch_size(self) -> int:
-        """Samples per step."""
-
-    @property
-    def lr(self) -> float:
-        """Peak learning rate of AdamW."""
-
-    @property
-    def resume(self) -> bool:
-        """Whether to continue from the checkpoint in `output`."""
-
-    @property
-    def threads(self) -> int:
-        """CPU threads of torch."""
-
-    @property
-    def seed(self) -> int:
-        """Seed of the weights."""
+_Config: TypeAlias = OcclusionConfig | RollConfig | ProposalConfig
 
 
 @dataclass(frozen=True)
@@ -97,7 +66,7 @@ class SmallRun(Generic[_Network]):
 
     log: RunLog
 
-    def __init__(self, config: SmallRunConfig, recipe: Recipe, make: Callable[[], _Network]) -> None:
+    def __init__(self, config: _Config, recipe: Recipe, make: Callable[[], _Network]) -> None:
         self._config, self._recipe = config, recipe
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
@@ -118,7 +87,7 @@ class SmallRun(Generic[_Network]):
         Args:
             validate: measures the averaged network.
         """
-        settings: dict[str, Any] = asdict(self._config)  # type: ignore[call-overload]
+        settings: dict[str, Any] = asdict(self._config)
         text = yaml.safe_dump({name: str(value) for name, value in settings.items()})
         write_atomically(self._config.output / "config.yaml", text.encode())
         self._validate = validate

@@ -168,15 +168,14 @@ class OverlaySink(VideoWriter):
         path: the file.
         source: the frames, whose size, frame rate and audio are kept.
         draw: draws the faces over a frame.
-        whole: keep all of the audio; otherwise only up to the last frame.
 
     Raises:
         OutputError: an unknown format, or the file cannot be created.
     """
 
-    def __init__(self, path: Path, source: FrameSource, draw: TrackedOverlay, *, whole: bool = True) -> None:
+    def __init__(self, path: Path, source: FrameSource, draw: TrackedOverlay) -> None:
         super().__init__(path, source.size, source.fps, audio=source.audio)
-        self._draw, self._whole = draw, whole
+        self._draw = draw
         self._drawing = Worker(self._draw_frame)
 
     def put(self, frame: Frame, faces: list[TrackedFace]) -> bool:
@@ -189,7 +188,7 @@ class OverlaySink(VideoWriter):
         try:
             self._drawing.close()
         finally:
-            super().close(whole=whole and self._whole)
+            super().close(whole=whole)
 
     def _draw_frame(self, item: tuple[Frame, list[TrackedFace]]) -> None:
         frame, faces = item
@@ -197,7 +196,7 @@ class OverlaySink(VideoWriter):
 
 
 def opened(
-    outputs: VideoOutputs, source: FrameSource, aligner: FaceAligner, style: OverlayStyle, *, whole: bool
+    outputs: VideoOutputs, source: FrameSource, aligner: FaceAligner, style: OverlayStyle
 ) -> Iterator[AbstractContextManager[Sink]]:
     """Create the outputs one after the other, each to be entered before the next is created; the window comes last.
 
@@ -206,7 +205,6 @@ def opened(
         source: the frames.
         aligner: its head model is that of the faces.
         style: what is drawn over the frames.
-        whole: the whole of the source is processed, so that all of its audio belongs to the video.
     """
     draw = TrackedOverlay(style)
     if outputs.motion_file is not None:
@@ -215,7 +213,7 @@ def opened(
     elif outputs.records is not None:
         yield RecordSink(outputs.records)
     if outputs.overlay is not None:
-        yield OverlaySink(outputs.overlay, source, draw, whole=whole)
+        yield OverlaySink(outputs.overlay, source, draw)
     if outputs.glb is not None:
         yield AnimationSink(outputs.glb, aligner.head, outputs.track)
     if outputs.targets:

@@ -5,10 +5,9 @@
 Decoding, tracking, drawing and encoding each run in a thread of their own.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Final
 
 from ddfa.align import FaceAligner
@@ -92,7 +91,6 @@ def process_video(
     tracking: TrackingOptions | None = None,
     style: OverlayStyle = DEFAULT_STYLE,
     *,
-    limit: int = 0,
     progress: Callable[[Iterable[Frame]], Iterable[Frame]] = iter,
 ) -> VideoSummary:
     """Track the faces of a video and write the outputs.
@@ -105,7 +103,6 @@ def process_video(
         outputs: what is written and shown.
         tracking: how faces are tracked.
         style: what is drawn over the frames.
-        limit: only the first so many frames; 0 means all.
         progress: wraps the frames, for a progress bar.
 
     Returns:
@@ -118,10 +115,10 @@ def process_video(
     tracker = (tracking or TrackingOptions()).tracker(aligner, live=source.live)
     summary = VideoSummary()
     with ExitStack() as stack:
-        opening = opened(outputs, source, aligner, style, whole=not limit)
+        opening = opened(outputs, source, aligner, style)
         sinks = [stack.enter_context(sink) for sink in opening]
         try:
-            for frame, faces in tracker.follow(progress(_frames(source, limit))):
+            for frame, faces in tracker.follow(progress(_frames(source))):
                 go_on = all(sink.put(frame, faces) for sink in sinks)  # the window comes last
                 summary.add(faces)
                 if not go_on:
@@ -132,7 +129,6 @@ def process_video(
     return summary
 
 
-def _frames(source: FrameSource, limit: int) -> Iterable[Frame]:
+def _frames(source: FrameSource) -> Iterable[Frame]:
     """The frames; those of a file are decoded ahead in a thread of their own."""
-    frames: Iterator[Frame] = iter(source) if source.live else prefetched(source)
-    return islice(frames, limit) if limit else frames
+    return iter(source) if source.live else prefetched(source)

@@ -17,10 +17,11 @@ from ddfa.geometry.pose import matrix_from_euler, nearest_rotation
 from ddfa.geometry.roi import roi_from_boxes, roi_from_landmarks
 from ddfa.images import read_image
 from ddfa.regress.convention import PixelConvention
+from ddfa.train.convert.config import ConvertConfig
 from ddfa.train.convert.full_graph import nearest_rotations, write_full_graph
 from ddfa.train.convert.graph import Graph
 from ddfa.train.convert.image_crop import crop_of_box
-from ddfa.train.convert.pipeline import ConvertConfig, convert_to_full
+from ddfa.train.convert.pipeline import convert_to_full
 
 
 def run(path, **inputs):

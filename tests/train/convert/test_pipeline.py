@@ -17,8 +17,9 @@ from ddfa.regress.layout import ParamLayout  # noqa: E402
 from ddfa.regress.session import Regressor  # noqa: E402
 from ddfa.regress.whitening import Whitening  # noqa: E402
 from ddfa.train.convert import pipeline  # noqa: E402
+from ddfa.train.convert.config import ConvertConfig  # noqa: E402
 from ddfa.train.convert.onnx_export import export_onnx  # noqa: E402
-from ddfa.train.convert.pipeline import ConvertConfig, convert  # noqa: E402
+from ddfa.train.convert.pipeline import convert  # noqa: E402
 from ddfa.train.networks import create  # noqa: E402
 
 SIZE = 64

@@ -16,12 +16,14 @@ from ddfa.regress.bundle import Bundle  # noqa: E402
 from ddfa.regress.quality import LANDMARKS, QUALITY_OUTPUT, QUALITY_SIZE  # noqa: E402
 from ddfa.regress.registry import find_bundle  # noqa: E402
 from ddfa.regress.session import Regressor  # noqa: E402
-from ddfa.train.convert.pipeline import ConvertConfig, convert  # noqa: E402
+from ddfa.train.convert.config import ConvertConfig  # noqa: E402
+from ddfa.train.convert.pipeline import convert  # noqa: E402
 from ddfa.train.quality.attach import attach_quality, without_quality  # noqa: E402
 from ddfa.train.quality.calibration import calibrate, evaluate, outputs, platt  # noqa: E402
+from ddfa.train.quality.config import QualityConfig  # noqa: E402
 from ddfa.train.quality.features import FeatureSet, feature_map, with_features  # noqa: E402
 from ddfa.train.quality.network import QualityHead, is_accurate, quality_loss  # noqa: E402
-from ddfa.train.quality.training import QualityConfig, make_quality, train_head  # noqa: E402
+from ddfa.train.quality.training import make_quality, train_head  # noqa: E402
 
 
 def known_features(count, seed=0):

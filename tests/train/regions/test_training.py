@@ -18,10 +18,11 @@ from ddfa.regress.regions import EYE_UNITS, MOUTH_UNITS, network_patches  # noqa
 from ddfa.regress.registry import find_bundle  # noqa: E402
 from ddfa.train.regions.batches import PatchStream, Pool, mirrored_units, rarity  # noqa: E402
 from ddfa.train.regions.calibration import add_region, fit_calibration  # noqa: E402
+from ddfa.train.regions.config import RegionConfig  # noqa: E402
 from ddfa.train.regions.export import export_region, load_network  # noqa: E402
 from ddfa.train.regions.loss import network_inputs, predict_batch, region_loss, spread_of  # noqa: E402
 from ddfa.train.regions.network import new_network  # noqa: E402
-from ddfa.train.regions.training import RegionConfig, make_region, train_region  # noqa: E402
+from ddfa.train.regions.training import make_region, train_region  # noqa: E402
 
 from .region_corpus import NAMES, drawn_corpus  # noqa: E402
 

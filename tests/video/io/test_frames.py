@@ -8,6 +8,7 @@ import pytest
 from ddfa.errors import VideoError
 from ddfa.images import write_image
 from ddfa.video.io.frames import open_video
+from ddfa.video.io.source import AudioPart
 
 from ..conftest import HEIGHT, WIDTH, av, number_of, picture, write_tone, write_video
 
@@ -19,7 +20,7 @@ def test_all_frames_first_to_last(clip: Path) -> None:
     assert [frame.index for frame in frames] == list(range(10))
     np.testing.assert_allclose([frame.time for frame in frames], np.arange(10) / 25, atol=1e-4)
     assert video.size == (WIDTH, HEIGHT) and video.fps == 25 and video.count == 10
-    assert video.audio == clip and video.skipped == 0
+    assert video.audio == AudioPart(clip) and video.skipped == 0
     assert np.abs(frames[3].image.astype(int) - picture(3)).mean() < 3
     assert len(list(video)) == 10  # once more from the beginning
 

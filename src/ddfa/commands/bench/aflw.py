@@ -1,6 +1,9 @@
 """`ddfa bench aflw2000` and `ddfa bench aflw`: the test sets of the original 3DDFA."""
 
 from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from tyro.conf import arg
 
 from ddfa.bench.landmarks import LandmarkOptions, score
 from ddfa.bench.original_sets import OriginalSet, load_points21, score21
@@ -9,8 +12,11 @@ from ddfa.commands.bench.options import Protocol, ProtocolOptions, progress
 from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError
 
+_Folder: TypeAlias = Annotated[Path, arg(metavar="DIR")]
+_MaybeFolder: TypeAlias = Annotated[Path | None, arg(metavar="DIR|TAR")]
 
-def aflw2000(data: Path, run: ProtocolOptions, photos: Path | None = None) -> int:
+
+def aflw2000(data: _Folder, run: ProtocolOptions, photos: _MaybeFolder = None) -> int:
     """Measure landmark accuracy (NME, %) on AFLW2000-3D as released with 3DDFA, against every label set found.
 
     Args:
@@ -32,7 +38,7 @@ def aflw2000(data: Path, run: ProtocolOptions, photos: Path | None = None) -> in
     return run.finish(run.report("NME %", known.name, len(known), scores))
 
 
-def aflw(data: Path, run: ProtocolOptions, photos: Path | None = None) -> int:
+def aflw(data: _Folder, run: ProtocolOptions, photos: _MaybeFolder = None) -> int:
     """Measure the accuracy (NME, %) of the visible ones of AFLW's 21 points, on AFLW as released with 3DDFA.
 
     Args:

@@ -1,6 +1,9 @@
 """`ddfa bench apertures`: eye and mouth aperture on held-out photos."""
 
 from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
 
 from ddfa.align import FaceAligner
 from ddfa.bench.apertures import (
@@ -14,26 +17,26 @@ from ddfa.bench.apertures import (
     joined,
 )
 from ddfa.bench.predict import predict
-from ddfa.commands.bench.options import ModelOptions, progress
+from ddfa.commands.bench.options import Detected, ModelOptions, progress
 from ddfa.errors import DataError
+from ddfa.options import MaybeMeshTeacher
 
 
 def apertures(
-    data: tuple[Path, ...],
+    data: Annotated[tuple[Path, ...], arg(metavar="DIR ...")],
     run: ModelOptions,
-    mesh_teacher: Path | None = None,
-    held_out: float = 0.02,
-    detected: bool = False,
+    mesh_teacher: MaybeMeshTeacher = None,
+    held_out: Annotated[float, arg(metavar="SHARE")] = 0.02,
+    detected: Detected = False,
 ) -> int:
     """Measure how well eye and mouth aperture follow the photo, on photos held out from training.
 
     Args:
         data: data sets made by `ddfa data label`.
         run: what is measured, and where the results go.
-        mesh_teacher: a face_landmarker.task as the reference; the labels by default.
+        mesh_teacher: the reference; the labels by default.
         held_out: the share held out in training; 1 to measure on all photos of sets that were not trained on.
-        detected: crop around detected faces and regress twice, instead of cropping around the labels' landmarks and
-            regressing once.
+        detected: instead of cropping around the labels' landmarks.
 
     Returns:
         Exit code 0.

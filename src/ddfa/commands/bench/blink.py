@@ -1,8 +1,10 @@
 """`ddfa bench blink`: an expression against reference scores."""
 
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from tyro.conf import arg
 
 from ddfa.bench.expression import ReferenceScores, agreement_report, agreements, mesh_scores
 from ddfa.bench.predict import predict
@@ -11,15 +13,16 @@ from ddfa.commands.bench.options import ModelOptions, progress
 from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError
 from ddfa.files import make_folder
+from ddfa.options import MaybeMeshTeacher
 
 
 def blink(
-    photos: Path,
+    photos: Annotated[Path, arg(metavar="DIR|TAR")],
     run: ModelOptions,
-    scores: Path | None = None,
-    mesh_teacher: Path | None = None,
-    expression: str = "eyeBlink",
-    positive: float = 0.5,
+    scores: Annotated[Path | None, arg(metavar="FILE")] = None,
+    mesh_teacher: MaybeMeshTeacher = None,
+    expression: Annotated[str, arg(metavar="NAME")] = "eyeBlink",
+    positive: Annotated[float, arg(metavar="SCORE")] = 0.5,
 ) -> int:
     """Measure how an expression agrees with reference scores: correlation, and AUC of closed against open eyes.
 
@@ -28,8 +31,7 @@ def blink(
         run: what is measured, and where the results go.
         scores: a .csv with the columns name and the expressions (eyeBlinkLeft, eyeBlinkRight), or an .npz with names
             and one array per expression.
-        mesh_teacher: a face_landmarker.task that computes the scores instead; they are also written to the output
-            folder, as scores.csv.
+        mesh_teacher: computes the scores instead; they are also written to the output folder, as scores.csv.
         expression: an ARKit name; without Left or Right both sides count.
         positive: reference scores from this value on count as positive (for eyeBlink: closed).
 

@@ -1,29 +1,40 @@
 """`ddfa bench expressions`: the blendshapes of single photos beside the mesh teacher's."""
 
 from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
 
 from ddfa.bench.expression_sheet import compare_units, comparison_report, draw_comparison
 from ddfa.commands.bench.options import ModelOptions, progress
 from ddfa.data.pseudo_labels.mesh_teacher import MeshTeacher
 from ddfa.data.sets.photos import Photos
+from ddfa.files import check_existing
 from ddfa.head.open import load_open_head
 from ddfa.images import write_image
+from ddfa.options import MeshTeacherFile
 
 
-def expressions(photos: Path, mesh_teacher: Path, run: ModelOptions, sheet: Path | None = None) -> int:
+def expressions(
+    photos: Annotated[Path, arg(metavar="DIR|TAR")],
+    mesh_teacher: MeshTeacherFile,
+    run: ModelOptions,
+    sheet: Annotated[Path | None, arg(metavar="FILE")] = None,
+) -> int:
     """Compare the blendshapes of the largest face of each photo with the mesh teacher's.
 
     The table lists the clearest units of each photo, left / right.
 
     Args:
         photos: folder or .tar of photos.
-        mesh_teacher: a `face_landmarker.task`.
+        mesh_teacher: see `ddfa.options.MeshTeacherFile`.
         run: what is measured, and where the results go.
         sheet: also draw photos, meshes and bars of the units into this image.
 
     Returns:
         Exit code 0.
     """
+    check_existing(run.overwrite, [sheet])
     head = load_open_head()
     assert head.expression_mirror is not None
     teacher = MeshTeacher(mesh_teacher, head.expression_mirror)

@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
 
 from ddfa.arrays import UInt8
 from ddfa.bench.identity import (
@@ -14,13 +17,20 @@ from ddfa.bench.identity import (
     people_in,
     score_identity,
 )
-from ddfa.bench.jitter import open_recorded
+from ddfa.bench.jitter import recorded
 from ddfa.commands.bench.options import ModelOptions, progress
+from ddfa.commands.part import WHOLE
 from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError
+from ddfa.options import Every
 
 
-def identity(run: ModelOptions, photos: Path | None = None, videos: tuple[Path, ...] = (), every: int = 10) -> int:
+def identity(
+    run: ModelOptions,
+    photos: Annotated[Path | None, arg(metavar="DIR|TAR")] = None,
+    videos: Annotated[tuple[Path, ...], arg(metavar="FILE ...")] = (),
+    every: Every = 10,
+) -> int:
     """Measure how much the neutral shape changes between photos of one person, and how much people differ.
 
     "Fused halves" compares the shape fused from every other photo of a person with that from the photos between.
@@ -29,7 +39,7 @@ def identity(run: ModelOptions, photos: Path | None = None, videos: tuple[Path, 
         run: what is measured, and where the results go.
         photos: folder or .tar with one folder of photos per person.
         videos: videos of one person each, besides or instead of photos.
-        every: use each so manyth frame of a video.
+        every: of the frames of a video.
 
     Returns:
         Exit code 0.
@@ -75,7 +85,7 @@ class _Sources:
         """The images of a person."""
         source = self.people[person]
         if isinstance(source, Path):
-            yield from (frame.image for frame in islice(open_recorded(source), 0, None, self._every))
+            yield from (frame.image for frame in islice(recorded(WHOLE.open(source)), 0, None, self._every))
         else:
             assert self._photos is not None
             yield from (self._photos.read(name) for name in source)

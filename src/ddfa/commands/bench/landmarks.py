@@ -1,6 +1,9 @@
 """`ddfa bench landmarks`: NME on annotated photos."""
 
 from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
 
 from ddfa.bench.landmarks import LandmarkOptions, Normaliser, score
 from ddfa.bench.report import Report
@@ -11,7 +14,11 @@ from ddfa.commands.bench.options import ProtocolOptions, progress
 
 
 def landmarks(
-    data: Path, run: ProtocolOptions, inner: bool = False, normaliser: Normaliser = "box", by_tone: bool = False
+    data: Annotated[Path, arg(metavar="DIR|FILE")],
+    run: ProtocolOptions,
+    inner: bool = False,
+    normaliser: Normaliser = "box",
+    by_tone: bool = False,
 ) -> int:
     """Measure landmark accuracy (NME, %) on annotated photos.
 

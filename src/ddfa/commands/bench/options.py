@@ -2,25 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import tyro
 from rich.console import Console
-from rich.progress import track
 
 from ddfa.align import FaceAligner
 from ddfa.bench.predict import Predictions, Watch, predict
-from ddfa.bench.report import Report, Scores
+from ddfa.bench.report import REPORT_FILES, Report, Scores
 from ddfa.bench.sets import AnnotatedSet
+from ddfa.commands.messages import MESSAGES, MessageOptions
 from ddfa.detect.yunet import YuNet
 from ddfa.exit_codes import OK
+from ddfa.files import check_existing
+from ddfa.options import MaybeFolder, Overwrite, Regions, Threads
+from ddfa.progress import track
 from ddfa.regress.registry import DEFAULT, find_bundle
 
 # As for the figures in docs/benchmarks.md: in a photo cropped to one face, even a box with a low score is that face.
 _DETECTION_THRESHOLD: Final = 0.5
 _LOG_COLUMNS: Final = 120
+Detected: TypeAlias = Annotated[
+    bool,
+    tyro.conf.arg(
+        help="crop around detected faces and regress twice, instead of cropping around the true landmarks and "
+        "regressing once."
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -30,17 +38,22 @@ class Models:
     Attributes:
         models: names or folders of bundles.
         output: also write results.json, results.md and curve.png into this folder.
-        threads: CPU threads of the network; all by default.
-        regions: refine the blendshapes with the bundles' region networks.
+        threads: see `ddfa.options.Threads`.
+        regions: see `ddfa.options.Regions`.
+        overwrite: see `ddfa.options.Overwrite`.
+        messages: what is printed.
     """
 
-    models: Annotated[tuple[str, ...], tyro.conf.Positional] = (DEFAULT,)
-    output: Path | None = None
-    threads: int | None = None
-    regions: bool = True
+    models: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="BUNDLE ...")] = (DEFAULT,)
+    output: MaybeFolder = None
+    threads: Threads = None
+    regions: Regions = True
+    overwrite: Overwrite = True
+    messages: MessageOptions = MESSAGES
 
     def aligners(self) -> list[FaceAligner]:
         """Load the models; they share a detector with the benchmarks' threshold."""
+        self.check_output()
         detector = YuNet(score_threshold=_DETECTION_THRESHOLD)
         bundles = [find_bundle(model) for model in self.models]
         names = [bundle.name for bundle in bundles]
@@ -53,13 +66,21 @@ class Models:
             for bundle, any_roll in zip(bundles, turned, strict=True)
         ]
 
+    def check_output(self) -> None:
+        """Refuse to replace a report, before anything is measured, see `check_existing`."""
+        if self.output is not None:
+            check_existing(self.overwrite, [self.output / name for name in REPORT_FILES])
+
     def finish(self, report: Report) -> int:
         """Print a report and write its files; returns exit code 0."""
-        console = Console()
-        if not console.is_terminal:  # a table cut to 80 columns is of no use in a log file
-            console = Console(width=_LOG_COLUMNS)
-        for sheet in report.sheets:
-            console.print(sheet.table())
+        if self.messages.json:
+            self.messages.result("", **report.as_dict())
+        elif not self.messages.quiet:
+            console = Console()
+            if not console.is_terminal:  # a table cut to 80 columns is of no use in a log file
+                console = Console(width=_LOG_COLUMNS)
+            for sheet in report.sheets:
+                console.print(sheet.table())
         if self.output is not None:
             report.save(self.output)
         return OK
@@ -70,13 +91,12 @@ class Protocol(Models):
     """How faces are cropped and scored.
 
     Attributes:
-        detected: crop around detected faces and regress twice, instead of cropping around the true landmarks and
-            regressing once.
+        detected: see `Detected`.
         aligned: score after alignment to the ground truth: scale and translation of landmarks, one common rotation of
             poses.
     """
 
-    detected: bool = False
+    detected: Detected = False
     aligned: bool = False
 
     def predict(self, data: AnnotatedSet) -> list[Predictions]:
@@ -105,4 +125,4 @@ ProtocolOptions = Annotated[Protocol, tyro.conf.arg(name="")]
 
 def progress(description: str) -> Watch:
     """A progress bar on stderr."""
-    return partial(track, description=description, console=Console(stderr=True), transient=True)
+    return lambda items: track(items, description)

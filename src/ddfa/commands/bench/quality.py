@@ -1,13 +1,16 @@
 """`ddfa bench quality`: the estimates of the quality head against true landmarks."""
 
 from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
 
 from ddfa.bench.quality import quality_report, score_quality
 from ddfa.bench.sets import AnnotatedSet, true_landmarks
 from ddfa.commands.bench.options import ProtocolOptions
 
 
-def quality(data: Path, run: ProtocolOptions) -> int:
+def quality(data: Annotated[Path, arg(metavar="DIR|FILE")], run: ProtocolOptions) -> int:
     """Measure the estimated quality and deviations of landmarks against their true errors.
 
     Args:

@@ -1,6 +1,9 @@
 """`ddfa bench speed`: how fast bundles and pipeline stages are, measured side by side."""
 
 from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
 
 from ddfa.align import FaceAligner
 from ddfa.bench.machine import machine_sheet
@@ -14,11 +17,11 @@ from ddfa.regress.registry import find_bundle
 
 def speed(
     run: ModelOptions,
-    photos: Path | None = None,
-    batches: tuple[int, ...] = (1, 32, 128),
-    cores: tuple[int, ...] = (1, 2),
-    runtimes: tuple[Runtime, ...] = ("onnxruntime",),
-    rounds: int = 15,
+    photos: Annotated[Path | None, arg(metavar="DIR|TAR")] = None,
+    batches: Annotated[tuple[int, ...], arg(metavar="N ...")] = (1, 32, 128),
+    cores: Annotated[tuple[int, ...], arg(metavar="N ...")] = (1, 2),
+    runtimes: Annotated[tuple[Runtime, ...], arg(metavar="NAME ...")] = ("onnxruntime",),
+    rounds: Annotated[int, arg(metavar="N")] = 15,
 ) -> int:
     """Time networks and stages side by side; what is compared runs in turn, so that other load slows all of it alike.
 

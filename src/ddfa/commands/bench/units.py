@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from tyro.conf import arg
 
 from ddfa.arrays import Bools, Float32
 from ddfa.bench.report import Report
@@ -15,19 +16,20 @@ from ddfa.data.pseudo_labels.mesh_teacher import MeshTeacher
 from ddfa.data.regions.labels import Corpus
 from ddfa.errors import DataError
 from ddfa.head.open import load_open_head
+from ddfa.options import Limit, MaybeMeshTeacher, Seed
 
 _NEAR_FRONTAL_DEG = 40.0  # yaw up to which region networks are trained and the mesh teacher is trusted
 
 
 def units(
     run: ModelOptions,
-    data: Path | None = None,
-    corpora: tuple[str, ...] = (),
-    limit: int = 0,
-    rendered: int = 0,
-    skins: Path | None = None,
-    seed: int = 0,
-    mesh_teacher: Path | None = None,
+    data: Annotated[Path | None, arg(metavar="DIR")] = None,
+    corpora: Annotated[tuple[str, ...], arg(metavar="NAME ...")] = (),
+    limit: Limit = 0,
+    rendered: Annotated[int, arg(metavar="N")] = 0,
+    skins: Annotated[Path | None, arg(metavar="DIR")] = None,
+    seed: Seed = 0,
+    mesh_teacher: MaybeMeshTeacher = None,
 ) -> int:
     """Measure the blendshapes unit by unit, against the mesh teacher's scores or the truth of rendered faces.
 
@@ -37,12 +39,12 @@ def units(
         run: what is measured, and where the results go.
         data: folder of the corpora made by `ddfa data regions`, whose held-out photos are used.
         corpora: names of the corpora in `data`; all of them by default.
-        limit: measure only the first so many held-out photos of each corpus; 0 means all.
+        limit: of the held-out photos of each corpus.
         rendered: render so many faces instead of reading `data`.
         skins: a labelled data set that provides skins, shapes and backgrounds of rendered faces; by default they are
             painted.
         seed: of the rendered faces.
-        mesh_teacher: a `face_landmarker.task`, to measure the teacher on rendered faces as well.
+        mesh_teacher: measured on rendered faces as well.
 
     Returns:
         Exit code 0.

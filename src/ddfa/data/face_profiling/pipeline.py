@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
 import cv2
 import numpy as np
+from tyro.conf import arg
 
 from ddfa.arrays import Float32, Float64, Floats, UInt8
 from ddfa.data.face_profiling.eyelids import EyelidSynthesizer
@@ -23,6 +25,7 @@ from ddfa.geometry.camera import project
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.geometry.roi import crop_matrix, roi_from_landmarks
 from ddfa.head.model import HeadModel
+from ddfa.options import Count, Folder, Margin, PictureSide, Seed, Workers, Worst
 
 # The photo does not show enough of the cheek and ear for a larger rotation.
 _FURTHEST_DEG = 65.0
@@ -32,6 +35,7 @@ _TURNED_DEG = 20.0
 _TIGHT, _TIGHT_SHARE = 0.05, 0.2
 # Beyond this yaw, the photo shows too little of the far side to render another expression.
 _EXPRESSION_YAW_DEG = 40.0
+_Share: TypeAlias = Annotated[float, arg(metavar="SHARE")]
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class ProfileConfig:
     Attributes:
         data: a labelled data set.
         output: the data set folder to write; an interrupted run is resumed.
-        count: number of images.
+        count: how many.
         yaw_deg: minimum and maximum of |yaw| after the rotation.
         pitch_deg: standard deviation of the pitch after the rotation.
         nods: share of images rotated mostly up or down, at small yaw.
@@ -51,30 +55,30 @@ class ProfileConfig:
         other_backdrop: share of rotated heads in front of a corner of another photo instead of their own.
         picture: side of the images in px.
         margin: side of the image relative to the side of the face's RoI.
-        worst: share of the labels, those with the largest fit error, to leave out.
+        worst: see `ddfa.options.Worst`.
         teacher: bundles of networks; each label is refined towards their predictions on the rotated image.
         trust: weight of the teachers, from 0 (labels unchanged) to 1 (labels follow the predictions).
-        workers: processes; 0 means one per core.
+        workers: see `ddfa.options.Workers`.
         seed: of the random generator.
     """
 
-    data: Path
-    output: Path
-    count: int = 16_000
-    yaw_deg: tuple[float, float] = (30.0, 92.0)
-    pitch_deg: float = 14.0
-    nods: float = 0.2
-    frontal: float = 0.1
-    lids: float = 0.3
-    mouths: float = 0.12
-    other_backdrop: float = 0.6
-    picture: int = 160
-    margin: float = 1.35
-    worst: float = 0.04
-    teacher: tuple[Path, ...] = ()
-    trust: float = 0.6
-    workers: int = 0
-    seed: int = 0
+    data: Annotated[Path, arg(metavar="DIR")]
+    output: Folder
+    count: Count = 16_000
+    yaw_deg: Annotated[tuple[float, float], arg(metavar="MIN MAX")] = (30.0, 92.0)
+    pitch_deg: Annotated[float, arg(metavar="DEG")] = 14.0
+    nods: _Share = 0.2
+    frontal: _Share = 0.1
+    lids: _Share = 0.3
+    mouths: _Share = 0.12
+    other_backdrop: _Share = 0.6
+    picture: PictureSide = 160
+    margin: Margin = 1.35
+    worst: Worst = 0.04
+    teacher: Annotated[tuple[Path, ...], arg(metavar="BUNDLE ...")] = ()
+    trust: Annotated[float, arg(metavar="WEIGHT")] = 0.6
+    workers: Workers = 0
+    seed: Seed = 0
 
 
 def make_face_profiles(config: ProfileConfig) -> Labels:

@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
 
 from ddfa.data.pseudo_labels.points_fit import WEIGHT
 from ddfa.data.pseudo_labels.second_round import KEEP_BEYOND
 from ddfa.data.pseudo_labels.teacher_map import VERTICES
+from ddfa.options import Folder, Limit, MaybeMeshTeacher, Workers
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class LabelConfig:
         teacher: bundles of the networks to learn from, folders or names of installed ones, such as imported 3DDFA_V2
             ones; all have the same weight.
         output: the data set folder; an interrupted run is resumed.
-        mesh_teacher: a `face_landmarker.task`, second teacher for eyelids, gaze and lips (see docs/training.md).
+        mesh_teacher: second teacher, for eyelids, gaze and lips.
         points_teacher: ONNX networks that predict the 68 points of iBUG or the 98 of WFLW; the 51 inner landmarks of a
             label move towards their mean.
         points_weight: of their points in the mixture with the label's, 0 to 1.
@@ -31,22 +35,22 @@ class LabelConfig:
         vertices: vertices of each teacher's head to fit, besides its 68 landmarks.
         max_error: a photo is rejected where views, teachers and fit differ by more, as a share of the face size.
         chunk: photos fitted together.
-        workers: processes; 0 means one per core.
-        limit: label only the first so many photos; 0 means all.
+        workers: see `ddfa.options.Workers`.
+        limit: see `ddfa.options.Limit`.
     """
 
-    photos: Path
-    teacher: tuple[Path, ...]
-    output: Path
-    mesh_teacher: Path | None = None
-    points_teacher: tuple[Path, ...] = ()
-    points_weight: float = WEIGHT
-    previous: Path | None = None
-    keep_beyond: float = KEEP_BEYOND
-    landmarks: Path | None = None
-    centred: float | None = None
-    vertices: int = VERTICES
-    max_error: float = 0.1
-    chunk: int = 256
-    workers: int = 0
-    limit: int = 0
+    photos: Annotated[Path, arg(metavar="DIR|TAR")]
+    teacher: Annotated[tuple[Path, ...], arg(metavar="BUNDLE ...")]
+    output: Folder
+    mesh_teacher: MaybeMeshTeacher = None
+    points_teacher: Annotated[tuple[Path, ...], arg(metavar="FILE ...")] = ()
+    points_weight: Annotated[float, arg(metavar="WEIGHT")] = WEIGHT
+    previous: Annotated[Path | None, arg(metavar="DIR")] = None
+    keep_beyond: Annotated[float, arg(metavar="SHARE")] = KEEP_BEYOND
+    landmarks: Annotated[Path | None, arg(metavar="DIR|TAR|FILE")] = None
+    centred: Annotated[float | None, arg(metavar="SHARE")] = None
+    vertices: Annotated[int, arg(metavar="N")] = VERTICES
+    max_error: Annotated[float, arg(metavar="SHARE")] = 0.1
+    chunk: Annotated[int, arg(metavar="N")] = 256
+    workers: Workers = 0
+    limit: Limit = 0

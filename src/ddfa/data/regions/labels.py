@@ -4,15 +4,15 @@ A corpus is a folder or tar of square face crops of one size. `<name>_images.npy
 `<name>_labels.npz` the labels. A corpus that is labelled already is not labelled again.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Final
 from zlib import crc32
 
 import numpy as np
-import tyro
 from numpy.lib.format import open_memmap
+from tyro.conf import arg
 
 from ddfa.align import FaceAligner
 from ddfa.array_files import open_npz
@@ -23,7 +23,8 @@ from ddfa.data.sets.photos import Photos
 from ddfa.detect.detections import Detections
 from ddfa.errors import DataError, reading
 from ddfa.files import atomic_path, check_regular, make_folder
-from ddfa.regress.registry import DEFAULT
+from ddfa.options import Folder, MeshTeacherFile, ModelName
+from ddfa.progress import track
 
 # A face is neutral if the teacher's scores of these units (prefixes of their names) are below the limits.
 _NEUTRAL: Final = {
@@ -40,19 +41,19 @@ class RegionLabelConfig:
 
     Attributes:
         photos: folder or uncompressed tar of square face crops of one size.
-        mesh_teacher: a `face_landmarker.task`, which scores the expressions (see docs/training.md).
+        mesh_teacher: scores the expressions.
         output: the folder of the corpora.
         name: of the corpus; by default that of the photos.
         model: bundle of the first network, whose landmarks, pose and coefficients are stored.
         enlargement: side of the crops relative to that of the face's RoI at their centre.
     """
 
-    photos: Path
-    mesh_teacher: Path
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    name: str | None = None
-    model: str = DEFAULT
-    enlargement: float = 1.35
+    photos: Annotated[Path, arg(metavar="DIR|TAR")]
+    mesh_teacher: MeshTeacherFile
+    output: Folder
+    name: Annotated[str | None, arg(metavar="NAME")] = None
+    model: ModelName = None
+    enlargement: Annotated[float, arg(metavar="FACTOR")] = 1.35
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,12 +171,11 @@ def neutral_faces(names: Sequence[str], scores: Floats) -> Bools:
     return np.asarray((scores < limits).all(axis=1), bool)
 
 
-def label_regions(config: RegionLabelConfig, progress: Callable[[Iterable[str]], Iterable[str]] = iter) -> RegionLabels:
+def label_regions(config: RegionLabelConfig) -> RegionLabels:
     """Label a corpus, or read the labels it has.
 
     Args:
         config: what to label, and how.
-        progress: wraps the file names to show progress.
 
     Raises:
         DataError: the photos or the teacher cannot be used.
@@ -184,10 +184,12 @@ def label_regions(config: RegionLabelConfig, progress: Callable[[Iterable[str]],
     # The labels describe the first network alone: region networks read its coefficients.
     aligner = FaceAligner(config.model, threads=1, regions=False)
     if aligner.head.expression_mirror is None:
-        raise DataError(f"the head model of {config.model} has no ARKit blendshapes: use a model of the open head")
+        raise DataError(
+            f"the head model of {aligner.bundle.name} has no ARKit blendshapes: use a model of the open head"
+        )
     teacher = MeshTeacher(config.mesh_teacher, aligner.head.expression_mirror)
     name = config.name or config.photos.stem
-    return label_corpus(photos, config.output, name, aligner, teacher, config.enlargement, progress)
+    return label_corpus(photos, config.output, name, aligner, teacher, config.enlargement)
 
 
 def label_corpus(
@@ -197,7 +199,6 @@ def label_corpus(
     aligner: FaceAligner,
     teacher: MeshTeacher,
     enlargement: float,
-    progress: Callable[[Iterable[str]], Iterable[str]] = iter,
 ) -> RegionLabels:
     """Run the first network (two steps) and the mesh teacher on every photo of a corpus.
 
@@ -208,7 +209,6 @@ def label_corpus(
         aligner: the first network, for the open head, without region networks.
         teacher: scores the expressions.
         enlargement: side of the images relative to that of the face's RoI at their centre.
-        progress: wraps the file names to show progress.
 
     Raises:
         DataError: a photo cannot be read, or its size differs from that of the first.
@@ -220,7 +220,7 @@ def label_corpus(
     side = photos.read(photos.names[0]).shape[0]
     images = open_memmap(folder / f"{name}_images.npy", "w+", np.uint8, (len(photos), side, side, 3))
     rows: dict[str, list[Any]] = {field.name: [] for field in fields(RegionLabels)}
-    for number, file in enumerate(progress(photos.names)):
+    for number, file in enumerate(track(photos.names, "labelling")):
         image = photos.read(file)
         if image.shape != (side, side, 3):
             height, width = image.shape[:2]

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
-import tyro
+from tyro.conf import Positional, arg
 
 from ddfa.arrays import Float32, Float64, UInt8
 from ddfa.data.sets.dataset import LabelledPhotos
@@ -15,6 +16,7 @@ from ddfa.draw.overlay import draw_mesh
 from ddfa.errors import DataError
 from ddfa.geometry.roi import crop_matrix, roi_from_landmarks
 from ddfa.head.model import HeadModel
+from ddfa.options import Count, File, Seed
 
 _ORDERS = ("random", "yaw", "pitch", "fit_error", "asymmetry")
 _MARGIN = 1.15  # side of a tile over the side of the face's RoI
@@ -31,7 +33,7 @@ class ShowConfig:
         by: which faces: random ones, or those with the largest |yaw|, |pitch|, fit error (fit_error), difference
             between the expressions of the left and the right side (asymmetry), or coefficient of an expression, such
             as eyeBlinkLeft.
-        count: number of faces.
+        count: how many.
         columns: faces per row.
         tile: side of a face in px.
         mesh: draw the mesh as well.
@@ -39,15 +41,15 @@ class ShowConfig:
         seed: of the random choice.
     """
 
-    data: tyro.conf.Positional[Path]
-    output: Path = Path("sheet.png")
-    by: str = "random"
-    count: int = 40
-    columns: int = 8
-    tile: int = 240
+    data: Positional[Annotated[Path, arg(metavar="DIR")]]
+    output: File = Path("sheet.png")
+    by: Annotated[str, arg(metavar="NAME")] = "random"
+    count: Count = 40
+    columns: Annotated[int, arg(metavar="N")] = 8
+    tile: Annotated[int, arg(metavar="PX")] = 240
     mesh: bool = False
-    head: Path | None = None
-    seed: int = 0
+    head: Annotated[Path | None, arg(metavar="FILE")] = None
+    seed: Seed = 0
 
 
 def contact_sheet(config: ShowConfig) -> UInt8:

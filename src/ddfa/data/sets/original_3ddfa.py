@@ -11,9 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
+from tyro.conf import arg
 
 from ddfa.arrays import Float32
 from ddfa.data.sets.dataset import LABEL_FILE, PHOTO_LINK
@@ -24,12 +25,14 @@ from ddfa.data.sets.photos import Photos
 from ddfa.errors import DataError
 from ddfa.files import make_folder, read_text, write_atomically
 from ddfa.head.readers import read_whitening
-from ddfa.jobs import with_progress
+from ddfa.options import Folder
 from ddfa.pickles import load_arrays
+from ddfa.progress import track
 from ddfa.regress.layout import ParamLayout
 from ddfa.regress.whitening import Whitening
 
 _CROP = 120
+_File: TypeAlias = Annotated[Path | None, arg(metavar="FILE")]
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,13 @@ class ReadConfig:
         head: name of the head model to train with.
     """
 
-    photos: Path
-    output: Path
-    names: Path | None = None
-    params: Path | None = None
-    whitening: Path | None = None
-    identity: int = 40
-    expression: int = 10
+    photos: Annotated[Path, arg(metavar="DIR")]
+    output: Folder
+    names: _File = None
+    params: _File = None
+    whitening: _File = None
+    identity: Annotated[int, arg(metavar="N")] = 40
+    expression: Annotated[int, arg(metavar="N")] = 10
     head: Literal["bfm-v1", "bfm-v2"] = "bfm-v1"
 
 
@@ -126,7 +129,7 @@ def labels_of_mats(photos: Photos, layout: ParamLayout, head: str) -> Labels:
         DataError: a file is damaged or has fewer coefficients, or there is none.
     """
     found = []
-    for name in with_progress(photos.names, "read", len(photos.names)):
+    for name in track(photos.names, "reading"):
         path = (photos.path / name).with_suffix(".mat")
         label = read_face_mat(path) if path.is_file() else None
         if label is not None:

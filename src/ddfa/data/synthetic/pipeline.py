@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
+from tyro.conf import arg
 
 from ddfa.arrays import Float32, Float64, Floats, UInt8
 from ddfa.data.face_profiling.rotation import remove_face
@@ -30,9 +31,11 @@ from ddfa.geometry.camera import FLIP_Y_MATRIX, project
 from ddfa.geometry.pose import matrix_from_euler
 from ddfa.geometry.roi import roi_from_landmarks
 from ddfa.head.model import HeadModel
+from ddfa.options import Count, Folder, Margin, PictureSide, Seed, Workers, Worst
 from ddfa.raster.lighting import ambient_occlusion
 from ddfa.texture.atlas import Atlas
 
+_Share: TypeAlias = Annotated[float, arg(metavar="SHARE")]
 _PER_FACE: Final = 6  # images per skin and background; each has another shape, expression, pose and light
 _FACE_SHARE: Final = 0.85  # height of a face relative to the side of its RoI
 _GREY: Final = 0.02  # a smaller range of the channels of a skin means a greyscale photo
@@ -47,28 +50,28 @@ class RenderConfig:
     Attributes:
         output: the data set folder to write; an interrupted run is resumed.
         data: a labelled data set that provides skins, shapes, expressions and backgrounds; none by default.
-        count: number of images.
+        count: how many.
         painted: share of the faces with procedural skin even where photos provide skins.
         hands: share of the images with a hand or an object in front of the face.
         glasses: share of the images with glasses.
         picture: side of the images in px.
         margin: side of the image relative to the side of the face's RoI.
-        worst: share of the labels, those with the largest fit error, to leave out.
-        workers: processes; 0 means one per core.
+        worst: see `ddfa.options.Worst`.
+        workers: see `ddfa.options.Workers`.
         seed: of the random generator.
     """
 
-    output: Path
-    data: Path | None = None
-    count: int = 16_000
-    painted: float = 0.2
-    hands: float = 0.08
-    glasses: float = 0.12
-    picture: int = 160
-    margin: float = 1.35
-    worst: float = 0.04
-    workers: int = 0
-    seed: int = 0
+    output: Folder
+    data: Annotated[Path | None, arg(metavar="DIR")] = None
+    count: Count = 16_000
+    painted: _Share = 0.2
+    hands: _Share = 0.08
+    glasses: _Share = 0.12
+    picture: PictureSide = 160
+    margin: Margin = 1.35
+    worst: Worst = 0.04
+    workers: Workers = 0
+    seed: Seed = 0
 
 
 def render_faces(config: RenderConfig) -> Labels:

@@ -6,7 +6,7 @@ docs/onnx.md describes its inputs and outputs.
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import onnx
@@ -22,11 +22,11 @@ from ddfa.regress.convention import PixelConvention
 from ddfa.regress.layout import POSE
 from ddfa.regress.quality import QUALITY_OUTPUT
 from ddfa.regress.sampling import MIDDLE, RANGE
+from ddfa.train.convert.config import FullInput
 from ddfa.train.convert.graph import Graph
 from ddfa.train.convert.image_crop import crop_of_box, next_box
 
 OPSET: Final = 17
-FullInput = Literal["float", "uint8", "image"]
 _POLAR_STEPS: Final = 8  # of Newton's iteration; 5 are enough for matrices as far from a rotation as networks predict
 
 

@@ -1,70 +1,31 @@
 """`ddfa models convert`: a bundle's network in another form, compared with the original; or all of it in one file."""
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final
 
 import numpy as np
-import tyro
 
 from ddfa.align import FaceAligner
 from ddfa.arrays import Float32, UInt8
 from ddfa.data.sets.photos import Photos
-from ddfa.errors import DataError, ModelError, OutputError
+from ddfa.errors import DataError, ModelError
 from ddfa.geometry.camera import project
 from ddfa.head.model import HeadModel
 from ddfa.regress.bundle import MODEL_FILE, Bundle, write_bundle
 from ddfa.regress.crop import cut_crops
 from ddfa.regress.registry import find_bundle
 from ddfa.regress.session import Regressor, network_inputs
+from ddfa.train.convert.config import ConvertConfig, Precision
 from ddfa.train.convert.flip_ensemble import average_with_flip
-from ddfa.train.convert.full_graph import FullInput, write_full_graph
+from ddfa.train.convert.full_graph import write_full_graph
 from ddfa.train.convert.model_ensemble import average_models
-from ddfa.train.convert.quantize import Precision, accept_uint8_crops, quantize
+from ddfa.train.convert.quantize import accept_uint8_crops, quantize
 
 # Maximum displacement of the landmarks, mean over all crops, as a share of the crop side.
 TOLERANCE: Final[dict[Precision, float]] = {"float32": 1e-5, "float16": 1e-3, "int8": 5e-3}
 _FEWEST, _MOST = 16, 256  # faces to calibrate on
-
-
-@dataclass(frozen=True)
-class ConvertConfig:
-    """The network to convert, and its new form.
-
-    Attributes:
-        bundle: name or folder of the bundle.
-        output: folder of the new bundle; for onnx-full a file.
-        input: "float" for normalised images (n, 3, S, S), "uint8" for RGB crops (n, S, S, 3); for onnx-full also
-            "image" for a whole image and a box. By default float, for onnx-full uint8.
-        precision: of the arithmetic.
-        calibration: folder or tar of photos with faces; required for int8, otherwise used for the comparison only.
-        flip_tta: test-time flip: average the predictions for the crop and for its mirror image. More accurate, at
-            twice the cost.
-        ensemble: names or folders of other bundles whose predictions are averaged with those of the first. Works best
-            for networks of different architectures.
-        name: of the new bundle; that of the first by default.
-        to: "bundle", or "onnx-full": one .onnx file from the input to landmarks, mesh, pose and blendshapes, for other
-            programs; see docs/onnx.md.
-        outputs: of onnx-full: names of the outputs to keep, all by default. Without vertices the file has 4 MB, not 19.
-    """
-
-    bundle: Annotated[str, tyro.conf.Positional]
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    input: FullInput | None = None
-    precision: Precision = "float32"
-    calibration: Path | None = None
-    flip_tta: bool = False
-    ensemble: tuple[str, ...] = ()
-    name: str = ""
-    to: Literal["bundle", "onnx-full"] = "bundle"
-    outputs: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.to == "bundle" and (self.input == "image" or self.outputs):
-            raise ModelError("--input image and --outputs are for --to onnx-full")
-        if self.to == "onnx-full" and self.output.suffix != ".onnx":
-            raise OutputError(f"cannot write {self.output}: with --to onnx-full name an .onnx file")
 
 
 def convert_to_full(config: ConvertConfig) -> tuple[Bundle, float]:

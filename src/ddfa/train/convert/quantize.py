@@ -10,8 +10,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ddfa.arrays import Float32
+from ddfa.train.convert.config import Precision
 
-Precision = Literal["float32", "float16", "int8"]
 ChannelOrder = Literal["RGB", "BGR"]
 _BATCH = 32
 # The first convolutions stay float32, as does the head: they cost little time and cause most of the error.

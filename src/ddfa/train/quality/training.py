@@ -3,13 +3,11 @@
 import math
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import numpy as np
 import torch
-import tyro
 from torch import Tensor
 
 from ddfa.align import FaceAligner
@@ -23,13 +21,15 @@ from ddfa.errors import DataError
 from ddfa.files import make_folder
 from ddfa.head.model import HeadModel
 from ddfa.jobs import check_settings
+from ddfa.progress import track
 from ddfa.regress.bundle import MODEL_FILE, Bundle, write_bundle
 from ddfa.regress.quality import LANDMARKS
-from ddfa.regress.registry import DEFAULT, find_bundle
+from ddfa.regress.registry import find_bundle
 from ddfa.train.descent import descend
 from ddfa.train.log import RunLog
 from ddfa.train.quality.attach import attach_quality
 from ddfa.train.quality.calibration import calibrate, evaluate
+from ddfa.train.quality.config import QualityConfig
 from ddfa.train.quality.features import FeatureSet, feature_set
 from ddfa.train.quality.network import QualityHead, quality_loss
 from ddfa.train.schedule import cosine
@@ -40,43 +40,6 @@ _EYES_AND_MOUTH: Final = slice(36, 68)
 _HANDS: Final = 400
 _GRAD_CLIP: Final = 5.0
 _FLOOR: Final = 0.01
-
-
-@dataclass(frozen=True)
-class QualityConfig:
-    """Settings of a run.
-
-    Attributes:
-        data: data set folders made by `ddfa data label`, `ddfa data profile` or `ddfa data render`, used equally often.
-        output: the run folder: features, log, head, bundle; an interrupted run is resumed.
-        model: bundle whose copy receives the head; without test-time flip or ensemble.
-        samples: crops to extract features of.
-        epochs: passes over the features.
-        batch_size: crops per step.
-        lr: peak learning rate of AdamW; a short warm-up, then a cosine.
-        weight_decay: of AdamW.
-        held_out: share of the photos to calibrate and measure on.
-        annotated: photos with human landmarks, as for `ddfa bench landmarks`. The deviations are scaled so that they
-            fit the errors of eyes and mouth there, where annotations agree best on the positions of landmarks; by
-            default they refer to the labels of `data`, which have errors of their own.
-        workers: processes; 0 means one per core.
-        threads: of PyTorch.
-        seed: of the weights and of sampling.
-    """
-
-    data: tuple[Path, ...]
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    model: str = DEFAULT
-    samples: int = 120_000
-    epochs: int = 12
-    batch_size: int = 256
-    lr: float = 2e-3
-    weight_decay: float = 0.05
-    held_out: float = 0.1
-    annotated: Path | None = None
-    workers: int = 0
-    threads: int = 2
-    seed: int = 0
 
 
 def make_quality(config: QualityConfig) -> tuple[Bundle, dict[str, float]]:
@@ -143,7 +106,7 @@ def train_head(config: QualityConfig, training: FeatureSet) -> QualityHead:
     optimizer = torch.optim.AdamW(head.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     steps = config.epochs * (len(training) // config.batch_size)
     log, lr = RunLog(config.output, 0, config.batch_size, tensorboard=False), 0.0
-    for step, batch in enumerate(_batches(training, config)):
+    for step, batch in enumerate(track(_batches(training, config), "training", steps)):
         lr = cosine(step, steps, config.lr, min(100, steps), _FLOOR)
         features, errors, sizes, occluded = batch
         terms = quality_loss(head(features), errors, sizes, occluded)

@@ -6,7 +6,7 @@ is augmented independently.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 
@@ -27,8 +27,7 @@ from ddfa.regress.regions import (
     eye_columns,
 )
 from ddfa.train.regions.augmentation import block_around, cut_patch, degrade, jitter, occlude, recolour
-
-Region: TypeAlias = Literal["eye", "mouth"]
+from ddfa.train.regions.config import Region
 
 _LIDS: Final = (((43, 47), (44, 46)), ((37, 41), (38, 40)))  # of the left and the right eye
 _IRISES: Final = (IRIS_LEFT, IRIS_RIGHT)

@@ -21,7 +21,7 @@ from ddfa.geometry.pose import matrix_from_euler
 from ddfa.head.open import load_open_head
 from ddfa.regress.bundle import REGIONS_FOLDER, Bundle, write_bundle
 from ddfa.regress.regions import EYE_FILE, EYE_UNITS, MOUTH_FILE, MOUTH_UNITS, SIDES, RegionNetworks
-from ddfa.train.regions.batches import Region
+from ddfa.train.regions.config import Region
 from ddfa.train.regions.export import export_region
 from ddfa.train.regions.network import RegionNetwork
 

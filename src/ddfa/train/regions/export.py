@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ddfa.errors import DataError
 from ddfa.files import write_atomically
-from ddfa.train.regions.batches import Region
+from ddfa.train.regions.config import Region
 from ddfa.train.regions.network import RegionNetwork, new_network
 from ddfa.train.state import averaged_tensors, load_checkpoint
 

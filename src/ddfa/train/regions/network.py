@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ddfa.regress.patches import EYE_SIDE, MOUTH_SIDE
 from ddfa.regress.regions import AUXILIARY_INPUTS, EYE_GEOMETRY, EYE_UNITS, MOUTH_GEOMETRY, MOUTH_UNITS
-from ddfa.train.regions.batches import Region
+from ddfa.train.regions.config import Region
 
 
 class RegionNetwork(nn.Module):

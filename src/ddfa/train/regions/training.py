@@ -4,26 +4,26 @@ import queue
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
-import tyro
 from torch.optim.swa_utils import AveragedModel
 
 from ddfa.arrays import Float32
 from ddfa.data.regions.labels import Corpus
 from ddfa.files import make_folder
 from ddfa.head.open import load_open_head
+from ddfa.progress import track
 from ddfa.regress.bundle import Bundle
 from ddfa.regress.regions import MOUTH_UNITS
-from ddfa.regress.registry import DEFAULT, find_bundle
+from ddfa.regress.registry import find_bundle
 from ddfa.train.descent import descend
 from ddfa.train.log import RunLog
-from ddfa.train.regions.batches import Batch, PatchStream, Pool, Region, mirrored_units
+from ddfa.train.regions.batches import Batch, PatchStream, Pool, mirrored_units
 from ddfa.train.regions.calibration import FILES, add_region, calibrate
+from ddfa.train.regions.config import RegionConfig
 from ddfa.train.regions.export import export_region
 from ddfa.train.regions.loss import predict_batch, region_loss, spread_of
 from ddfa.train.regions.network import RegionNetwork, new_network
@@ -36,47 +36,6 @@ _POOL = 20_000  # rows stored for reuse
 _GRAD_CLIP = 5.0
 _FLOOR = 0.01  # learning rate at the end over the peak
 _SAVED_EVERY, _VALIDATED_EVERY = 250, 1000
-
-
-@dataclass(frozen=True)
-class RegionConfig:
-    """Settings of a run.
-
-    Attributes:
-        region: which network: eye or mouth.
-        data: folder of the corpora made by `ddfa data regions`.
-        output: the run folder: checkpoint, log, ONNX file, calibration, bundle.
-        corpora: names of the corpora in `data`; all of them by default.
-        model: bundle of the first network; its copy in the run folder contains the new network.
-        steps: optimiser steps.
-        batch_size: photos per step; two rows per photo for the eye network.
-        lr: peak learning rate; linear warm-up, then a cosine.
-        warmup: steps of the warm-up.
-        weight_decay: of AdamW.
-        ema: half-life of the moving average of the weights, steps.
-        reuse: number of steps that use each patch; cutting one costs as much as a training step.
-        asymmetry: weight of the loss on differences between left and right.
-        threads: of PyTorch.
-        seed: of the weights and of sampling.
-        resume: continue from the checkpoint of the run.
-    """
-
-    region: Region
-    data: Path
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    corpora: tuple[str, ...] = ()
-    model: str = DEFAULT
-    steps: int = 12_000
-    batch_size: int = 64
-    lr: float = 3e-3
-    warmup: int = 200
-    weight_decay: float = 0.05
-    ema: int = 300
-    reuse: int = 4
-    asymmetry: float = 0.5
-    threads: int = 2
-    seed: int = 0
-    resume: bool = False
 
 
 @dataclass(eq=False)
@@ -140,7 +99,8 @@ def train_region(config: RegionConfig) -> RegionNetwork:
     spread = spread_of(stream)
     log = RunLog(config.output, state.step, config.batch_size, tensorboard=False)
     lr = 0.0
-    for batch in _prefetched(stream, config, config.steps - state.step):
+    steps = config.steps - state.step
+    for batch in track(_prefetched(stream, config, steps), f"training the {config.region} network", steps):
         lr = cosine(state.step, config.steps, config.lr, config.warmup, _FLOOR, start=config.warmup)
         terms = region_loss(state.network, batch, spread, config.asymmetry)
         descend(terms["loss"], lr, state.network, state.average, state.optimizer, _GRAD_CLIP)
@@ -150,7 +110,6 @@ def train_region(config: RegionConfig) -> RegionNetwork:
             log.validated(state.step, validate(_averaged(state), validation))
         if state.step % _SAVED_EVERY == 0 or state.step == config.steps:
             save_state(config.output / CHECKPOINT, state.step, state.parts)
-            print(f"{config.region} step {state.step}/{config.steps}  {log.line}", flush=True)
     log.close(state.step, lr)
     return _averaged(state).eval()
 

@@ -1,6 +1,5 @@
 """Copies the audio of one file to another, packet by packet."""
 
-from pathlib import Path
 from typing import Final, TypeAlias
 
 import av
@@ -8,6 +7,8 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
+
+from ddfa.video.io.source import AudioPart
 
 AudioPacket: TypeAlias = "Packet[AudioStream]"
 
@@ -26,16 +27,19 @@ class AudioCopy:
     """Copies the first audio stream of a file to another file; re-encodes it if the container does not support it.
 
     Args:
-        source: the file with the audio.
+        source: the audio.
         output: the file to write; its other streams are already added, and nothing is muxed yet.
         container: FFmpeg's name of the output format.
     """
 
-    def __init__(self, source: Path, output: OutputContainer, container: str) -> None:
-        self._input = av.open(str(source))
-        self._start = (self._input.start_time or 0) / _MICROSECONDS
+    def __init__(self, source: AudioPart, output: OutputContainer, container: str) -> None:
+        self._input = av.open(str(source.path))
+        self._start = (self._input.start_time or 0) / _MICROSECONDS + source.start
+        self._cut = source.start > 0  # the file's own audio may begin before the video
         self._output = output
         self._stream = self._input.streams.audio[0]
+        if source.start:
+            self._input.seek(round(self._start * _MICROSECONDS))
         self._packets = self._input.demux(self._stream)
         self._resampler: AudioResampler | None = None
         self._waiting: AudioPacket | None = None  # read, but later than the video so far
@@ -49,7 +53,7 @@ class AudioCopy:
         """Copy the audio before a time.
 
         Args:
-            until: seconds since the source began.
+            until: seconds since it began.
         """
         while not self._ended:
             try:
@@ -57,10 +61,12 @@ class AudioCopy:
                 self._waiting = None
                 if packet.dts is None or packet.pts is None:  # the demuxer's flush packet
                     continue
-                if float(packet.pts * packet.time_base) - self._start >= until:
+                time = float(packet.pts * packet.time_base) - self._start
+                if time >= until:
                     self._waiting = packet
                     return
-                self._copy(packet)
+                if time >= 0 or not self._cut:
+                    self._copy(packet)
             except StopIteration:
                 self._ended = True
             except av.InvalidDataError:  # damaged audio must not stop the video

@@ -18,7 +18,7 @@ from ddfa.arrays import UInt8
 from ddfa.errors import ImageTooLargeError, VideoError, reading, reason
 from ddfa.files import check_regular
 from ddfa.images import MAX_PIXELS, check_size
-from ddfa.video.io.source import Frame, FrameSource
+from ddfa.video.io.source import SAME_TIME, AudioPart, Frame, FrameSource
 
 if TYPE_CHECKING:
     from ddfa.video.io.hdr import ToneMapper
@@ -30,7 +30,6 @@ _UNTAGGED: Final = 2
 _HDR_TRANSFERS: Final = (16, 18)  # PQ and HLG, code points of H.273
 _WIDE_PRIMARIES: Final = 9  # BT.2020
 _MICROSECONDS: Final = 1_000_000  # per second; the unit of a container's times
-_SHORTEST: Final = 1e-4  # s; between frames with equal timestamps
 
 
 class VideoFile(FrameSource):
@@ -55,7 +54,7 @@ class VideoFile(FrameSource):
         with self._opened() as (container, stream), reading(path, VideoError, "no readable video", "copy it again"):
             self.fps = stream.average_rate or stream.guessed_rate or USUAL_RATE
             self.count = _expected_frames(container, stream, self.fps)
-            self.audio = path if container.streams.audio else None
+            self.audio = AudioPart(path) if container.streams.audio else None
         first = next(iter(self), None)
         if first is None:
             raise VideoError(f"{path} has no readable frame: it is truncated or damaged, copy it again")
@@ -63,16 +62,26 @@ class VideoFile(FrameSource):
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames, from the first."""
+        return self.frames_from(0.0)
+
+    def frames_from(self, start: float) -> Iterator[Frame]:
+        """Yield the frames from a time on, seconds; what is before is only decoded from the last key frame on."""
         self.skipped = 0
         index, last = 0, -1.0
         with self._opened() as (container, stream):
-            start = (container.start_time or 0) / _MICROSECONDS
+            origin = container.start_time or 0
+            if start:
+                with reading(self.path, VideoError, "a part cannot be found", "leave out --start"):
+                    container.seek(origin + round(start * _MICROSECONDS))
+            origin_s = origin / _MICROSECONDS
             for raw in self._decoded(container, stream):
+                if start and raw.pts is not None and float(raw.time) - origin_s < start - SAME_TIME:
+                    continue
                 with reading(self.path, VideoError, "damaged, or of an unsupported kind", "copy or convert it"):
                     if index == 0 and self._tone_mapper is None:
                         self._tone_mapper = _tone_mapper(raw, stream)
-                    time = float(index / self.fps) if raw.pts is None else float(raw.time) - start
-                    last = max(time, 0.0) if index == 0 else max(time, last + _SHORTEST)
+                    time = start + float(index / self.fps) if raw.pts is None else float(raw.time) - origin_s
+                    last = max(time, start) if index == 0 else max(time, last + SAME_TIME)
                     image = self._upright(raw, stream)
                 yield Frame(image, last, index)
                 index += 1

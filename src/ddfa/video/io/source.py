@@ -5,8 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Final
 
 from ddfa.arrays import UInt8
+
+SAME_TIME: Final = 1e-4
+"""Times that differ by less are the same, seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +28,21 @@ class Frame:
     index: int
 
 
+@dataclass(frozen=True)
+class AudioPart:
+    """The audio that belongs to frames.
+
+    Attributes:
+        path: the file whose first audio stream it is.
+        start: seconds into the file at which it begins.
+        to_end: whether it goes on to its end; otherwise it ends with the last frame.
+    """
+
+    path: Path
+    start: float = 0.0
+    to_end: bool = True
+
+
 class FrameSource(ABC):
     """Frames in temporal order; each iteration starts at the first frame (with a camera: at the current one).
 
@@ -32,7 +51,7 @@ class FrameSource(ABC):
         size: (width, height) px of every frame.
         fps: average frames per second.
         count: expected number of frames; None if unknown.
-        audio: the file with the audio of the frames, if there is any.
+        audio: the audio of the frames, if there is any.
         live: whether frames come from a camera, in real time.
         skipped: number of damaged frames that the last iteration has skipped so far.
     """
@@ -41,7 +60,7 @@ class FrameSource(ABC):
     size: tuple[int, int]
     fps: Fraction
     count: int | None = None
-    audio: Path | None = None
+    audio: AudioPart | None = None
     live: bool = False
     skipped: int = 0
 
@@ -52,3 +71,7 @@ class FrameSource(ABC):
         Raises:
             VideoError: the source fails: a camera is disconnected, images differ in size.
         """
+
+    def frames_from(self, start: float) -> Iterator[Frame]:
+        """Yield the frames from a time on, seconds; sources that can jump there need not read what is before."""
+        return (frame for frame in self if frame.time >= start - SAME_TIME)

@@ -19,6 +19,7 @@ from ddfa.errors import OutputError
 from ddfa.files import PendingFile
 from ddfa.images import refuse_synthetic
 from ddfa.video.io.audio import AudioCopy
+from ddfa.video.io.source import AudioPart
 from ddfa.video.io.threads import Worker
 
 
@@ -55,7 +56,8 @@ class VideoWriter:
         path: the file; its suffix names the format.
         size: (width, height) of the frames, px.
         fps: average frames per second, a hint for players; frames have the times given to `write`.
-        audio: a file whose audio is kept: copied, or re-encoded if the format does not support its codec.
+        audio: a file, or a part of one, whose audio is kept: copied, or re-encoded if the format does not support its
+            codec.
         metadata: tags of the file.
         seal: called with the temporary path of the finished file, to change it before it is renamed; if it raises, an
             existing file stays.
@@ -74,7 +76,7 @@ class VideoWriter:
         size: tuple[int, int],
         fps: Fraction | float = 25,
         *,
-        audio: Path | None = None,
+        audio: AudioPart | Path | None = None,
         metadata: Mapping[str, str] | None = None,
         seal: Callable[[Path], None] | None = None,
     ) -> None:
@@ -83,13 +85,15 @@ class VideoWriter:
         if self.path.suffix.lower() not in _FORMATS:
             raise OutputError(f"cannot write {path}: use one of the suffixes {', '.join(_FORMATS)}")
         form = _FORMATS[self.path.suffix.lower()]
+        part = AudioPart(audio) if isinstance(audio, Path) else audio
+        self._to_end = part is None or part.to_end
         self._file = PendingFile(self.path)
         self._closed = False
         self._last, self._period = -1, max(1, round(1 / (Fraction(fps) * _CLOCK)))
         try:
             self._container = _create(self._file.temporary, form, dict(metadata or {}))
             self._stream = _add_video(self._container, form, size, Fraction(fps))
-            self._audio = None if audio is None else AudioCopy(audio, self._container, form.container)
+            self._audio = None if part is None else AudioCopy(part, self._container, form.container)
             self._container.start_encoding()
         except (av.FFmpegError, OSError, ValueError) as error:
             self._discard()
@@ -162,7 +166,7 @@ class VideoWriter:
     def _finish(self, whole: bool) -> None:
         self._container.mux(self._stream.encode(None))
         if self._audio is not None:
-            self._audio.advance(float("inf") if whole else float((self._last + self._period) * _CLOCK))
+            self._audio.advance(float("inf") if whole and self._to_end else float((self._last + self._period) * _CLOCK))
             self._audio.finish()
         self._container.close()
         if self._seal is not None:
