@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ddfa.detect.proposals import STRIDE, ProposalNetwork, mark
+from ddfa.detect.proposals import STRIDE, ProposalNetwork, mark, sample
 from ddfa.errors import DetectorError
 from ddfa.images import read_image
 
@@ -44,6 +44,18 @@ def test_cells_in_boxes_are_marked() -> None:
     wanted[1:3, 2:5] = False
     wanted[7:, :2] = False  # the centre of the second column is at x = 12
     np.testing.assert_array_equal(cells, wanted)
+
+
+def test_sample_of_an_image() -> None:
+    rows, columns = np.mgrid[:600, :1000]
+    part = sample(np.stack([rows // 256, columns // 256, rows % 256], axis=2).astype(np.uint8))
+    assert part.shape == (128, 192, 3)
+    for row, column in np.ndindex(2, 3):
+        square = part[64 * row : 64 * row + 64, 64 * column : 64 * column + 64]
+        assert (square[..., :2] == [row, column]).all()
+        assert square[..., 2].min() == 96 and square[..., 2].max() == 159
+    assert sample(np.zeros((255, 3000, 3), np.uint8)).size == 0
+    assert sample(np.zeros((75, 125), np.uint8), 32).shape == (16, 24)
 
 
 def test_altered_weights(tmp_path: Path) -> None:

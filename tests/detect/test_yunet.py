@@ -87,6 +87,15 @@ def test_default_finds_what_the_exact_search_finds(astronaut: np.ndarray, hopper
     assert all(box_overlap(found.boxes, box).max() > 0.55 for box in wanted.boxes)
 
 
+def test_crowds_are_searched_as_a_whole(hopper: np.ndarray) -> None:
+    small = cv2.resize(hopper, (60, 70), interpolation=cv2.INTER_AREA)
+    crowd = np.tile(small, (15, 18, 1))
+    found, wanted = YuNet()(crowd), YuNet(exact=True)(crowd)
+    assert len(found) > 200
+    np.testing.assert_array_equal(found.boxes, wanted.boxes)
+    np.testing.assert_array_equal(found.scores, wanted.scores)
+
+
 def test_small_images_are_searched_as_a_whole(astronaut: np.ndarray) -> None:
     small = cv2.resize(astronaut, (380, 380), interpolation=cv2.INTER_AREA)
     found, wanted = YuNet()(small), YuNet(exact=True)(small)

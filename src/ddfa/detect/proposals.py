@@ -15,6 +15,7 @@ WEIGHTS: Final = Path(__file__).parent / "assets" / "proposals.onnx"
 WEIGHTS_SHA256: Final = "a37f7af7cdfa82323d0ccba6893ae887ef8a14ffe00581e4f99f55ce51d85aee"
 STRIDE: Final = 8
 """Px of a cell."""
+SAMPLED_EVERY: Final = 256  # px
 _MULTIPLE: Final = 16  # of the sides of the input
 
 
@@ -51,12 +52,21 @@ class ProposalNetwork:
         return np.asarray(logits[0, 0] > 0)
 
 
+def sample(pixels: UInt8, every: int = SAMPLED_EVERY) -> UInt8:
+    """A 16th of an array (H, W, ...): squares at regular distances of `every`, side by side; empty if it is smaller."""
+    rows, columns = (side // every for side in pixels.shape[:2])
+    blocks = pixels[: rows * every, : columns * every].reshape(rows, every, columns, every, *pixels.shape[2:])
+    side = every // 4
+    low, high = (every - side) // 2, (every + side) // 2
+    return blocks[:, low:high, :, low:high].reshape(rows * side, columns * side, *pixels.shape[2:])
+
+
 def luma(image: UInt8) -> UInt8:
     """The luma (H, W) uint8 of an RGB image (H, W, 3) uint8."""
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def mark(cells: Bools, boxes: Float32, value: bool) -> None:
+def mark(cells: Bools | UInt8, boxes: Float32, value: bool) -> None:
     """Set the cells (rows, columns) whose centres are inside one of the boxes (n, 4), px."""
     first = np.ceil(boxes[:, :2] / STRIDE - 0.5).clip(0).astype(int)
     last = np.floor(boxes[:, 2:] / STRIDE - 0.5).clip(-1).astype(int) + 1

@@ -39,8 +39,7 @@ class Tiles:
         Returns:
             A tile for each connected part, or the whole image as one where a sheet of tiles would not be smaller.
         """
-        grown = cv2.dilate(cells.astype(np.uint8), np.ones((2 * _MARGIN + 1,) * 2, np.uint8))
-        _, _, stats, _ = cv2.connectedComponentsWithStats(grown, connectivity=4)
+        _, _, stats, _ = cv2.connectedComponentsWithStats(with_margin(cells), connectivity=4)
         corner, sides = np.split(stats[1:, :4].astype(np.int64), 2, axis=1)
         places, size = _laid_out(sides)
         boxes = np.minimum(np.concatenate([corner, corner + sides], axis=1) * STRIDE, np.tile(image_size, 2))
@@ -72,6 +71,11 @@ class Tiles:
         low, high = self.boxes[tile, :2], self.boxes[tile, 2:]
         cut = ((boxes[:, :2] < low) & (low > 0)) | ((boxes[:, 2:] > high) & (high < self.image_size))
         return boxes, np.asarray(inside.any(axis=1) & ~cut.any(axis=1))
+
+
+def with_margin(cells: Bools) -> UInt8:
+    """The cells (rows, columns) to be searched, 0 or 1: proposed ones and a margin around each."""
+    return np.asarray(cv2.dilate(cells.astype(np.uint8), np.ones((2 * _MARGIN + 1,) * 2, np.uint8)), np.uint8)
 
 
 def _laid_out(sides: Int64) -> tuple[Int64, tuple[int, int]]:

@@ -8,8 +8,8 @@ import numpy as np
 
 from ddfa.arrays import Float32, UInt8
 from ddfa.detect.detections import Detections, box_overlap
-from ddfa.detect.proposals import ProposalNetwork, mark
-from ddfa.detect.tiles import Tiles
+from ddfa.detect.proposals import SAMPLED_EVERY, STRIDE, ProposalNetwork, mark, sample
+from ddfa.detect.tiles import Tiles, with_margin
 from ddfa.detect.turned import best_of, detect_turned, overlapping
 from ddfa.detect.yunet_network import YuNetNetwork
 from ddfa.errors import DetectorError
@@ -31,6 +31,9 @@ NMS_OVERLAP = 0.3
 # have 30 px in the pass before, enough to be found.
 PROPOSED_STEP = FINE_SIDE / COARSE_SIDES[1]
 KNOWN_SIDE = 24.0  # px; faces that a pass finds smaller than this are looked at again in the next one
+# Share of an image in tiles above which searching them takes longer than searching all of the image at once, measured
+# with `benchmarks/detection_speed.py`.
+CROWDED_ABOVE = 0.3
 # Scores of upright faces are rarely below this. A photo whose best face is below, or that has none, is searched again,
 # turned by 90, 180 and 270°, at low resolution: in AFLW2000-3D these are 4 % of the upright photos.
 TURNED_BELOW = 0.85
@@ -43,8 +46,8 @@ class YuNet:
 
     The network runs twice on an image of more than 384 x 384 px: at low resolution for large faces, then at high
     resolution for small ones, only in the parts where the proposal network sees that there may be some; with `exact`,
-    on all of it. On a smaller image it runs once; an image of less than 192 x 192 px is enlarged first. If the best
-    face is weak, it also runs on small copies turned by 90, 180 and 270°.
+    or if there may be some almost everywhere, on all of it. On a smaller image it runs once; an image of less than
+    192 x 192 px is enlarged first. If the best face is weak, it also runs on small copies turned by 90, 180 and 270°.
     """
 
     def __init__(
@@ -94,51 +97,65 @@ class YuNet:
 
     def _search(self, image: UInt8) -> Detections:
         """Detect the faces in an image in all passes that its size needs."""
-        lowest, *others = self._sides(_side(image))
+        proposals = self._proposals
+        lowest, *others = _sides(_side(image), proposals is not None)
         scale = lowest / _side(image)
         found = self._detect(_resized(image, scale), scale)
+        known = _longer_sides(found) * scale >= KNOWN_SIDE
+        if proposals is not None and others and _is_crowd(image, proposals, found.boxes[known]):
+            proposals, others = None, others[-1:]
         for side in others:
             known = _longer_sides(found) * scale >= KNOWN_SIDE
             scale = side / _side(image)
             resized, boxes = _resized(image, scale), found.boxes * np.float32(scale)
-            fine = self._detect(resized, scale, self._tiles(resized, boxes[known], boxes[~known]))
+            tiles = None if proposals is None else _tiles(resized, proposals, boxes[known], boxes[~known])
+            fine = self._detect(resized, scale, tiles)
             fine = fine.select(np.flatnonzero(_longer_sides(fine) * scale <= FINE_FACE_SIDE))
-            found = merge_passes(found if self._proposals is None else improved(found, fine), fine)
+            found = merge_passes(found if tiles is None else improved(found, fine), fine)
         return found
-
-    def _sides(self, side: float) -> list[float]:
-        """Sides of the passes over an image of a side, px, the lowest first."""
-        least, most = COARSE_SIDES
-        if side <= 1.02 * most:  # an image that has been reduced to it may be slightly larger
-            return [max(side, least)]
-        sides = [side]
-        while self._proposals is not None and sides[-1] > 1.02 * PROPOSED_STEP * most:
-            sides.append(sides[-1] / PROPOSED_STEP)
-        return [most, *sides[::-1]]
-
-    def _tiles(self, image: UInt8, known: Float32, doubtful: Float32) -> Tiles | None:
-        """The parts of an image to be searched again.
-
-        Args:
-            image: the image.
-            known: (n, 4) boxes of faces that need not be looked at again.
-            doubtful: (m, 4) boxes of faces that have to be.
-
-        Returns:
-            Tiles around doubtful and proposed faces; None for all of the image.
-        """
-        if self._proposals is None:
-            return None
-        cells = self._proposals(image)
-        mark(cells, doubtful, True)
-        mark(cells, known, False)
-        return Tiles.covering(cells, (image.shape[1], image.shape[0]))
 
     def _detect(self, image: UInt8, scale: float, tiles: Tiles | None = None) -> Detections:
         """Detect faces in an image, or in tiles of it, in px of the image before it was resized by `scale`."""
         if tiles is not None and not len(tiles):
             return Detections.none()
         return _scaled(Detections.from_boxes(*self._network(image, tiles)), 1 / scale)
+
+
+def _sides(side: float, proposals: bool) -> list[float]:
+    """Sides of the passes over an image of a side, px, the lowest first."""
+    least, most = COARSE_SIDES
+    if side <= 1.02 * most:  # an image that has been reduced to it may be slightly larger
+        return [max(side, least)]
+    sides = [side]
+    while proposals and sides[-1] > 1.02 * PROPOSED_STEP * most:
+        sides.append(sides[-1] / PROPOSED_STEP)
+    return [most, *sides[::-1]]
+
+
+def _is_crowd(image: UInt8, proposals: ProposalNetwork, known: Float32) -> bool:
+    """Whether there may be faces beside `known` ones (n, 4) in so many parts that searching all of it is faster."""
+    part = sample(image)
+    if not part.size:
+        return False
+    known_cells = np.zeros((image.shape[0] // STRIDE, image.shape[1] // STRIDE), np.uint8)
+    mark(known_cells, known, True)
+    cells = proposals(part) & (sample(known_cells, SAMPLED_EVERY // STRIDE) == 0)
+    return float(with_margin(cells).mean()) > CROWDED_ABOVE
+
+
+def _tiles(image: UInt8, proposals: ProposalNetwork, known: Float32, doubtful: Float32) -> Tiles:
+    """Tiles around proposed faces of an image.
+
+    Args:
+        image: the image.
+        proposals: the network.
+        known: (n, 4) boxes of faces that need not be looked at again.
+        doubtful: (m, 4) boxes of faces that have to be.
+    """
+    cells = proposals(image)
+    mark(cells, doubtful, True)
+    mark(cells, known, False)
+    return Tiles.covering(cells, (image.shape[1], image.shape[0]))
 
 
 def _side(image: UInt8) -> float:
