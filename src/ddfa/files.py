@@ -137,6 +137,11 @@ def check_existing(overwrite: bool, files: Iterable[Path | None]) -> None:
             raise OutputError(f"{file} exists: name another file, or leave out --no-overwrite")
 
 
+def parts_folder(path: Path) -> Path:
+    """The folder beside a file that holds its finished parts until it is complete."""
+    return path.with_name(path.name + ".parts")
+
+
 class PendingFile:
     """A file that is written under a temporary name until it is complete.
 

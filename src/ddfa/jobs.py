@@ -36,12 +36,13 @@ _OPENERS: list[Callable[[], Callable[[Any], Any]]] = []
 _WORKERS: list[Callable[[Any], Any]] = []
 
 
-def check_settings(path: Path, settings: Mapping[str, Any]) -> bool:
+def check_settings(path: Path, settings: Mapping[str, Any], fix: str = "choose a new output folder") -> bool:
     """Record what the parts of a job depend on, or compare it with what was recorded when the job was begun.
 
     Args:
         path: the settings file (JSON) beside the parts; its folder exists.
         settings: plain values that JSON can represent.
+        fix: what to do instead of repeating the same settings, for messages.
 
     Returns:
         Whether the job was begun before.
@@ -58,12 +59,12 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> bool:
     try:
         before = dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, RecursionError):
-        raise DataError(f"{path} cannot be read: choose a new output folder") from None
+        raise DataError(f"{path} cannot be read: {fix}") from None
     differing = [key for key in sorted(wanted.keys() | before.keys()) if wanted.get(key) != before.get(key)]
     if differing:
         raise DataError(
-            f"{path.parent} was begun with other settings ({', '.join(differing)}): choose a new output folder, or "
-            "repeat the same settings to resume"
+            f"{path.parent} was begun with other settings ({', '.join(differing)}): {fix}, or repeat the same settings "
+            "to resume"
         )
     return True
 

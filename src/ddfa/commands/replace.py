@@ -1,12 +1,15 @@
 """`ddfa replace`: replace a face in a photo, a video or the frames of a camera."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
+from ddfa import __version__
 from ddfa.align import FaceAligner
 from ddfa.commands.counting import counted
 from ddfa.commands.limits import ALL_FACES, LimitOptions
@@ -15,11 +18,12 @@ from ddfa.commands.part import WHOLE, PartOptions
 from ddfa.commands.source_words import SourceWords, names_pair, parse_sources
 from ddfa.errors import ImageError, NoFaceError, OutputError
 from ddfa.exit_codes import NOTHING_FOUND, OK
-from ddfa.files import check_existing
+from ddfa.files import check_existing, parts_folder, read_file
 from ddfa.images import IMAGE_SUFFIXES, MAX_PIXELS, read_image
 from ddfa.options import Label, MaxPixels, MaybeFile, ModelName, Overwrite, Threads
 from ddfa.provenance import check_image_path, write_synthetic
 from ddfa.provenance.c2pa import C2paSigner
+from ddfa.regress.bundle import MODEL_FILE
 from ddfa.replace.likeness import Likeness
 from ddfa.replace.pairs import Pair, draw_pairs, expected_quality, select_pairs
 from ddfa.replace.replacer import Replacer, share_of_shape
@@ -47,7 +51,7 @@ def replace(
 
     Only with the consent of all people concerned: docs/replace.md. The metadata of every output mark it as synthetic.
     Exit code 0: done; 1: a photo or the video shows no such face, or a result below --min-quality is expected, nothing
-    is written; 2: something failed.
+    is written; 2: something failed. An interrupted run on a video file continues if the same command is given again.
 
     Args:
         files: one or more photos of the source person, then the target: a photo, a video or the number of a camera.
@@ -81,7 +85,7 @@ def replace(
         raise ImageError(f"{target}: the target comes last and is only a file: write SOURCE:WHO before it")
     out = checked_output(output, [*files, *(str(photo) for person in people for photo in person.photos)])
     signer = None if c2pa is None else C2paSigner(*c2pa)
-    check_existing(overwrite, [out])
+    check_existing(overwrite or parts_folder(out).is_dir(), [out])  # an interrupted run has written it
     target_is_image = Path(target).suffix.lower() in IMAGE_SUFFIXES
     if target_is_image:
         part.for_photos()
@@ -100,19 +104,19 @@ def replace(
             done = f"{counted(len(chosen), 'face')} replaced, {worst}"
         else:
             from ddfa.commands.frame_progress import with_progress
+            from ddfa.replace.resume import Marks, write_resumable
             from ddfa.replace.video import LIMIT, VideoReplacer, write_edited
             from ddfa.video.tracking.tracker import FaceTracker
 
             pairs = [_pair(aligner, person, share, max_pixels, LIMIT) for person in people]
             work = VideoReplacer(pairs, FaceTracker(aligner), limits.min_quality)
-            written = write_edited(
-                out,
-                frames,
-                work,
-                label=label,
-                signer=signer,
-                progress=lambda shown: with_progress(shown, frames, "replacing"),
-            )
+            shown = partial(with_progress, source=frames, description="replacing")
+            if Path(target).is_file():
+                settings = _settings(Path(target), people, aligner, (share, label, asdict(part), asdict(limits)))
+                continues = partial(_continues, out)
+                written = write_resumable(out, frames, work, settings, Marks(label, signer), shown, continues)
+            else:
+                written = write_edited(out, frames, work, label=label, signer=signer, progress=shown)
             for name in work.unused:
                 complain("replace", f"{name} replaces nobody in {target}")
             done = f"faces replaced in {work.replaced} of {written} frames"
@@ -128,6 +132,31 @@ def _pair(aligner: FaceAligner, person: SourceWords, share: float, max_pixels: i
     source = load_source(aligner, person.photos, person.faces, max_pixels)
     who = Likeness.of(aligner, person.who, max_pixels) if isinstance(person.who, Path) else person.who
     return Pair(Replacer(source, share) if limit is None else Replacer(source, share, limit), who, person.name)
+
+
+def _continues(out: Path, done: int) -> None:
+    if done:
+        complain("replace", f"{counted(done, 'frame')} of an earlier run are kept: {parts_folder(out)}")
+
+
+def _settings(target: Path, people: list[SourceWords], aligner: FaceAligner, options: Any) -> dict[str, Any]:
+    """What the frames of a video depend on: an interrupted run is continued only if they are the same."""
+    import av
+
+    from ddfa.replace.resume import video_id
+
+    def digest(photo: Path) -> str:
+        return hashlib.sha256(read_file(photo, ImageError)).hexdigest()
+
+    sources = [
+        {
+            "photos": [[digest(photo), face] for photo, face in zip(person.photos, person.faces, strict=True)],
+            "replaces": digest(person.who) if isinstance(person.who, Path) else person.who,
+        }
+        for person in people
+    ]
+    versions = {"ddfa": __version__, "av": av.__version__, "model": aligner.bundle.files[MODEL_FILE]}
+    return {"video": video_id(target), "sources": sources, "options": options, "versions": versions}
 
 
 def checked_output(output: Path | None, inputs: Sequence[str]) -> Path:

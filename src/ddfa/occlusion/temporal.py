@@ -1,5 +1,6 @@
 """Temporal smoothing of a replacement: running means of one face's quantities over the frames of a video."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import cv2
@@ -10,12 +11,32 @@ from ddfa.arrays import Float32
 _RISE: Final = 3.0  # masks appear faster than they disappear by this factor
 
 
+_CALLS: Final = "calls of "  # begins the name of a counter among the arrays of a state
+
+
 class TemporalState:
     """Running means of one face's quantities, by name; empty for the first frame and for photos."""
 
     def __init__(self) -> None:
         self._means: dict[str, Float32] = {}
         self._calls: dict[str, int] = {}
+
+    @property
+    def arrays(self) -> dict[str, Float32]:
+        """The state as arrays, see `of`; they are never changed."""
+        calls = {f"{_CALLS}{name}": np.array(count, np.float32) for name, count in self._calls.items()}
+        return {**self._means, **calls}
+
+    @staticmethod
+    def of(arrays: Mapping[str, Float32]) -> "TemporalState":
+        """The state with the given arrays."""
+        state = TemporalState()
+        for name, value in arrays.items():
+            if name.startswith(_CALLS):
+                state._calls[name.removeprefix(_CALLS)] = int(value)
+            else:
+                state._means[name] = value
+        return state
 
     def due(self, name: str, period: int) -> bool:
         """Whether a quantity that changes slowly is measured in this frame: in the first and in every `period`-th."""

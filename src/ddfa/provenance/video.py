@@ -1,5 +1,6 @@
 """Writes synthetic videos: the only way to turn frames that are `SyntheticImage` into a file (extra `video`)."""
 
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +12,32 @@ from ddfa.provenance.c2pa import C2paSigner
 from ddfa.provenance.watermark import labelled
 from ddfa.provenance.xmp import VIDEO_TAGS
 from ddfa.video.io.frames import VideoWriter
+from ddfa.video.io.joining import join_videos
 from ddfa.video.io.source import AudioPart
+
+
+def join_synthetic(
+    path: Path,
+    parts: Sequence[tuple[Path, float]],
+    *,
+    audio: AudioPart | Path | None = None,
+    whole: bool = True,
+    signer: C2paSigner | None = None,
+) -> None:
+    """Join parts of a synthetic video to one file whose metadata states that it is synthetic.
+
+    Args:
+        path: the file; its suffix is that of the parts.
+        parts: files of `SyntheticVideoWriter`, each with the time in seconds at which it begins.
+        audio: a file, or a part of one, whose audio is copied.
+        whole: keep all of the audio; otherwise only up to the last frame.
+        signer: signs the finished file (C2PA); if it fails, no file is written and an existing one is kept.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    seal = _seal(signer, path.suffix)
+    join_videos(path, parts, audio=audio, whole=whole, metadata=VIDEO_TAGS, seal=seal)
 
 
 class SyntheticVideoWriter:
@@ -44,14 +70,10 @@ class SyntheticVideoWriter:
         label: bool = False,
         signer: C2paSigner | None = None,
     ) -> None:
-        suffix = Path(path).suffix
-
-        def sign(finished: Path) -> None:
-            if signer is not None:
-                write_atomically(finished, signer.sign(finished.read_bytes(), suffix))
-
         self._label = label
-        self._writer = VideoWriter(path, size, fps, audio=audio, metadata=VIDEO_TAGS, seal=sign)
+        self._writer = VideoWriter(
+            path, size, fps, audio=audio, metadata=VIDEO_TAGS, seal=_seal(signer, Path(path).suffix)
+        )
 
     @property
     def written(self) -> int:
@@ -90,3 +112,13 @@ class SyntheticVideoWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._writer.__exit__(kind, error, trace)
+
+
+def _seal(signer: C2paSigner | None, suffix: str) -> Callable[[Path], None]:
+    """What signs a finished file of a format."""
+
+    def sign(finished: Path) -> None:
+        if signer is not None:
+            write_atomically(finished, signer.sign(finished.read_bytes(), suffix))
+
+    return sign

@@ -1,9 +1,10 @@
 """Replaces faces in a video, frame by frame and without flicker."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
+from ddfa.arrays import Float32
 from ddfa.errors import NoFaceError
 from ddfa.faces import Faces
 from ddfa.images import SyntheticImage
@@ -104,18 +105,38 @@ class VideoReplacer:
         """The frame with its faces replaced, a new image."""
         return self._replaced(frame, self._tracker(frame))
 
+    @property
+    def state(self) -> Mapping[str, Float32]:
+        """Running means of the faces of the last frame, see `TemporalState.arrays`."""
+        named = ((f"{pair} {id}", memory) for (pair, id), memory in self._memories.items())
+        return {f"{key} {name}": array for key, memory in named for name, array in memory.arrays.items()}
+
+    @state.setter
+    def state(self, state: Mapping[str, Float32]) -> None:
+        arrays: dict[tuple[int, int], dict[str, Float32]] = {}
+        for name, array in state.items():
+            pair, id, rest = name.split(" ", 2)
+            arrays.setdefault((int(pair), int(id)), {})[rest] = array
+        self._memories = {key: TemporalState.of(own) for key, own in arrays.items()}
+
     def _replaced(self, frame: Frame, tracked: list[TrackedFace]) -> SyntheticImage:
         chosen = self._chosen(frame, tracked)
         for key, face in chosen.items():
             if key not in self._judged:
-                self._judged.add(key)
                 self._pairs[key[0]].replacer.suitability(frame.image, face).require(self._least)
+                self._judged.add(key)
         self._memories = {key: self._memories.get(key, TemporalState()) for key in chosen}
         result = SyntheticImage(frame.image)
         for key, face in chosen.items():
             self._pairs[key[0]].replacer.draw(result, face, self._memories[key])
         self.replaced += bool(chosen)
         return result
+
+    def _followed(self, frame: Frame, tracked: list[TrackedFace]) -> None:
+        """Take note of a frame whose faces have been replaced before."""
+        chosen = self._chosen(frame, tracked)
+        self._judged.update(chosen)
+        self.replaced += bool(chosen)
 
     def _chosen(self, frame: Frame, tracked: list[TrackedFace]) -> dict[tuple[int, int], Faces]:
         """Those of the tracked faces that are replaced, by the number of the pair and the id of the track."""
@@ -129,14 +150,19 @@ class VideoReplacer:
         found = assign(self._pairs, [face.id for face in tracked], distance)
         return {(index, tracked[at].id): tracked[at].faces for index, chosen in enumerate(found) for at in chosen}
 
-    def frames(self, source: Iterable[Frame]) -> Iterator[tuple[SyntheticImage, float]]:
+    def frames(self, source: Iterable[Frame], done: int = 0) -> Iterator[tuple[SyntheticImage, float]]:
         """Replace faces in all frames; faces are tracked in the next frame while the current one is rendered.
 
         Args:
-            source: the frames of a video.
+            source: the frames of a video, from the first.
+            done: number of frames in which they have been replaced before, by an editor that ended in this `state`:
+                in these, faces are only tracked.
 
         Yields:
             The frame with its faces replaced, and its time in seconds.
         """
         for frame, tracked in prefetched(((frame, self._tracker(frame)) for frame in source), depth=1):
-            yield self._replaced(frame, tracked), frame.time
+            if frame.index < done:
+                self._followed(frame, tracked)
+            else:
+                yield self._replaced(frame, tracked), frame.time

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 import av
 import cv2
@@ -19,26 +19,10 @@ from ddfa.errors import OutputError
 from ddfa.files import PendingFile
 from ddfa.images import refuse_synthetic
 from ddfa.video.io.audio import AudioCopy
+from ddfa.video.io.containers import CLOCK, Format, create_container, format_of
 from ddfa.video.io.source import AudioPart
 from ddfa.video.io.threads import Worker
 
-
-class _Format(NamedTuple):
-    container: str
-    codec: str
-    options: dict[str, str]
-
-
-# Visually lossless, and fast enough to encode while the network runs, on two cores.
-_H264: Final = ("libx264", {"crf": "18", "preset": "veryfast"})
-_FORMATS: Final = {
-    ".mp4": _Format("mp4", *_H264),
-    ".m4v": _Format("mp4", *_H264),
-    ".mov": _Format("mov", *_H264),
-    ".mkv": _Format("matroska", *_H264),
-    ".webm": _Format("webm", "libvpx-vp9", {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "8"}),
-}
-_CLOCK: Final = Fraction(1, 90_000)  # s; divides all usual frame rates
 _BT709: Final = 1
 
 
@@ -82,16 +66,14 @@ class VideoWriter:
     ) -> None:
         self.path, self.size, self.written, self.keep = Path(path), size, 0, True
         self._seal = seal
-        if self.path.suffix.lower() not in _FORMATS:
-            raise OutputError(f"cannot write {path}: use one of the suffixes {', '.join(_FORMATS)}")
-        form = _FORMATS[self.path.suffix.lower()]
+        form = format_of(self.path)
         part = AudioPart(audio) if isinstance(audio, Path) else audio
         self._to_end = part is None or part.to_end
         self._file = PendingFile(self.path)
         self._closed = False
-        self._last, self._period = -1, max(1, round(1 / (Fraction(fps) * _CLOCK)))
+        self._last, self._period = -1, max(1, round(1 / (Fraction(fps) * CLOCK)))
         try:
-            self._container = _create(self._file.temporary, form, dict(metadata or {}))
+            self._container = create_container(self._file.temporary, form, dict(metadata or {}))
             self._stream = _add_video(self._container, form, size, Fraction(fps))
             self._audio = None if part is None else AudioCopy(part, self._container, form.container)
             self._container.start_encoding()
@@ -113,7 +95,7 @@ class VideoWriter:
         refuse_synthetic(image)
         if image.shape != (self.size[1], self.size[0], 3) or image.dtype != np.uint8:
             raise OutputError(f"a frame of {self.path} is RGB uint8 {self.size}, not {image.dtype} {image.shape}")
-        self._last = max(round(time / _CLOCK), self._last + 1)
+        self._last = max(round(time / CLOCK), self._last + 1)
         self.written += 1
         self._worker.put((image, self._last))
 
@@ -156,9 +138,9 @@ class VideoWriter:
                 dst_colorspace=Colorspace.ITU709,
                 dst_color_range=ColorRange.MPEG,
             )
-            frame.pts, frame.time_base, frame.duration = ticks, _CLOCK, self._period
+            frame.pts, frame.time_base, frame.duration = ticks, CLOCK, self._period
             if self._audio is not None:
-                self._audio.advance(float(ticks * _CLOCK))
+                self._audio.advance(float(ticks * CLOCK))
             self._container.mux(self._stream.encode(frame))
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._file.failure(error) from None
@@ -166,7 +148,7 @@ class VideoWriter:
     def _finish(self, whole: bool) -> None:
         self._container.mux(self._stream.encode(None))
         if self._audio is not None:
-            self._audio.advance(float("inf") if whole and self._to_end else float((self._last + self._period) * _CLOCK))
+            self._audio.advance(float("inf") if whole and self._to_end else float((self._last + self._period) * CLOCK))
             self._audio.finish()
         self._container.close()
         if self._seal is not None:
@@ -184,23 +166,14 @@ class VideoWriter:
         self._file.discard()
 
 
-def _create(path: Path, form: _Format, metadata: dict[str, str]) -> OutputContainer:
-    # The index goes first, for web players; custom tags need a flag.
-    flags = "+faststart" + "+use_metadata_tags" * bool(metadata)
-    options = {"movflags": flags} if form.container in ("mp4", "mov") else {}
-    container = av.open(str(path), "w", format=form.container, options=options)
-    container.metadata.update(metadata)
-    return container
-
-
-def _add_video(container: OutputContainer, form: _Format, size: tuple[int, int], fps: Fraction) -> VideoStream:
+def _add_video(container: OutputContainer, form: Format, size: tuple[int, int], fps: Fraction) -> VideoStream:
     stream = container.add_stream(form.codec, rate=fps.limit_denominator(1001), options=form.options)
     if not isinstance(stream, VideoStream):
         raise ValueError(f"{form.codec} is no video codec")
     stream.width, stream.height = (side + side % 2 for side in size)
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
-    context.time_base = _CLOCK
+    context.time_base = CLOCK
     context.colorspace = context.color_primaries = context.color_trc = _BT709
     context.color_range = ColorRange.MPEG
     return stream
