@@ -55,6 +55,19 @@ def test_all_blendshapes_parts_and_pose_are_there(face, tmp_path):
     np.testing.assert_allclose(2 * (x * z + y * w), face.rotation[0, 0, 2], atol=1e-6)
 
 
+def test_a_light_head_has_the_same_vertices_without_blendshapes(face, tmp_path):
+    write_glb(tmp_path / "whole.glb", face)
+    write_glb(tmp_path / "light.glb", face, blendshapes=False)
+    whole, light = (document(tmp_path / name) for name in ("whole.glb", "light.glb"))
+    assert light["nodes"] == whole["nodes"] and light["materials"] == whole["materials"]
+    for one, other in zip(whole["meshes"][0]["primitives"], light["meshes"][0]["primitives"], strict=True):
+        assert "targets" not in other
+        for name in ("POSITION", "NORMAL", "TEXCOORD_0"):
+            kept, there = (found["accessors"][p["attributes"][name]] for found, p in ((whole, one), (light, other)))
+            assert kept["count"] == there["count"] and kept.get("max") == there.get("max")
+    assert (tmp_path / "light.glb").stat().st_size < 1.2e6 < (tmp_path / "whole.glb").stat().st_size / 3
+
+
 def test_it_opens_upright_and_not_mirrored(face, tmp_path):
     """The tip of the nose is foremost, the forehead above it, the subject's left at +x."""
     trimesh = pytest.importorskip("trimesh")

@@ -80,6 +80,7 @@ def test_photos_become_heads_to_turn_and_files_to_keep(open_page, root):
     assert page.locator("#faces button").count() == 2 and page.get_attribute("#stage", "data-face") == "0"
     assert abs(number(page, "turn")) < 10 and abs(number(page, "tilt")) < 15
     assert int(page.inner_text("#quality").removesuffix(" %")) > 50
+    page.wait_for_selector("#stage[data-textured]", **WAIT)  # the texture comes after the head
     first = number(page, "tilt")
     page.click("[data-testid=face-1]")
     page.wait_for_selector("#stage[data-face='1']", **WAIT)

@@ -77,8 +77,8 @@ export class Gallery {
   private async takeOne(photo: Blob, first: boolean): Promise<void> {
     const bitmap = await decoded(photo);
     if (bitmap && first && !this.away) this.preview(bitmap);
-    const answer = await align(photo, ["glb"]);
-    const shot: Shot = { photo, bitmap: bitmap ?? (await blank()), answer };
+    const answer = await align(photo, ["light"]); // textures take longest: they come later
+    const shot: Shot = { photo, bitmap: bitmap ?? (await blank()), answer, asked: new Map() };
     const number = this.shots.push(shot) - 1;
     const thumb = thumbButton(shot, number, () => {
       this.entered();
@@ -124,13 +124,19 @@ export class Gallery {
     this.face = index;
     this.photoView.choose(index);
     press(this.faces, `face-${index}`);
-    const file = one.files.glb;
-    if (file && !(await this.panel.showHead(bytesOf(file).buffer))) return;
+    const file = one.files.light;
+    if (file && !(await this.panel.showLight(bytesOf(file).buffer))) return;
     this.panel.setPosture("photo");
     this.panel.showPose(one.turn_nod_tilt_deg);
     this.panel.fit(one.blendshapes ?? {});
     this.panel.showQuality(one.quality ?? null);
     this.panel.face = String(index);
+    void attempt(() => this.panel.wear(this.textureOf(shot, index)));
+  }
+
+  private async textureOf(shot: Shot, index: number): Promise<Blob | null> {
+    const file = await fileOf(shot, index, "texture");
+    return file && new Blob([bytesOf(file)], { type: file.type });
   }
 
   private tell(): void {

@@ -5,6 +5,12 @@ import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 import { mapEyes } from "./eyes";
 import { paint, type Look } from "./looks";
 
+/** What differs between heads: the vertices of each part, and the pose. */
+export interface Shape {
+  parts: Map<string, { position: ArrayLike<number>; normal: ArrayLike<number> }>;
+  pose: THREE.Quaternion;
+}
+
 const SAMPLED = 7; // one vertex in so many determines the extent of a head
 
 type Part = THREE.Mesh<THREE.BufferGeometry, THREE.Material>;
@@ -12,12 +18,13 @@ type Part = THREE.Mesh<THREE.BufferGeometry, THREE.Material>;
 export class Head {
   /** Rotates about the centre of the head. */
   readonly pivot = new THREE.Group();
-  readonly photoPose: THREE.Quaternion;
-  readonly radius: number;
+  photoPose: THREE.Quaternion;
+  radius = 1;
+  private readonly node: THREE.Object3D;
   private readonly parts: { name: string; mesh: Part; original: THREE.MeshStandardMaterial }[] = [];
 
   private constructor(scene: THREE.Object3D) {
-    const node = scene.getObjectByName("head") ?? scene;
+    const node = (this.node = scene.getObjectByName("head") ?? scene);
     this.photoPose = node.quaternion.clone();
     node.quaternion.identity();
     node.traverse((object) => {
@@ -31,15 +38,44 @@ export class Head {
         original: mesh.material as THREE.MeshStandardMaterial,
       });
     });
-    const box = new THREE.Box3().setFromObject(node);
-    const middle = box.getCenter(new THREE.Vector3());
-    this.radius = box.getSize(new THREE.Vector3()).y / 2;
-    node.position.sub(middle);
     this.pivot.add(scene);
+    this.centre();
   }
 
   static async from(glb: ArrayBuffer): Promise<Head> {
     return new Head((await new GLTFLoader().parseAsync(glb, "")).scene);
+  }
+
+  /** A copy of its shape. */
+  get shape(): Shape {
+    const copy = (mesh: Part, name: string): ArrayLike<number> =>
+      mesh.geometry.getAttribute(name).array.slice();
+    const parts = this.parts.map(({ name, mesh }) => {
+      return [name, { position: copy(mesh, "position"), normal: copy(mesh, "normal") }] as const;
+    });
+    return { parts: new Map(parts), pose: this.photoPose.clone() };
+  }
+
+  /** Take the shape and pose of another head; the blendshapes, which are the same for all heads, stay. */
+  reshape({ parts, pose }: Shape): void {
+    for (const { name, mesh } of this.parts) {
+      const other = parts.get(name);
+      if (!other) continue;
+      for (const key of ["position", "normal"] as const) {
+        const attribute = mesh.geometry.getAttribute(key) as THREE.BufferAttribute;
+        attribute.array.set(other[key]);
+        attribute.needsUpdate = true;
+      }
+      if (name === "eyes") mapEyes(mesh.geometry);
+    }
+    this.photoPose = pose.clone();
+    this.centre();
+  }
+
+  /** Put on a texture of the atlas; null takes it off. `look` shows it. */
+  wear(texture: THREE.Texture | null): void {
+    for (const map of new Set(this.parts.map(({ original }) => original.map))) map?.dispose();
+    for (const { original } of this.parts) original.map = texture;
   }
 
   /** Positions of the vertices, without blendshapes, by part. */
@@ -85,6 +121,17 @@ export class Head {
       if (mesh.material !== original) mesh.material.dispose();
       mesh.material = paint(look, name, original);
     }
+  }
+
+  private centre(): void {
+    this.node.position.set(0, 0, 0);
+    const box = new THREE.Box3(); // at rest: blendshapes would enlarge it
+    for (const { mesh } of this.parts) {
+      const places = mesh.geometry.getAttribute("position") as THREE.BufferAttribute;
+      box.union(new THREE.Box3().setFromBufferAttribute(places));
+    }
+    this.radius = box.getSize(new THREE.Vector3()).y / 2;
+    this.node.position.sub(box.getCenter(new THREE.Vector3()));
   }
 
   /** Free its GPU resources. */

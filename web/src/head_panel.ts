@@ -1,9 +1,10 @@
 /** The head panel: view, pose and expression. */
 
+import { SRGBColorSpace, Texture } from "three";
 import type { Angles } from "./api";
 import { Bars } from "./bars";
 import { button, capital, element, press } from "./dom";
-import { Head } from "./head";
+import { Head, type Shape } from "./head";
 import { LOOKS, type Look } from "./looks";
 import { Stage, type Posture } from "./stage";
 
@@ -18,7 +19,9 @@ export class HeadPanel {
   private readonly compare = element<HTMLButtonElement>("compare");
   private readonly stage: Stage | null;
   private readonly bars: Bars;
-  private mean: ArrayBuffer | null = null;
+  /** The head of photos: its shape changes, its blendshapes stay. */
+  private figure: Head | null = null;
+  private mean: Shape | null = null;
   private fitted: Weights | null = null;
   /** Counts requested heads, so that one that loads later than a newer one is dropped. */
   private asked = 0;
@@ -46,16 +49,17 @@ export class HeadPanel {
 
   /** Load the mean head, which defines the PNCC colours and the names of the blendshapes. */
   async know(mean: ArrayBuffer): Promise<void> {
-    this.mean = mean;
     const head = await Head.from(mean);
     this.stage?.know(head);
     this.bars.show(head.weights);
-    head.dispose();
+    [this.figure, this.mean] = [head, head.shape];
   }
 
   /** Show the mean head; it spins slowly unless the user prefers reduced motion. */
   async showMean(posture?: Posture): Promise<void> {
-    if (!this.mean || !(await this.showHead(this.mean))) return;
+    if (!this.mean) return;
+    this.asked++;
+    this.showShape(this.mean);
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.setPosture(posture ?? (still ? "front" : "spin"));
     this.showPose(null);
@@ -63,7 +67,34 @@ export class HeadPanel {
     this.showWeights(this.zeros());
   }
 
-  /** @returns false if another head was requested in the meantime. */
+  /**
+   * Show a face of a photo, from a GLB without texture and blendshapes.
+   *
+   * @returns false if another head was requested in the meantime.
+   */
+  async showLight(glb: ArrayBuffer): Promise<boolean> {
+    const asked = ++this.asked;
+    if (!this.stage) return true;
+    const light = await Head.from(glb);
+    const { shape } = light;
+    light.dispose();
+    if (asked !== this.asked) return false;
+    this.showShape(shape);
+    return true;
+  }
+
+  /** Put the texture on the face that is shown by the last `showLight`, unless another one is shown by then. */
+  async wear(picture: Promise<Blob | null>): Promise<void> {
+    const { asked } = this;
+    const blob = await picture;
+    if (!blob || !this.stage || asked !== this.asked) return;
+    const texture = new Texture(await createImageBitmap(blob));
+    if (asked !== this.asked) return;
+    Object.assign(texture, { colorSpace: SRGBColorSpace, flipY: false, needsUpdate: true });
+    this.dress(texture);
+  }
+
+  /** Show a whole head, in the camera mode. @returns false if another head was requested in the meantime. */
   async showHead(glb: ArrayBuffer): Promise<boolean> {
     const asked = ++this.asked;
     if (!this.stage) return true;
@@ -72,9 +103,29 @@ export class HeadPanel {
       head.dispose();
       return false;
     }
-    this.stage.show(head);
-    this.stage.weights = this.bars.weights;
+    this.replace(head);
     return true;
+  }
+
+  private showShape(shape: Shape): void {
+    if (!this.figure || !this.stage) return;
+    this.figure.reshape(shape);
+    this.dress(null);
+    this.replace(this.figure);
+  }
+
+  private dress(texture: Texture | null): void {
+    this.figure?.wear(texture);
+    this.stage?.repaint();
+    if (texture) this.holder.dataset.textured = "";
+    else delete this.holder.dataset.textured;
+  }
+
+  private replace(head: Head): void {
+    if (!this.stage) return;
+    const before = this.stage.show(head);
+    if (before !== head && before !== this.figure) before?.dispose();
+    this.stage.weights = this.bars.weights;
   }
 
   /** Index of the face that the head belongs to; empty for the mean head. */

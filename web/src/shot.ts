@@ -7,6 +7,8 @@ export interface Shot {
   photo: Blob;
   bitmap: ImageBitmap;
   answer: Answer;
+  /** Files that have been asked for afterwards, by kind. */
+  asked: Map<string, Promise<void>>;
 }
 
 /** The photo decoded by the browser; null if the browser does not support its format. */
@@ -19,13 +21,23 @@ export async function blank(): Promise<ImageBitmap> {
   return createImageBitmap(new ImageData(1, 1));
 }
 
-/** A file of a face. The service stores nothing, so the photo is sent again for a missing file. */
-export async function fileOf({ photo, answer }: Shot, face: number, kind: string): Promise<FaceFile | null> {
+/** A file of a face. The service stores nothing, so the photo is sent again, once, for a missing file. */
+export async function fileOf(shot: Shot, face: number, kind: string): Promise<FaceFile | null> {
+  const { answer, asked } = shot;
   if (!answer.faces[face]?.files[kind]) {
-    const again = await align(photo, [kind]);
-    again.faces.forEach((one, k) => Object.assign(answer.faces[k]?.files ?? {}, one.files));
+    if (!asked.has(kind))
+      asked.set(
+        kind,
+        addFiles(shot, kind).finally(() => asked.delete(kind)),
+      );
+    await asked.get(kind);
   }
   return answer.faces[face]?.files[kind] ?? null;
+}
+
+async function addFiles({ photo, answer }: Shot, kind: string): Promise<void> {
+  const again = await align(photo, [kind]);
+  again.faces.forEach((one, k) => Object.assign(answer.faces[k]?.files ?? {}, one.files));
 }
 
 /** Name of a file after the photo: portrait.jpg and face_1.glb give portrait_1.glb. */

@@ -60,22 +60,28 @@ export class Stage {
     this.draw();
   }
 
-  show(head: Head): void {
-    if (this.head) {
-      this.scene.remove(this.head.pivot);
-      this.head.dispose();
-    }
+  /** @returns the head shown before. */
+  show(head: Head): Head | null {
+    const before = this.head;
+    if (before) this.scene.remove(before.pivot);
     this.head = head;
     head.look(this.look, this.codes);
     this.scene.add(head.pivot);
     if (this.turned) this.turn(this.turned);
     this.draw();
+    return before;
   }
 
   setLook(look: Look): void {
     this.look = look;
     this.holder.dataset.view = look;
     this.head?.look(look, this.codes);
+    this.draw();
+  }
+
+  /** Show a changed texture. */
+  repaint(): void {
+    this.head?.look(this.look, this.codes);
     this.draw();
   }
 

@@ -58,6 +58,7 @@ def write_glb(
     animation: GlbAnimation | None = None,
     *,
     neutral_pose: bool = False,
+    blendshapes: bool = True,
 ) -> None:
     """Write a face as GLB.
 
@@ -67,6 +68,8 @@ def write_glb(
         texture: of the face; without it the parts have uniform colours.
         animation: motion of the head; without it the head has the fitted pose and expression.
         neutral_pose: face the camera instead of the pose in the photo.
+        blendshapes: with the 52 blendshapes, which are most of the file and the same for every face; otherwise only the
+            shape without expression.
 
     Raises:
         ModelError: the head model has no blendshapes or no texture map.
@@ -87,15 +90,11 @@ def write_glb(
         "scenes": [{"nodes": [0]}],
         "nodes": [node],
         "materials": [_material(name, texture is not None) for name in _PARTS],
-        "meshes": [
-            {
-                "name": "head",
-                "primitives": _primitives(faces, buffer),
-                "weights": faces.blendshapes[0].astype(float).tolist(),
-                "extras": {"targetNames": list(faces.head.expression_names)},
-            }
-        ],
+        "meshes": [{"name": "head", "primitives": _primitives(faces, buffer, blendshapes)}],
     }
+    if blendshapes:
+        names = list(faces.head.expression_names)
+        scene["meshes"][0] |= {"weights": faces.blendshapes[0].astype(float).tolist(), "extras": {"targetNames": names}}
     if texture is not None:
         encoded = cv2.imencode(".png", texture.image[..., ::-1])[1].tobytes()
         scene["images"] = [{"bufferView": buffer.view(encoded), "mimeType": "image/png"}]
@@ -106,7 +105,7 @@ def write_glb(
     write_atomically(path, buffer.file(scene))
 
 
-def _primitives(faces: Faces, buffer: GltfBuffer) -> list[dict[str, Any]]:
+def _primitives(faces: Faces, buffer: GltfBuffer, blendshapes: bool) -> list[dict[str, Any]]:
     head = faces.head
     shape = faces.neutral_vertices[0] * np.float32(METRES)
     normals = vertex_normals(shape, head.triangles)
@@ -119,8 +118,11 @@ def _primitives(faces: Faces, buffer: GltfBuffer) -> list[dict[str, Any]]:
             "TEXCOORD_0": buffer.add(part.uv, "<f4", _VERTICES),
         }
         indices = buffer.add(part.corners, "<u4", _TRIANGLES)
-        targets = [{"POSITION": buffer.add_sparse(*offsets, len(part.vertices))} for offsets in part.offsets]
-        result.append({"attributes": attributes, "indices": indices, "material": material, "targets": targets})
+        primitive: dict[str, Any] = {"attributes": attributes, "indices": indices, "material": material}
+        if blendshapes:
+            count = len(part.vertices)
+            primitive["targets"] = [{"POSITION": buffer.add_sparse(*offsets, count)} for offsets in part.offsets]
+        result.append(primitive)
     return result
 
 

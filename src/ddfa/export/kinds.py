@@ -104,6 +104,12 @@ def _write_glb(files: "FaceFiles", index: int, path: Path) -> None:
     write_glb(path, files.meshes.single(index), files.texture(index))
 
 
+def _write_light(files: "FaceFiles", index: int, path: Path) -> None:
+    from ddfa.export.glb import write_glb
+
+    write_glb(path, files.meshes.single(index), blendshapes=False)
+
+
 def _write_usd(files: "FaceFiles", index: int, path: Path) -> None:
     from ddfa.export.usd import write_usdz
 
@@ -135,6 +141,7 @@ KINDS: Final[Mapping[str, FileKind]] = {
     "crop": FileKind("_crop.png", "input of the network", lambda f, i, path: write_image(path, f.crop(i)),
                      needs_image=True),
     "glb": FileKind(".glb", "textured head with 52 blendshapes, open head", _write_glb, needs_image=True),
+    "light": FileKind("_light.glb", "the same head without texture and blendshapes", _write_light),
     "usd": FileKind(".usdz", "the same for USD", _write_usd, needs_image=True, module="pxr"),
     "texture": FileKind("_texture.png", "from the photo, open head",
                         lambda f, i, path: write_image(path, f.texture(i).image), needs_image=True),
