@@ -155,7 +155,9 @@ def run_campaign(folder: Path, corpus: Path, engine: str, kills: int, seed: int)
     campaign = Campaign(engine, len(list(corpus.iterdir())))
     choice, begun = random.Random(seed), time.monotonic()
     undisturbed = start(corpus, folder / "wanted", engine, "undisturbed")
-    undisturbed.communicate()
+    _, error = undisturbed.communicate()
+    if undisturbed.returncode:
+        raise SystemExit(f"the undisturbed run failed: {error}")
     longest = time.monotonic() - begun
     wanted, output = rows(folder / "wanted"), folder / "output"
     number, done = 0, True
