@@ -2,11 +2,14 @@
 
 import io
 import json
+import os
 import pickle
+import signal
 import struct
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -26,9 +29,13 @@ from ddfa.data.sets.labels import Labels
 from ddfa.data.sets.photos import Photos
 from ddfa.data.sets.pts import read_pts
 from ddfa.detect.boxes import read_boxes
-from ddfa.errors import DDFAError
+from ddfa.errors import DDFAError, ImageError
+from ddfa.files import read_file
+from ddfa.head.model import HeadModel
+from ddfa.head.readers import read_triangles
 from ddfa.images import decode_reduced, read_image
 from ddfa.intrinsics import camera_from
+from ddfa.regress.bundle import Bundle
 
 Reader = Callable[[Path], object]
 
@@ -173,7 +180,7 @@ def checkpoint(path: Path) -> object:
 
 READERS: dict[str, tuple[str, Reader]] = {
     "image": (".jpg", read_image),
-    "reduced image": (".jpg", lambda path: decode_reduced(path.read_bytes(), path, 4)),
+    "reduced image": (".jpg", lambda path: decode_reduced(read_file(path, ImageError), path, 4)),
     "boxes as text": (".txt", read_boxes),
     "boxes as JSON": (".json", read_boxes),
     "settings": (".yaml", lambda path: expand_config(["--config", str(path)])),
@@ -194,6 +201,12 @@ READERS: dict[str, tuple[str, Reader]] = {
     "table of photos": (".parquet", corpus_input),
     "tar of photos": (".tar", corpus_input),
     "checkpoint": (".pt", checkpoint),
+    "head": (".npz", HeadModel.load),
+    "V2 head": (".pkl", HeadModel.load),
+    "V1 head": (".npy", in_folder(HeadModel.load, "u_shp.npy")),
+    "triangles": (".pkl", read_triangles),
+    "triangles of MATLAB": (".mat", read_triangles),
+    "card of a bundle": (".json", in_folder(Bundle.load, "bundle.json")),
 }
 
 
@@ -214,3 +227,29 @@ def test_a_result_or_one_line(name: str, tmp_path: Path, capfd: pytest.CaptureFi
         except Exception as error:
             pytest.fail(f"{kind}: {type(error).__name__}: {error!r}")
     assert capfd.readouterr().err == ""
+
+
+@contextmanager
+def time_limit(seconds: int) -> Iterator[None]:
+    """Raise TimeoutError after some seconds, also in a system call."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("name", READERS)
+def test_pipes_are_refused(name: str, tmp_path: Path) -> None:
+    suffix, reader = READERS[name]
+    path = tmp_path / f"pipe{suffix}"
+    os.mkfifo(path)
+    with time_limit(60), pytest.raises(DDFAError, match=r"pipe or a device|not a regular file"):
+        reader(path)

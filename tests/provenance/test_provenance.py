@@ -125,5 +125,5 @@ def test_certificates_that_do_not_fit_are_named(tmp_path: Path) -> None:
     wrong.write_text("no certificate")
     with pytest.raises(OutputError, match=r"wrong\.pem"):
         C2paSigner(wrong, wrong)
-    with pytest.raises(OutputError, match="cannot read"):
+    with pytest.raises(OutputError, match="does not exist"):
         C2paSigner(tmp_path / "missing.pem", wrong)

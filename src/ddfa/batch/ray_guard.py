@@ -1,7 +1,7 @@
-"""A process that ends what a driver has started with Ray, if the driver is killed while Ray starts.
+"""A process that ends what a driver has started with Ray, when the driver has ended or was killed.
 
-Ray's processes end with their driver, but not those that it has begun to start. They inherit a variable of the
-environment, by which they are found; in /proc, so on Linux only.
+Ray's processes end with their driver, but not those that are being started at that moment. They inherit a variable of
+the environment, by which they are found; in /proc, so on Linux only.
 """
 
 import os
@@ -19,7 +19,6 @@ from typing import Final
 from ddfa.child_processes import module_command
 
 _VARIABLE: Final = "DDFA_RAY_RUN"
-_DONE: Final = b"done"
 _PROCESSES: Final = Path("/proc")
 _EVERY_S: Final = 0.25
 _QUIET_S: Final = 3.0  # without such processes; one that is being forked or started is not seen for a moment
@@ -29,7 +28,7 @@ _STARTTIME: Final = 22 - 4  # field 22 of /proc/PID/stat, of those from the four
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Processes started in the block end with this one, also if it is killed."""
+    """Processes started in the block end after it, also if this one is killed."""
     if not (_PROCESSES / "self" / "environ").is_file():
         yield
         return
@@ -42,20 +41,16 @@ def guarded() -> Iterator[None]:
     os.environ[_VARIABLE] = mark
     try:
         yield
-        guard.stdin.write(_DONE)
     finally:
         del os.environ[_VARIABLE]
-        with suppress(OSError):  # somebody has killed it
-            guard.stdin.close()
+        guard.stdin.close()
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Wait for the end of the input; unless it says that all is done, kill the processes with a variable."""
+    """Wait for the end of the input, then kill the processes with a variable."""
     mark, known = arguments[0].encode(), set[tuple[int, str]]()
     while not select.select([sys.stdin], [], [], _EVERY_S)[0]:
         known |= _marked(mark)  # now: a process that sets its title may overwrite the variable
-    if sys.stdin.buffer.read() == _DONE:
-        return
     begun = seen = time.monotonic()
     while time.monotonic() < min(seen + _QUIET_S, begun + _LONGEST_S):
         known = {(number, started) for number, started in known | _marked(mark) if _started(number) == started != ""}

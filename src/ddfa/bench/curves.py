@@ -10,6 +10,7 @@ import numpy as np
 from ddfa.arrays import Float64, UInt8
 from ddfa.bench.chart import Chart, draw_chart
 from ddfa.errors import DataError, reading
+from ddfa.files import check_regular
 from ddfa.text_files import read_yaml
 
 LOG_FILE, SETTINGS_FILE = "log.csv", "config.yaml"
@@ -40,6 +41,7 @@ class RunCurves:
             DataError: it is not a run folder, or its files are damaged.
         """
         settings = read_yaml(folder / SETTINGS_FILE, DataError)
+        check_regular(folder / LOG_FILE, DataError)
         with reading(folder, DataError, "not the folder of a training run", "name one"):
             batch = int(settings.get("batch_size") or settings["batch"])  # named `batch` up to 0.1
             with (folder / LOG_FILE).open(newline="", encoding="utf-8") as file:

@@ -10,7 +10,6 @@ eyes), as the three arrays of a sparse matrix (V, C) in CSR form: `stencil_weigh
 """
 
 import zipfile
-import zlib
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -19,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from ddfa.arrays import Float32
-from ddfa.errors import ModelError
+from ddfa.errors import ModelError, reading, reason
+from ddfa.files import check_regular
 from ddfa.head.checks import check_extent
 from ddfa.head.model import HeadModel
 
@@ -57,12 +57,11 @@ def load_npz(path: Path) -> HeadModel:
     Raises:
         ModelError: the file is missing, damaged or incomplete.
     """
-    try:
+    check_regular(path, ModelError)
+    with reading(
+        path, ModelError, "damaged or not a head model", "use an .npz, a V1 train.configs folder or a V2 .pkl"
+    ):
         stored = _arrays(path)
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, NotImplementedError):
-        raise ModelError(
-            f"{path} is damaged or not a head model: use an .npz, a V1 train.configs folder or a V2 .pkl"
-        ) from None
     known = {field.name for field in fields(HeadModel)}
     values: dict[str, Any] = {name: array for name, array in stored.items() if name in known}
     values["regions"] = {
@@ -80,8 +79,8 @@ def load_npz(path: Path) -> HeadModel:
         return head
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
-        raise ModelError(f"{path} is not a complete head model ({error})") from None
+    except Exception as error:  # arrays of any shape and kind may raise anything
+        raise ModelError(f"{path} is not a complete head model ({reason(error)})") from None
 
 
 def _arrays(path: Path) -> dict[str, Any]:

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddfa.arrays import Float32, Int32
-from ddfa.errors import ModelError
+from ddfa.errors import ModelError, reading
+from ddfa.files import check_regular
 from ddfa.head.model import HeadModel
 from ddfa.head.open import load_npz, load_open_head
 from ddfa.pickles import load_arrays
 
+_AGAIN = "download it again"
 _BASEL_LICENCE = "derived from the Basel Face Model: academic use only, not to be passed on"
 _V1_FILES = ("u_shp", "u_exp", "w_shp_sim", "w_exp_sim", "keypoints_sim")
 _V1_WHITENING, _V2_WHITENING = "param_whitening.pkl", "param_mean_std_62d_120x120.pkl"
@@ -116,12 +118,10 @@ def read_triangles(path: Path) -> Int32:
     if path.suffix != ".mat":
         return _as_triangles(load_arrays(path), path)
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
 
-    try:
+    check_regular(path, ModelError)
+    with reading(path, ModelError, "no file with an array 'tri'", _AGAIN):
         return _as_triangles(np.asarray(loadmat(path)["tri"], np.int64) - 1, path)
-    except (MatReadError, OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} contains no readable array 'tri' ({error}): download it again") from None
 
 
 def original_files(path: Path) -> dict[str, Path]:
@@ -216,9 +216,11 @@ def read_whitening(path: Path) -> tuple[Float32, Float32]:
 
 
 def _read_npy(path: Path) -> NDArray[Any]:
-    try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except FileNotFoundError:
-        raise ModelError(f"{path.parent} is not a complete V1 train.configs folder: {path.name} is missing") from None
-    except (OSError, ValueError, EOFError):
-        raise ModelError(f"{path} is damaged or not an array of numbers: download it again") from None
+    if not path.exists():
+        raise ModelError(f"{path.parent} is not a complete V1 train.configs folder: {path.name} is missing")
+    check_regular(path, ModelError)
+    with reading(path, ModelError, "damaged or not an array of numbers", _AGAIN):
+        array = np.load(path, allow_pickle=False)
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
+            raise ValueError("an array of other things")
+        return array

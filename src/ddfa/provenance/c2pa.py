@@ -7,6 +7,7 @@ from typing import Final
 
 from ddfa import __version__
 from ddfa.errors import OutputError, reason
+from ddfa.files import read_file
 from ddfa.provenance.xmp import DIGITAL_SOURCE_TYPE, STATEMENT
 
 _MIME: Final = {
@@ -40,7 +41,7 @@ class C2paSigner:
     def __init__(self, certificate: Path, key: Path) -> None:
         import c2pa
 
-        self._texts = _read(certificate), _read(key)
+        self._texts = read_file(certificate, OutputError), read_file(key, OutputError)
         last = ""
         for algorithm in _ALGORITHMS:
             try:
@@ -89,10 +90,3 @@ class C2paSigner:
 
         certificate, key = self._texts
         return c2pa.Signer.from_info(c2pa.C2paSignerInfo(algorithm, certificate, key, None))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise OutputError(f"cannot read {path} ({reason(error)}): use a PEM file") from error

@@ -18,7 +18,7 @@ from ddfa.data.pseudo_labels.fit import Fit, FitConstraints, FitOptions, curvatu
 from ddfa.data.pseudo_labels.occluding_contour import ContourFinder
 from ddfa.data.sets.pts import parse_pts
 from ddfa.errors import DataError, reading
-from ddfa.files import check_regular
+from ddfa.files import check_regular, read_file
 from ddfa.geometry.camera import project
 from ddfa.head.linear import LinearPoints
 from ddfa.head.model import HeadModel
@@ -65,7 +65,7 @@ def _from_npz(path: Path) -> dict[str, Float32]:
 def _from_pts(path: Path) -> dict[str, Float32]:
     with reading(path, DataError, "no source of annotations", "name a folder, tar or .npz"):
         if path.is_dir():
-            texts = {p.relative_to(path).as_posix(): p.read_bytes() for p in sorted(path.rglob("*.pts"))}
+            texts = {p.relative_to(path).as_posix(): read_file(p, DataError) for p in sorted(path.rglob("*.pts"))}
         else:
             check_regular(path, DataError)
             with tarfile.open(path, "r:") as archive:

@@ -17,7 +17,8 @@ import numpy as np
 from ddfa.arrays import Float32, Float64, Floats, Int32, UInt8
 from ddfa.data.pseudo_labels.mesh_points import MESH_POINTS, flip_averaged, observed_points
 from ddfa.data.registration.landmark_placement import MIRRORED
-from ddfa.errors import DataError
+from ddfa.errors import DataError, reading
+from ddfa.files import check_regular
 
 _MESH, _SCORES = "face_landmarks_detector.tflite", "face_blendshapes.tflite"
 _SIDE = 256  # px, input of the mesh network
@@ -135,11 +136,12 @@ def _networks(path: Path) -> tuple[Any, Any]:
     except ImportError as error:
         raise DataError("the mesh teacher needs OpenVINO: pip install 'openddfa[train]'") from error
     core = openvino.Core()
-    try:
-        # OpenVINO reads TFLite from files only.
-        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
-            files = [archive.extract(name, folder) for name in (_MESH, _SCORES)]
-            mesh, scores = (core.compile_model(file, "CPU", {"INFERENCE_NUM_THREADS": 1}) for file in files)
-    except (OSError, KeyError, zipfile.BadZipFile, RuntimeError) as error:
-        raise DataError(f"{path} is not a face_landmarker.task ({error}): see docs/training.md for one") from error
+    check_regular(path, DataError)
+    with (
+        reading(path, DataError, "not a face_landmarker.task", "see docs/training.md for one"),
+        zipfile.ZipFile(path) as archive,
+        tempfile.TemporaryDirectory() as folder,  # OpenVINO reads TFLite from files only
+    ):
+        files = [archive.extract(name, folder) for name in (_MESH, _SCORES)]
+        mesh, scores = (core.compile_model(file, "CPU", {"INFERENCE_NUM_THREADS": 1}) for file in files)
     return mesh, scores

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ddfa.arrays import UInt8
 from ddfa.errors import DataError, ImageError
+from ddfa.files import check_regular, read_file
 from ddfa.images import decode_image
 from ddfa.tars import tar_spans
 
@@ -29,6 +30,7 @@ class Photos:
             found = (p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in _SUFFIXES)
             self.names = tuple(sorted(p.relative_to(path).as_posix() for p in found))
         else:
+            check_regular(path, DataError)
             spans = tar_spans(partial(path.open, "rb"), str(path), _SUFFIXES)
             self._spans = {name: (start, length) for name, start, length in spans}
             self.names = tuple(sorted(self._spans))
@@ -46,7 +48,7 @@ class Photos:
         """
         try:
             if not self._spans:
-                return (self.path / name).read_bytes()
+                return read_file(self.path / name, DataError)
             start, length = self._spans[name]
             with self.path.open("rb") as file:  # a handle for each read: worker processes share this object
                 file.seek(start)
