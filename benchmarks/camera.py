@@ -73,7 +73,7 @@ def main(heads: int = 12, show: Path | None = None) -> None:
 def _textured(aligner: FaceAligner, name: str) -> tuple[Faces, UInt8]:
     photo = read_image(SAMPLES / f"{name}.jpg")
     face = aligner(photo, refine=True).single(0)
-    return face, unwrap_texture(photo, face).image
+    return face, unwrap_texture(photo, face, keep_occluders=True).image
 
 
 def _measure(

@@ -3,8 +3,8 @@
 Usage: python benchmarks/heads.py PHOTO... -o heads.png [--delight]
 
 The pictures are drawn from the GLB as it was written, so they show what a viewer of the file shows. The table has the
-difference between each photo and its texture drawn over it, inside the visible face: mean absolute difference in grey
-levels, and structural similarity (SSIM).
+difference between each photo and its texture drawn over it, on the visible skin of the face, without what is in front
+of it: mean absolute difference in grey levels, and structural similarity (SSIM).
 """
 
 import argparse
@@ -31,8 +31,9 @@ from ddfa.images import write_image
 from ddfa.raster.rasterize import interpolate, rasterize, vertex_normals
 from ddfa.raster.sampling import sample
 from ddfa.raster.visibility import vertex_visibility
-from ddfa.texture.atlas import atlas_pixels
-from ddfa.texture.unwrap import Texture, unwrap_texture
+from ddfa.texture.atlas import atlas_of, atlas_pixels
+from ddfa.texture.occluders import unoccluded_skin
+from ddfa.texture.unwrap import unwrap_texture
 
 TILE: Final = 260
 SPAN_M: Final = 0.285  # height of a tile
@@ -195,21 +196,23 @@ def accessor(document: dict[str, Any], binary: bytes, index: int) -> Any:
 
 
 def rerendered(image: UInt8, face: Faces, size: int = 1024) -> tuple[float, float]:
-    """Mean absolute difference in grey levels and SSIM between the photo and its lit texture, in the visible face."""
-    drawn, shown = drawn_over(image, face, unwrap_texture(image, face, size, delight=False))
+    """Mean absolute difference in grey levels and SSIM between the photo and its lit texture, in the visible skin."""
+    drawn, shown = drawn_over(image, face, unwrap_texture(image, face, size, delight=False).image)
+    free, _ = unoccluded_skin(image, face, atlas_of(face.head, size))
+    shown &= drawn_over(image, face, free)[0][..., 0] > 0.99
     photo = image.astype(np.float32)
     return float(np.abs(drawn - photo)[shown].mean()), float(ssim(drawn.mean(axis=2), photo.mean(axis=2))[shown].mean())
 
 
-def drawn_over(image: UInt8, face: Faces, texture: Texture) -> tuple[Float32, Any]:
-    """The photo (H, W, 3) with the textured head drawn over it, and the pixels (H, W) of the visible face."""
+def drawn_over(image: UInt8, face: Faces, texels: Any) -> tuple[Float32, Any]:
+    """The photo (H, W, 3) with texels (S, S) or (S, S, 3) drawn over it, and the pixels (H, W) of the visible face."""
     head: HeadModel = face.head
     uv, uv_triangles = head.require_texture("heads")
     raster = rasterize(face.vertices[0], head.triangles, *image.shape[:2])
-    places = atlas_pixels(interpolate(raster, uv_triangles, uv), texture.size)
+    places = atlas_pixels(interpolate(raster, uv_triangles, uv), len(texels))
     seen = (vertex_visibility(face) & head.regions["face"]).astype(np.float32)
     shown = (interpolate(raster, head.triangles, seen[:, None])[..., 0] > 0.99) & raster.mask
-    drawn = np.where(raster.mask[..., None], sample(texture.image, places), image)
+    drawn = np.where(raster.mask[..., None], sample(texels, places), image)
     return np.asarray(drawn, np.float32), shown
 
 

@@ -18,7 +18,8 @@ from ddfa.faces import Faces
 from ddfa.person.finding import PersonFinder
 from ddfa.person.fusion import FusedFaces
 from ddfa.regress.bundle import MODEL_FILE, Bundle
-from ddfa.texture.unwrap import Texture, fuse_textures, unwrap_texture
+from ddfa.texture.atlas import atlas_of
+from ddfa.texture.unwrap import Texture, photo_layer, texture_of_layers
 
 Images: TypeAlias = Callable[[], Iterable[tuple[str, UInt8]]]
 """Reads the images, with their names, from the first: they are read twice and not kept in memory."""
@@ -84,7 +85,9 @@ def find_person(aligner: FaceAligner, images: Images, index: int = 0, *, trustin
     return views
 
 
-def texture_of(images: Images, placed: dict[int, Faces], size: int = 1024, *, delight: bool = False) -> Texture:
+def texture_of(
+    images: Images, placed: dict[int, Faces], size: int = 1024, *, delight: bool = False, keep_occluders: bool = False
+) -> Texture:
     """Compute one texture of several images.
 
     Args:
@@ -92,17 +95,19 @@ def texture_of(images: Images, placed: dict[int, Faces], size: int = 1024, *, de
         placed: the person's face by the number of its image, see `FusedFaces.faces`; best images first.
         size: side of the texture, px.
         delight: remove shading.
+        keep_occluders: see `unwrap_texture`.
 
     Raises:
         ModelError: the head model has no texture map.
     """
-    textures = {}
+    atlas = atlas_of(next(iter(placed.values())).head, size)
+    layers = {}
     for number, (_, image) in enumerate(images()):
         if number in placed:
-            textures[number] = unwrap_texture(image, placed[number], size, delight=delight)
-        if len(textures) == len(placed):
+            layers[number] = photo_layer(image, placed[number], atlas, keep_occluders=keep_occluders)
+        if len(layers) == len(placed):
             break
-    return fuse_textures([textures[number] for number in placed])
+    return texture_of_layers([layers[number] for number in placed], atlas, delight=delight)
 
 
 def views_for_texture(fused: FusedFaces, most: int = TEXTURED) -> list[int]:

@@ -70,6 +70,9 @@ MaxPixels: TypeAlias = Annotated[
 ]
 TextureSize: TypeAlias = Annotated[int, arg(metavar="N", help="side of the texture in px, 64 to 4096.")]
 Delight: TypeAlias = Annotated[bool, arg(help="remove shading from the texture.")]
+KeepOccluders: TypeAlias = Annotated[
+    bool, arg(help="leave hair, hats, glasses and hands on the texture that are in front of the skin in the photo.")
+]
 Style: TypeAlias = Annotated[
     str,
     arg(

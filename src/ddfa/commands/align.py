@@ -30,6 +30,7 @@ from ddfa.options import (
     Delight,
     DetectorName,
     Folder,
+    KeepOccluders,
     Limit,
     MaxPixels,
     ModelName,
@@ -60,6 +61,7 @@ def align(
     expression: Literal["photo", "neutral"] = "photo",
     texture_size: TextureSize = 1024,
     delight: Delight = False,
+    keep_occluders: KeepOccluders = False,
     landmarks: Annotated[str, tyro.conf.arg(metavar="SET")] = "ibug68",
     threads: Threads = None,
     device: OnnxDevice = "cpu",
@@ -90,6 +92,7 @@ def align(
         expression: neutral: meshes have no expression.
         texture_size: of the texture.
         delight: of the texture.
+        keep_occluders: of the texture.
         landmarks: set of landmarks in .pts and COCO files: ibug68, ibug51, five, wflw98 or mesh478.
         threads: of the networks.
         device: of the networks.
@@ -129,6 +132,7 @@ def align(
         without_expression=expression == "neutral",
         texture_size=texture_size,
         delight=delight,
+        keep_occluders=keep_occluders,
         landmarks=landmarks,
         overwrite=overwrite,
         messages=messages,
@@ -170,6 +174,7 @@ class _Job:
     without_expression: bool
     texture_size: int
     delight: bool
+    keep_occluders: bool
     landmarks: str
     overwrite: bool
     messages: Messages
@@ -205,6 +210,7 @@ class _Job:
             shown=faces.without(pose=self.without_pose, expression=self.without_expression) if changed else None,
             texture_size=self.texture_size,
             delight=self.delight,
+            keep_occluders=self.keep_occluders,
             with_material="texture" in self.kinds,
             style=self.style,
             landmarks=self.landmarks,

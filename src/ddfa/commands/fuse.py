@@ -20,7 +20,7 @@ from ddfa.exit_codes import NOTHING_FOUND, OK
 from ddfa.files import check_existing, make_folder
 from ddfa.images import IMAGE_SUFFIXES, MAX_PIXELS, read_image
 from ddfa.one_person import Images, find_person, fused_files, fused_record, texture_of, views_for_texture, write_fused
-from ddfa.options import Delight, Every, Folder, MaxPixels, ModelName, Overwrite, TextureSize, Threads
+from ddfa.options import Delight, Every, Folder, KeepOccluders, MaxPixels, ModelName, Overwrite, TextureSize, Threads
 from ddfa.progress import Bar, track
 
 
@@ -34,6 +34,7 @@ def fuse(
     part: PartOptions = WHOLE,
     texture_size: TextureSize = 1024,
     delight: Delight = False,
+    keep_occluders: KeepOccluders = False,
     model: ModelName = None,
     threads: Threads = None,
     max_pixels: MaxPixels = MAX_PIXELS,
@@ -57,6 +58,7 @@ def fuse(
         part: of the video; its limit also counts photos.
         texture_size: of the texture.
         delight: of the texture.
+        keep_occluders: of the texture.
         model: of the network.
         threads: of the network.
         max_pixels: of a photo or frame.
@@ -98,7 +100,7 @@ def fuse(
     chosen = views_for_texture(fused)
     placed = {views.numbers[view]: fused.faces[view] for view in chosen}
     with Bar("texture and files"):
-        texture = texture_of(images, placed, texture_size, delight=delight)
+        texture = texture_of(images, placed, texture_size, delight=delight, keep_occluders=keep_occluders)
         make_folder(output)
         written = write_fused(stem, fused, texture, fused_record(views, fused, aligner.bundle))
     used, seen = int(fused.used.sum()), len(views.names)

@@ -33,6 +33,7 @@ class FaceFiles:
         shown: the faces in the pose and expression of the meshes (PLY, OBJ, MAT, GLB, USD), if not those of the photo.
         texture_size: side of the texture in px.
         delight: remove shading from the texture.
+        keep_occluders: paint hair, hats, glasses and hands on the texture, see `unwrap_texture`.
         with_material: an OBJ file comes with a material that shows the file of kind "texture".
         style: what the overlay shows.
         landmarks: set of landmarks in .pts and COCO files, see `ddfa.head.landmark_sets`.
@@ -44,6 +45,7 @@ class FaceFiles:
     shown: Faces | None = None
     texture_size: int = 1024
     delight: bool = False
+    keep_occluders: bool = False
     with_material: bool = False
     style: OverlayStyle = DEFAULT_STYLE
     landmarks: str = "ibug68"
@@ -128,7 +130,11 @@ class FaceFiles:
         if index not in self._textures:
             self._textures.clear()
             self._textures[index] = unwrap_texture(
-                self.image, self.face(index), self.texture_size, delight=self.delight
+                self.image,
+                self.face(index),
+                self.texture_size,
+                delight=self.delight,
+                keep_occluders=self.keep_occluders,
             )
         return self._textures[index]
 
@@ -150,9 +156,12 @@ class FaceFiles:
     def frontal(self, index: int) -> UInt8:
         """Return the photo with one face as meshes show it, see `ddfa.texture.frontal`."""
         from ddfa.texture.frontal import frontal_photo
+        from ddfa.texture.unwrap import unwrap_texture
 
         shown = self.meshes.single(index) if self.shown is not None else self.face(index).without(pose=True)
-        return frontal_photo(self.image, self.face(index), shown, self.texture(index))
+        # It is put together with the photo: with its light, and with the glasses and hair that the photo shows.
+        texture = unwrap_texture(self.image, self.face(index), self.texture_size, keep_occluders=True)
+        return frontal_photo(self.image, self.face(index), shown, texture)
 
     @property
     def meshes(self) -> Faces:

@@ -41,6 +41,7 @@ def save_faces(
     style: str = "mesh+landmarks+pose",
     texture_size: int = 1024,
     delight: bool = False,
+    keep_occluders: bool = False,
     landmarks: str = "ibug68",
 ) -> list[Path]:
     """Save faces as one kind of file.
@@ -53,6 +54,7 @@ def save_faces(
         style: of the overlay.
         texture_size: side of the texture in px.
         delight: remove shading from the texture.
+        keep_occluders: paint hair, hats, glasses and hands on the texture.
         landmarks: set of landmarks in .pts and COCO files, see `Faces.landmarks`.
 
     Returns:
@@ -76,6 +78,7 @@ def save_faces(
         Path(named),
         texture_size=texture_size,
         delight=delight,
+        keep_occluders=keep_occluders,
         style=parse_style(style),
         landmarks=landmarks,
     )

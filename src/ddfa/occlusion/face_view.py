@@ -139,17 +139,17 @@ class FaceView:
         return interpolate(self.raster, self.surface.triangles, values)
 
     @cached_property
-    def matte(self) -> Float32:
-        """(h, w) float32 in [0, 1], occlusion matte of the face; of glasses, parts may be missing."""
+    def occluder(self) -> Float32:
+        """(h, w) float32 in [0, 1], occlusion matte of the face, glasses included."""
+        return np.maximum(self.memory.mask("occluder", self.matte(), MASK_SHARE), self.expected[..., 4])
+
+    def matte(self, *, confirmed: bool = False) -> Float32:
+        """(h, w) float32 in [0, 1], occlusion matte of this frame, in which glasses may lack; see `occlusion_matte`."""
         fields = self.expected
         mask = self.raster.mask.astype(np.float32)
-        matte = occlusion_matte(self.image, fields[..., :3], mask, fields[..., 3], self._probability())
-        return self.memory.mask("occluder", matte, MASK_SHARE)
-
-    @cached_property
-    def occluder(self) -> Float32:
-        """(h, w) float32 in [0, 1], the same with the area that glasses cover."""
-        return np.maximum(self.matte, self.expected[..., 4])
+        return occlusion_matte(
+            self.image, fields[..., :3], mask, fields[..., 3], self._probability(), confirmed=confirmed
+        )
 
     def _probability(self) -> Float32:
         """Occlusion that the network predicts for this frame or, in a video, the previous one."""

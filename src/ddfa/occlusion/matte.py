@@ -13,11 +13,19 @@ _WORK: Final = 192  # px; longest side at which the matte is computed
 _TONE, _HUE = 0.45, 0.22  # natural variation of skin: log brightness and log chroma
 _FEATURES: Final = 2.2  # factor on that variation at brows, lids and lips
 _SURE: Final = (0.35, 0.65)  # range of network probabilities that is stretched to [0, 1]
+_POSSIBLE: Final = (0.06, 0.3)  # range of network probabilities in which colour counts gradually
+_NEAR: Final = 0.02  # of the image's height: colour counts within this distance
 _MIN_AREA: Final = 0.004  # fraction of the face; smaller spots are moles or highlights
 
 
 def occlusion_matte(
-    image: UInt8, expected: Float32, face: Float32, feature_weight: Float32, probability: Float32
+    image: UInt8,
+    expected: Float32,
+    face: Float32,
+    feature_weight: Float32,
+    probability: Float32,
+    *,
+    confirmed: bool = False,
 ) -> Float32:
     """Estimate how much of each pixel is an occluder instead of the face.
 
@@ -31,6 +39,9 @@ def occlusion_matte(
         face: (h, w) float32, 1 where the face projects.
         feature_weight: (h, w) float32, 1 on facial features, whose colour differs from skin.
         probability: (h', w') float32 in [0, 1] over the same area: occlusion as the network predicts it.
+        confirmed: count colour only near pixels that the network does not rule out, and the network only where what
+            it finds enters the face from outside. Highlights, shadows and make-up are then hardly taken for occluders;
+            small occluders may be missed.
 
     Returns:
         (h, w) float32 in [0, 1]; 0 outside the face.
@@ -47,10 +58,15 @@ def occlusion_matte(
     tone = brightness(difference)
     hue = np.maximum.reduce([np.abs(difference[..., channel] - tone) for channel in range(3)])
     score = np.hypot(tone / _TONE, hue / _HUE) / (1 + (_FEATURES - 1) * features)
-    occluded = smoothstep(score, 0.8, 1.3) * (inside > 0.05)
-    occluded = np.maximum(occluded * _connected(occluded, inside), _cut_off(occluded, inside))
     predicted = np.asarray(cv2.resize(probability, size, interpolation=cv2.INTER_LINEAR), np.float32)
-    occluded = np.maximum(occluded, smoothstep(predicted, *_SURE) * (inside > 0.05))
+    sure = smoothstep(predicted, *_SURE) * (inside > 0.05)
+    occluded = smoothstep(score, 0.8, 1.3) * (inside > 0.05)
+    if confirmed:
+        near = np.asarray(cv2.dilate(predicted, _disc(_NEAR * inside.shape[0])), np.float32)
+        occluded = occluded * smoothstep(near, *_POSSIBLE)
+        sure = sure * _from_outside(np.maximum(sure, occluded), inside)
+    occluded = np.maximum(occluded * _connected(occluded, inside), _cut_off(occluded, inside))
+    occluded = np.maximum(occluded, sure)
     matte = smoothstep(guided_filter(_grey(small), occluded, 4, 2e-3), 0.15, 0.75)
     return np.asarray(cv2.resize(matte, (width, height), interpolation=cv2.INTER_LINEAR) * face, np.float32)
 
@@ -64,6 +80,20 @@ def _connected(occluded: Float32, face: Float32) -> Bools:
     kept = large & (touches | (stats[:, cv2.CC_STAT_AREA] > 4 * _MIN_AREA * (face > 0.5).sum()))
     kept[0] = False
     return np.asarray(cv2.dilate(kept[labels].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+
+
+def _from_outside(occluded: Float32, face: Float32) -> Bools:
+    """Components that touch the edge of the face."""
+    count, labels = cv2.connectedComponents((occluded > 0.3).astype(np.uint8), connectivity=8)
+    edge = cv2.dilate((face <= 0.05).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    touches = np.bincount(labels[edge], minlength=count) > 0
+    touches[0] = False
+    return np.asarray(cv2.dilate(touches[labels].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+
+
+def _disc(radius: float) -> UInt8:
+    side = 2 * max(1, round(radius)) + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
 
 
 def _cut_off(occluded: Float32, face: Float32) -> Bools:

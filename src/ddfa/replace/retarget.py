@@ -54,7 +54,7 @@ class TexturedHead:
         Raises:
             ModelError: the head model of the face has no texture map.
         """
-        return TexturedHead(face.head, unwrap_texture(image, face).image, face.identity[0])
+        return TexturedHead(face.head, unwrap_texture(image, face, keep_occluders=True).image, face.identity[0])
 
     def draw(self, synthetic: SyntheticImage, face: Faces) -> None:
         """Draw the head at the position of a face, with its pose and expression, in place.

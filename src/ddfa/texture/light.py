@@ -37,8 +37,8 @@ class Delit(NamedTuple):
 
     Attributes:
         albedo: (S, S, 3) float32 in [0, 255], gamma-encoded: the colours under even white light.
-        shading: (S, S, 3) float32, gamma-encoded: `albedo * shading` are the colours of the photo where it shows the
-            skin, and how hidden skin would look in the same light.
+        shading: (S, S, 3) float32, gamma-encoded: `albedo * shading` are the colours of the photo.
+        smooth: (S, S, 3) float32, the same without cast shadows and highlights: the light on hidden skin.
         light: (9, 3) coefficients of the linear shading in the convention of `ddfa.raster.lighting`; its mean over the
             visible face is 1 in every channel.
         lit: (S, S) float32 in [0, 1], 0 where too little light reaches the camera to show the colour of the skin.
@@ -46,6 +46,7 @@ class Delit(NamedTuple):
 
     albedo: Float32
     shading: Float32
+    smooth: Float32
     light: Float64
     lit: Float32
 
@@ -69,7 +70,7 @@ def take_off_light(colours: Float32, normals: Float32, trust: Float32, atlas: At
     light = skin_light(small, normals, seen, coarse)
     if light is None:
         even = np.eye(9)[:, :1] * np.ones(3)
-        return Delit(colours, np.ones_like(colours), even, np.ones_like(trust))
+        return Delit(colours, np.ones_like(colours), np.ones_like(colours), even, np.ones_like(trust))
     encoded = np.power(np.maximum(harmonics(normals) @ light.astype(np.float32), 1e-3), np.float32(1 / GAMMA))
     shown = coarse.spread(encoded)
     low, high = np.quantile(shown[(seen > 0.5) & (coarse.face > 0.7)], _BOUNDS, axis=0)
@@ -77,13 +78,13 @@ def take_off_light(colours: Float32, normals: Float32, trust: Float32, atlas: At
         np.asarray(bound, np.float32) for bound in (np.maximum(low, _SHADING[0]), np.minimum(high, _SHADING[1]))
     )
     uneven = np.exp(_uneven(np.asarray(small / np.clip(shown, low, high), np.float32), seen, coarse))
-    shading = np.clip(atlas.spread(encoded), low, high)
-    shading *= cv2.resize(uneven, (atlas.size, atlas.size), interpolation=cv2.INTER_LINEAR)[..., None]
+    smooth = np.clip(atlas.spread(encoded), low, high)
+    shading = smooth * cv2.resize(uneven, (atlas.size, atlas.size), interpolation=cv2.INTER_LINEAR)[..., None]
     # Blurred: brows and pupils are dark for another reason.
     bright = smoothstep(cv2.GaussianBlur(small.max(axis=2), (0, 0), _RADIUS), *_DARK)
     lit = bright * smoothstep((np.clip(shown, low, high) * uneven[..., None]).mean(axis=2), *_DIM)
     lit = np.asarray(cv2.resize(lit, (atlas.size, atlas.size), interpolation=cv2.INTER_LINEAR), np.float32)
-    return Delit(np.asarray(colours / shading, np.float32), shading, light, lit)
+    return Delit(np.asarray(colours / shading, np.float32), shading, smooth, light, lit)
 
 
 def skin_light(colours: Float32, normals: Float32, trust: Float32, atlas: Atlas) -> Float64 | None:

@@ -5,7 +5,8 @@ policies `EXPORT`, `REPLACEMENT` and `SYNTHETIC`, which list where they differ.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 import cv2
@@ -14,12 +15,13 @@ import numpy as np
 from ddfa.arrays import Float32, Floats, UInt8
 from ddfa.faces import Faces
 from ddfa.geometry.camera import FLIP_Y
-from ddfa.raster.blending import smoothstep
+from ddfa.raster.blending import blend, smoothstep
 from ddfa.raster.sampling import sample
 from ddfa.texture.atlas import Atlas, atlas_of
 from ddfa.texture.colour_checks import grazing_trust, skin_mask
-from ddfa.texture.completion import colour_gain, mirror_complete, paint_hidden
+from ddfa.texture.layers import Layer, continued_shading, join_layers, whole_head
 from ddfa.texture.light import take_off_light
+from ddfa.texture.occluders import beard, beside_occluders, frames_of_glasses, skin_likeness, unoccluded_skin
 from ddfa.texture.visibility import DepthBuffer, VisibilityPolicy, texel_visibility
 
 _DEPTH_SIDE: Final = 420  # of the depth buffer, px: about 1.5 px per mm
@@ -141,17 +143,55 @@ def unwrap(view: HeadView, atlas: Atlas, policy: UnwrapPolicy) -> Unwrapped:
     return Unwrapped(colours, visible * trust, visible * (1 - trust))
 
 
-def unwrap_texture(image: UInt8, faces: Faces, size: int = 1024, *, delight: bool = False) -> Texture:
+def photo_layer(image: UInt8, face: Faces, atlas: Atlas, *, keep_occluders: bool = False) -> Layer:
+    """Unwrap a photo, take the light off and find what is skin, hair or neither.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, the photo.
+        face: one face, found in it.
+        atlas: of its head.
+        keep_occluders: whatever the photo shows in front of the skin counts as skin.
+    """
+    vertices = face.vertices[0]
+    buffer = DepthBuffer.fitted(vertices, face.head.triangles, _DEPTH_SIDE, reach=2, slack=(1, 3))
+    view = HeadView(image, vertices, atlas.normals(vertices * FLIP_Y), buffer)
+    colours, visible, _ = unwrap(view, atlas, EXPORT)
+    free, with_glasses = (np.ones_like(visible), False) if keep_occluders else unoccluded_skin(image, face, atlas)
+    skin = np.asarray(visible * atlas.skin * free, np.float32)
+    albedo, shading, smooth, lit = _without_light(colours, view.normals, skin, atlas)
+    beside = beside_occluders(free, atlas)
+    like = skin_likeness(albedo, skin, beside, atlas)
+    if not keep_occluders:
+        foreign = np.maximum(_border(atlas), beside) * (1 - np.maximum(like, beard(like, skin, atlas)))
+        # What is half foreign would lend its hue to what is hidden.
+        skin = np.asarray(skin * (1 - foreign) ** 2, np.float32)
+        albedo, shading, smooth, lit = _without_light(colours, view.normals, skin, atlas)
+        skin = skin * lit
+        if with_glasses:
+            skin = skin * (1 - frames_of_glasses(albedo, atlas))
+    skin = np.asarray(skin, np.float32)
+    hair = np.asarray(visible * smoothstep(atlas.hair, 0.15, 0.45) * (1 - like), np.float32)
+    seen = np.asarray(visible * atlas.skin, np.float32)
+    inner = np.asarray(visible * atlas.inner * free, np.float32)
+    shown = smoothstep(np.maximum.reduce([skin, hair, inner]), 0.05, 0.3)
+    shading = continued_shading(shading, smooth, shown)
+    return Layer(albedo, skin, hair, inner, seen, shading)
+
+
+def unwrap_texture(
+    image: UInt8, faces: Faces, size: int = 1024, *, delight: bool = False, keep_occluders: bool = False
+) -> Texture:
     """Compute the texture of a face from its photo.
 
-    Hidden skin is taken from the other side of the face, in the colours of the visible parts around it; what neither
-    side shows is continued from its surroundings.
+    Hair, hats, glasses and hands in front of the skin are left out. Hidden skin is taken from the other side of the
+    face; what neither side shows is plain skin in the person's tone. The scalp has the colour of the visible hair.
 
     Args:
         image: (H, W, 3) uint8 RGB, the photo.
         faces: one face, found in it.
         size: side S of the texture in px.
         delight: remove shading, as far as second-order spherical harmonics separate it from the skin.
+        keep_occluders: paint everything that the photo shows on the head.
 
     Returns:
         The texture; all of the atlas has a colour.
@@ -163,45 +203,48 @@ def unwrap_texture(image: UInt8, faces: Faces, size: int = 1024, *, delight: boo
     if len(faces) != 1:
         raise ValueError(f"a texture shows one face, not {len(faces)}: unwrap them one by one")
     atlas = atlas_of(faces.head, size)
-    vertices = faces.vertices[0]
-    buffer = DepthBuffer.fitted(vertices, faces.head.triangles, _DEPTH_SIDE, reach=2, slack=(1, 3))
-    view = HeadView(image, vertices, atlas.normals(vertices * FLIP_Y), buffer)
-    colours, visible, _ = unwrap(view, atlas, replace(EXPORT, delight=delight))
-    skin = np.asarray(visible * atlas.skin, np.float32)
-    completed = mirror_complete(colours, skin, atlas, within=atlas.skin, match_colours=True)
-    if not completed.weight.any():
-        return Texture(np.full((size, size, 3), 127, np.uint8), np.zeros_like(visible))
-    filled = paint_hidden(completed, colours, visible, atlas)
-    validity = np.where(atlas.inner, visible, skin + _MIRRORED * completed.mirrored) * atlas.inside
-    rounded = np.rint(np.clip(atlas.closed(filled), 0, 255)).astype(np.uint8)
+    return texture_of_layers([photo_layer(image, faces, atlas, keep_occluders=keep_occluders)], atlas, delight=delight)
+
+
+def texture_of_layers(layers: Sequence[Layer], atlas: Atlas, *, delight: bool = False) -> Texture:
+    """Make one texture of what one or several photos of a person show.
+
+    Args:
+        layers: the best photo first; it sets the light and the colours.
+        atlas: of their size.
+        delight: without the light of the first photo.
+
+    Returns:
+        The texture; its validity is at each texel the highest of all photos.
+    """
+    layer = join_layers(layers)
+    if not layer.skin.any():
+        return Texture(np.full((atlas.size, atlas.size, 3), 127, np.uint8), np.zeros_like(layer.skin))
+    colours, mirrored = whole_head(layer, atlas)
+    lit = colours if delight else colours * layer.shading
+    own = np.where(atlas.inner, layer.inner, np.maximum(layer.skin, layer.hair))
+    validity = np.maximum(own, _MIRRORED * mirrored) * atlas.inside
+    rounded = np.rint(np.clip(atlas.closed(lit), 0, 255)).astype(np.uint8)
     return Texture(rounded, np.asarray(validity, np.float32))
 
 
-def fuse_textures(textures: Sequence[Texture]) -> Texture:
-    """Merge textures of several photos of one person, each weighted by its validity.
+def _without_light(
+    colours: Float32, normals: Float32, skin: Float32, atlas: Atlas
+) -> tuple[Float32, Float32, Float32, Float32]:
+    """Albedo, shading, smooth shading and lit parts, see `Delit`; on the scalp, the light is grey."""
+    delit = take_off_light(colours, normals, skin, atlas)
+    # The colour of the light is that on skin: it would give hair another hue.
+    scalp = smoothstep(atlas.hair, 0.15, 0.5)
+    shading, smooth = (blend(a, a.mean(axis=2, keepdims=True), scalp) for a in (delit.shading, delit.smooth))
+    return np.asarray(colours / shading, np.float32), shading, smooth, delit.lit
 
-    Args:
-        textures: of one size; the first sets the brightness and colour.
 
-    Returns:
-        The texture; its validity is at each texel the highest of all.
-
-    Raises:
-        ValueError: no textures, or of different sizes.
-    """
-    if len({texture.size for texture in textures}) != 1:
-        raise ValueError("textures to be fused must be of one size")
-    first = textures[0].image.astype(np.float32)
-    total = np.zeros((*first.shape[:2], 1), np.float32)
-    mixed = np.zeros_like(first)
-    for texture in textures:
-        both = smoothstep(textures[0].validity, 0.6, 0.95) * smoothstep(texture.validity, 0.6, 0.95)
-        colours = texture.image * colour_gain(first, texture.image.astype(np.float32), both)
-        trust = np.square(texture.validity)[..., None] ** 2 + 1e-4
-        mixed += trust * colours
-        total += trust
-    image = np.rint(np.clip(mixed / total, 0, 255)).astype(np.uint8)
-    return Texture(image, np.max([texture.validity for texture in textures], axis=0))
+@lru_cache(maxsize=2)
+def _border(atlas: Atlas) -> Float32:
+    """(S, S) float32 in [0, 1], 1 where hair, collars and background may be taken for skin: beside the face."""
+    high = smoothstep(atlas.position[..., 1], atlas.brow_top + 3, atlas.brow_top + 9)
+    wide = smoothstep(np.abs(atlas.position[..., 0]), 50, 58)
+    return np.asarray(np.maximum.reduce([1 - atlas.face, high, wide]), np.float32)
 
 
 def _averaged(view: HeadView, fields: Float32, atlas: Atlas) -> Float32:
