@@ -52,13 +52,13 @@ finally:
 """
 # What is run with each extra: arguments of `ddfa`, or a program for `python -c`.
 TRIALS: dict[str, list[list[str] | str]] = {
-    "": [["--version"], ["--help"], ["align", "photo.jpg", "-o", "align"], ALIGN],
+    "": [["--version"], ["--help"], ["train", "--help"], ["align", "photo.jpg", "-o", "align"], ALIGN],
     "video": [CLIP, ["video", "clip.mp4", "-o", "out.mp4", "--data", "out.parquet"]],
     "batch": [["batch", "photos", "-o", "faces"]],
     "serve": [SERVICE],
     "heic": ["import pillow_heif, ddfa.formats.heif"],
     "pandas": ["import ddfa; assert len(ddfa.FaceAligner()('photo.jpg').to_pandas()) == 2"],
-    "usd": [["align", "photo.jpg", "-o", "usd", "--save", "usdz"]],
+    "usd": [["align", "photo.jpg", "-o", "usd", "--save", "usd"]],
     "c2pa": ["import c2pa, ddfa.provenance.c2pa"],
     "dlib": ["import dlib, ddfa.detect.dlib"],
     "ray": [["batch", "photos", "-o", "ray", "--engine", "ray"]],
