@@ -138,7 +138,9 @@ def kill(campaign: Campaign, process: subprocess.Popen[str], run: str, choice: r
     _, error = process.communicate()
     campaign.recovered += alive and worker and process.returncode == 0
     one_line = process.returncode == 2 and error.count("\n") == 1
-    campaign.wrong_exits += not (process.returncode == 0 or one_line or (alive and not worker))
+    if not (process.returncode == 0 or one_line or (alive and not worker)):
+        campaign.wrong_exits += 1
+        print(f"wrong exit {process.returncode}: {error}", file=sys.stderr)
     ended = time.monotonic()
     while processes(run) and time.monotonic() - ended < PATIENCE_S:
         time.sleep(0.05)
