@@ -35,6 +35,7 @@ class FaceSurface:
         uv_triangles: (T, 3) int32, indices into `uv`.
         vertex_uv: (K, 2) float32, UV coordinates of each vertex; no seam crosses the face.
         opacity: (K,) float32 in [0, 1]: 0 at the edges of the face and the mouth.
+        beyond_edge: (K,) float32 in [0, 1]: 0 at the edges of the face.
         beyond_lids: (K,) float32 in [0, 1]: 0 at the edges of the lids.
         lid_mm: (K,) float32, distance to the edges of the lids on the mean head, mm.
         plain: (K,) bool, skin without brows, lids, lips and nostrils.
@@ -100,7 +101,8 @@ class FaceSurface:
         nostrils = _distance(own, points[31:36])
         self.lid_mm = mm["lid"]
         self.beyond_lids = smoothstep(mm["lid"], *_LID_MM)
-        self.opacity = smoothstep(mm["edge"], *_EDGE_MM) * smoothstep(mm["mouth"], *_MOUTH_MM)
+        self.beyond_edge = smoothstep(mm["edge"], *_EDGE_MM)
+        self.opacity = self.beyond_edge * smoothstep(mm["mouth"], *_MOUTH_MM)
         near = np.max([smoothstep(mm[name], 1.6 * far, far) for name, far in _FEATURE_MM.items()], axis=0)
         self.feature_weight = np.maximum(near, smoothstep(nostrils, 10, 6)).astype(np.float32)
         self.feature_weight[head.regions["lips"][self.vertices]] = 1

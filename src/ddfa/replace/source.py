@@ -17,6 +17,8 @@ from ddfa.geometry.camera import FLIP_Y
 from ddfa.images import MAX_PIXELS, read_image
 from ddfa.occlusion.face_region import FaceSurface, surface_of
 from ddfa.occlusion.skin_colour import ColourBasis, contrast, log_colours
+from ddfa.one_person import views_for_texture
+from ddfa.person.fusion import fuse
 from ddfa.raster.blending import blend, smoothstep
 from ddfa.raster.sampling import sample
 from ddfa.replace.appearance.skin_texture import SKIN_LEVEL, faded, unwrap_skin, whole_skin
@@ -128,11 +130,15 @@ def source_from_photos(photos: Sequence[UInt8], faces: Sequence[Faces], size: in
         size: side S of the texture, px.
 
     Returns:
-        The source; its identity is the mean over the photos.
+        The source; its identity is fused from the photos (`ddfa.person.fusion`), and those whose shape is somebody
+        else's are left out.
 
     Raises:
         ModelError: the faces' head model has no texture map.
     """
+    fused = fuse(faces)
+    chosen = views_for_texture(fused)
+    photos, faces = [photos[view] for view in chosen], [fused.faces[view] for view in chosen]
     surface = surface_of(faces[0].head)
     colour_basis, atlas = ColourBasis(surface), atlas_of(surface.head, size)
     views = [TargetFace.of(surface, colour_basis, photo, face, size) for photo, face in zip(photos, faces, strict=True)]
@@ -142,9 +148,8 @@ def source_from_photos(photos: Sequence[UInt8], faces: Sequence[Faces], size: in
     at_vertices = sample(trust, atlas_pixels(surface.vertex_uv, size))[:, 0]
     shown = np.array([openness(face) * (not view.with_glasses) for view, face in zip(views, faces, strict=True)])
     best = int(np.argmax(shown.sum(axis=1)))
-    identity = np.mean([face.identity[0] for face in faces], axis=0)
     height, hardness = max(view.size for view in views), min(view.hardness for view in views)
-    source = Source(surface, texture, at_vertices, identity, shown[best], height, hardness)
+    source = Source(surface, texture, at_vertices, fused.identity, shown[best], height, hardness)
     # Where no photo shows the skin, it has its smooth colour.
     smooth = np.zeros((surface.head.vertices, 3), np.float32)
     smooth[surface.vertices] = source.smooth

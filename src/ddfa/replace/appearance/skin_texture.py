@@ -9,6 +9,7 @@ import numpy as np
 from ddfa.arrays import Float32, UInt8
 from ddfa.occlusion.skin_colour import brightness
 from ddfa.raster.blending import fill_holes, push_pull, smoothstep
+from ddfa.raster.sampling import sample
 from ddfa.replace.appearance.cast_light import usual
 from ddfa.replace.target import TargetFace
 from ddfa.texture.atlas import Atlas
@@ -25,6 +26,8 @@ _COARSE: Final = 256  # px; side of the atlas on which spots of light are found
 _FEW: Final = 60  # fewer texels of visible skin tell nothing about spots
 _SPOTS: Final = (0.25, 4.0)  # range in log units and standard deviation in texels of the edge-preserving blur
 _DEEPEST, _HUE = 0.35, 0.15  # log units; bounds of differences of brightness and hue on plain skin
+_MIDDLE_MM: Final = (25.0, 45.0)  # half the width of the middle of the face, and of its surroundings
+_BETTER: Final = (0.1, 0.35)  # by which the visibility of the other side has to exceed that of a texel
 _KNOWN: Final = 0.25  # least weight of a texel whose colour is kept
 
 
@@ -42,9 +45,9 @@ def unwrap_skin(view: TargetFace, atlas: Atlas, mouth_open: bool = False) -> tup
     """
     surface = view.surface
     values = np.zeros((surface.head.vertices, 11), np.float32)
-    own = np.column_stack([view.shape, view.normals, view.unoccluded, view.lit(view.normals), surface.plain])
-    values[surface.vertices] = own
     reach = max(1, round(_EDGE * view.size))
+    free = view.unoccluded * _within_outline(view, reach)
+    values[surface.vertices] = np.column_stack([view.shape, view.normals, free, view.lit(view.normals), surface.plain])
     buffer = DepthBuffer(view.raster, surface.triangles, reach, slack=(2, 2.5 * reach))
     head = HeadView(view.image, values[:, :3], values[:, 3:6], buffer, weight=values[:, 6])
     colours, visible, _ = unwrap(head, atlas, REPLACEMENT_OPEN_MOUTH if mouth_open else REPLACEMENT)
@@ -53,6 +56,21 @@ def unwrap_skin(view: TargetFace, atlas: Atlas, mouth_open: bool = False) -> tup
     plain = np.asarray(visible * spread[..., 3], np.float32)
     flat = _softened(_evened(np.asarray(flat, np.float32), visible, plain, atlas), plain, atlas)
     return np.asarray(SKIN_LEVEL * np.exp(flat), np.float32), visible * smoothstep(colours.max(axis=2), *_DARK)
+
+
+def _within_outline(view: TargetFace, reach: int) -> Float32:
+    """Weight (K,) of the vertices: 0 where the outline of a turned face is in its middle, as at the nose and the lips.
+
+    There an inexact fit shows what is behind the face. The border of the region that is replaced is no outline: beside
+    it there is skin.
+    """
+    filled = view.raster.mask.astype(np.uint8)  # eyes and mouth are holes of the surface, not its outline
+    cv2.drawContours(filled, cv2.findContours(filled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0], -1, (1,), -1)
+    inside = cv2.copyMakeBorder(filled, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    away = np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 3)[1:-1, 1:-1], np.float32)
+    near = 1 - smoothstep(sample(away, view.shape)[:, 0], 1 + 0.5 * reach, 1 + 2 * reach)
+    middle = smoothstep(np.abs(view.surface.mm[:, 0]), *_MIDDLE_MM[::-1]) * view.surface.beyond_edge
+    return np.asarray(1 - near * middle, np.float32)
 
 
 def _evened(flat: Float32, visible: Float32, plain: Float32, atlas: Atlas) -> Float32:
@@ -108,8 +126,11 @@ def whole_skin(photos: Sequence[tuple[Float32, Float32]], atlas: Atlas) -> tuple
     Returns:
         (S, S, 3) uint8 colours, and (S, S) float32 in [0, 1], how well each texel is visible on either side.
     """
-    completed = mirror_complete(*join_images(photos, atlas), atlas)
-    known = completed.weight
+    colours, visible = join_images(photos, atlas)
+    other = atlas.mirrored(visible)
+    known = visible + (1 - visible) * other
+    # Where the other side shows the skin much better, it alone does: a mixture shows features of turned faces twice.
+    completed = mirror_complete(colours, visible * smoothstep(other - visible, *_BETTER[::-1]), atlas)
     rounded = np.clip(completed.colours + 0.5, 0, 255).astype(np.uint8)
     return fill_holes(rounded, known > _KNOWN), np.asarray(np.clip(known, 0, 1), np.float32)
 
