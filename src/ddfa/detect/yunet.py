@@ -33,7 +33,7 @@ PROPOSED_STEP = FINE_SIDE / COARSE_SIDES[1]
 KNOWN_SIDE = 24.0  # px; faces that a pass finds smaller than this are looked at again in the next one
 # Share of an image in tiles above which searching them takes longer than searching all of the image at once, measured
 # with `benchmarks/detection_speed.py`.
-CROWDED_ABOVE = 0.3
+CROWDED_ABOVE = 0.25
 # Scores of upright faces are rarely below this. A photo whose best face is below, or that has none, is searched again,
 # turned by 90, 180 and 270°, at low resolution: in AFLW2000-3D these are 4 % of the upright photos.
 TURNED_BELOW = 0.85
@@ -140,7 +140,8 @@ def _is_crowd(image: UInt8, proposals: ProposalNetwork, known: Float32) -> bool:
     known_cells = np.zeros((image.shape[0] // STRIDE, image.shape[1] // STRIDE), np.uint8)
     mark(known_cells, known, True)
     cells = proposals(part) & (sample(known_cells, SAMPLED_EVERY // STRIDE) == 0)
-    return float(with_margin(cells).mean()) > CROWDED_ABOVE
+    uncertain = SAMPLED_EVERY / _side(image)  # of a share estimated from so few squares
+    return float(with_margin(cells).mean()) > CROWDED_ABOVE + uncertain
 
 
 def _tiles(image: UInt8, proposals: ProposalNetwork, known: Float32, doubtful: Float32) -> Tiles:
