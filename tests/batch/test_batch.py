@@ -232,8 +232,19 @@ def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(photos: Path, stage
     files = sorted(parts.glob("part-*.parquet"))
     assert pa.concat_tables([pq.read_table(path) for path in files]).equals(wanted)
     assert sorted(path.name for path in parts.iterdir() if not path.name.startswith(".")) == [
-        "manifest.json", *(path.name for path in files),
+        "_manifest.json", *(path.name for path in files),
     ]  # fmt: skip
+
+
+def test_a_folder_is_a_table_also_if_an_earlier_version_began_it(
+    photos: Path, stage: AlignStage, tmp_path: Path, capsys
+) -> None:
+    wanted = do_all(stage, [str(photos)], tmp_path, size=2)
+    assert pq.read_table(tmp_path).cast(wanted.schema).equals(wanted)
+    (tmp_path / "_manifest.json").rename(tmp_path / "manifest.json")
+    assert main(["batch", str(photos), "-o", str(tmp_path), "--shard", "2", "--workers", "1"]) == 0
+    assert "(4 shards already done)" in capsys.readouterr().out
+    assert pq.read_table(tmp_path).num_rows == wanted.num_rows
 
 
 def test_damaged_parts_are_done_again_and_stale_files_removed(
@@ -250,7 +261,7 @@ def test_damaged_parts_are_done_again_and_stale_files_removed(
     assert main(["batch", str(photos), "-o", str(table), "--shard", "2", "--workers", "1"]) == 0
     assert "(2 shards already done)" in capsys.readouterr().out
     files = sorted(table.iterdir())
-    assert [path.name for path in files] == ["manifest.json", *(f"part-{part:06d}.parquet" for part in range(4))]
+    assert [path.name for path in files] == ["_manifest.json", *(f"part-{part:06d}.parquet" for part in range(4))]
     assert pa.concat_tables([pq.read_table(path) for path in files[1:]]).equals(wanted)
 
 

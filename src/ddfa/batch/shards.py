@@ -1,6 +1,6 @@
 """A corpus in shards: photos to align, each shard one Parquet file, written completely or not at all.
 
-OUTPUT/manifest.json         settings, fingerprint of the inputs, number of photos
+OUTPUT/_manifest.json        settings, fingerprint of the inputs, number of photos
 OUTPUT/part-000000.parquet   rows of the first shard, and so on
 """
 
@@ -21,7 +21,8 @@ from ddfa.jobs import LOCK, check_settings, missing, sole_writer
 from ddfa.regress.bundle import MODEL_FILE
 from ddfa.regress.registry import find_bundle
 
-MANIFEST: Final = "manifest.json"
+MANIFEST: Final = "_manifest.json"  # readers of Parquet folders skip names that begin with an underscore
+_FORMER_MANIFEST: Final = "manifest.json"  # up to 0.2
 _FORMAT: Final = 1
 _PHOTOS_AT_ONCE: Final = 16  # read and aligned together; bounds the memory of a worker
 _BYTES_AT_ONCE: Final = 1 << 28  # likewise, of encoded photos
@@ -75,7 +76,9 @@ def open_job(inputs: Sequence[str], folder: Path, settings: StageSettings, size:
         raise DataError(f"--limit {limit}: give 0 for all photos, or a positive number")
     job = Job(list_photos(inputs)[: limit or None], settings, folder, size)
     with sole_writer(make_folder(folder)):
-        manifest = folder / MANIFEST
+        manifest, former = folder / MANIFEST, folder / _FORMER_MANIFEST
+        if former.is_file() and not manifest.exists():
+            former.rename(manifest)
         if not manifest.is_file() and any(path.name != LOCK for path in folder.iterdir()):
             raise DataError(f"{folder} holds other files: choose an empty or a new folder")
         check_settings(manifest, _manifest(job))
