@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from ddfa import FaceAligner, read_image
@@ -28,6 +29,7 @@ def test_a_source_that_suits_is_refused_for_nothing_less(case: tuple) -> None:
     half = replace(source, known=source.known * (source.surface.mm[:, 0] > 40))
     for worse, reason in (
         (half, "view"),
+        (replace(source, turns_deg=np.array([60.0, -58.0], np.float32)), "turned too far"),
         (replace(source, height=10.0), "resolution"),
         (replace(source, hardness=0.6), "hard light"),
     ):
@@ -35,6 +37,17 @@ def test_a_source_that_suits_is_refused_for_nothing_less(case: tuple) -> None:
         assert found.score < 0.5 and reason in found.reason
         with pytest.raises(UnsuitableError, match=f"{reason}.*at least 0.5 is asked for"):
             found.require(0.5)
+
+
+def test_a_turned_source_suits_a_target_turned_to_the_same_side(case: tuple) -> None:
+    photo, face = case[0][0], case[1][0]
+    source = source_from_photos([photo], [face])
+    turn = float(face.turn_nod_tilt_deg[0, 0])
+    scores = [
+        Replacer(replace(source, turns_deg=np.array(turns, np.float32))).suitability(photo, face).score
+        for turns in ([turn + np.sign(turn) * 25], [80.0, turn], [np.sign(turn) * 75])
+    ]
+    assert scores[0] > 0.8 and scores[1] > 0.8 and scores[2] < 0.5
 
 
 def test_the_person_on_the_reference_is_chosen(case: tuple) -> None:

@@ -45,6 +45,7 @@ class Source:
         eyes: (2,) float32 in [0, 1], how well the texture shows the left and the right eye.
         height: of the face in its photo, px; the largest of several photos.
         hardness: of the light, see `TargetFace.hardness`; the smallest of several photos.
+        turns_deg: (n,) float32 turn of the head in each of the photos used, `Faces.turn_nod_tilt_deg`.
     """
 
     surface: FaceSurface
@@ -54,6 +55,7 @@ class Source:
     eyes: Float32
     height: float
     hardness: float
+    turns_deg: Float32
 
     @cached_property
     def colours(self) -> Float32:
@@ -149,7 +151,8 @@ def source_from_photos(photos: Sequence[UInt8], faces: Sequence[Faces], size: in
     shown = np.array([openness(face) * (not view.with_glasses) for view, face in zip(views, faces, strict=True)])
     best = int(np.argmax(shown.sum(axis=1)))
     height, hardness = max(view.size for view in views), min(view.hardness for view in views)
-    source = Source(surface, texture, at_vertices, fused.identity, shown[best], height, hardness)
+    turns = np.array([face.turn_nod_tilt_deg[0, 0] for face in faces], np.float32)
+    source = Source(surface, texture, at_vertices, fused.identity, shown[best], height, hardness, turns)
     # Where no photo shows the skin, it has its smooth colour.
     smooth = np.zeros((surface.head.vertices, 3), np.float32)
     smooth[surface.vertices] = source.smooth

@@ -17,6 +17,7 @@ _SHOWN: Final = (0.15, 0.5)  # share of the target's visible face that the sourc
 _SHARP: Final = (0.15, 0.6)  # height of the source's face relative to that of the rendered target's
 _SMALL_PX: Final = (24.0, 60.0)  # height of the target's face
 _HIDDEN: Final = (0.8, 0.55)  # share of the target's face behind other things
+_TURNED: Final = (65.0, 35.0)  # degrees by which the source is turned further to its side than the target
 _HARD: Final = (0.40, 0.24)  # hardness of the source's light, `TargetFace.hardness`
 
 
@@ -68,6 +69,7 @@ def suitability(source: Source, face: Faces, view: TargetFace) -> Suitability:
     scores = {
         "the fit of the target's face": 1.0 if face.quality is None else float(face.quality[0]),
         "the view: the source photos show too little of what the target shows": _rated(shown, _SHOWN),
+        "the view: the source is turned too far to the side": _rated(_excess_deg(source, face), _TURNED),
         "the resolution of the source": _rated(source.height / max(view.size, 1.0), _SHARP),
         "the size of the target's face": _rated(view.size / view.canvas.scale, _SMALL_PX),
         "what is in front of the target's face": _rated(1 - float(free.sum()) / total, _HIDDEN),
@@ -75,6 +77,16 @@ def suitability(source: Source, face: Faces, view: TargetFace) -> Suitability:
     }
     reason = min(scores, key=lambda name: scores[name])
     return Suitability(scores[reason], reason)
+
+
+def _excess_deg(source: Source, face: Faces) -> float:
+    """Least angle by which a source photo is turned further to its side than the target.
+
+    Skin that it does not show is mirrored from the other side, but not the middle of the face, which is stretched.
+    """
+    target = float(face.turn_nod_tilt_deg[0, 0])
+    same_side = np.maximum(np.sign(source.turns_deg) * target, 0)
+    return float((np.abs(source.turns_deg) - same_side).min())
 
 
 def _rated(value: float, bounds: tuple[float, float]) -> float:
