@@ -5,7 +5,7 @@ import pytest
 
 from ddfa.head.model import HeadModel
 from ddfa.texture.atlas import atlas_of
-from ddfa.texture.occluders import beard, beside_occluders, frames_of_glasses, px_per_mm, skin_likeness
+from ddfa.texture.occluders import beard, beside_occluders, frames_of_glasses, skin_likeness
 
 SIZE = 256
 SKIN = np.array([200, 150, 120], np.float32)
@@ -37,9 +37,9 @@ def test_hair_is_not_like_skin_and_shadow_is(atlas):
     colours = plain(atlas)
     neck, high = atlas.position[..., 1] < -90, atlas.hair > 0.5
     colours[neck], colours[high] = 0.8 * SKIN, (60, 45, 40)
-    like = skin_likeness(colours, visible, none, atlas)
+    like = skin_likeness(colours, visible, atlas)
     assert like[neck & atlas.skin].mean() > 0.9 and like[atlas.hair > 0.9].mean() < 0.1
-    assert skin_likeness(colours, none, none, atlas).min() == 1
+    assert skin_likeness(colours, none, atlas).min() == 1
 
 
 def test_a_beard_is_told_from_bare_skin(atlas):
@@ -49,8 +49,11 @@ def test_a_beard_is_told_from_bare_skin(atlas):
     assert beard(np.ones_like(skin), skin, atlas).max() == 0
 
 
-def test_the_surroundings_of_occluders_are_suspect(atlas):
-    free = np.ones((SIZE, SIZE), np.float32)
-    free[100:110, 100:110] = 0
+def test_plain_skin_beside_occluders_is_suspect_and_brows_are_not(atlas):
+    """A hat that ends just above the brows."""
+    height = atlas.position[..., 1]
+    free = (height < atlas.brow_top + 4).astype(np.float32)
     beside = beside_occluders(free, atlas)
-    assert beside[105, 105] > 0.9 and beside[105, 105 + round(30 * px_per_mm(atlas))] < 0.05
+    assert beside[(atlas.plain > 0.95) & (np.abs(height - atlas.brow_top) < 4)].min() > 0.7
+    assert beside[(atlas.brow_mm < 4) & (atlas.face > 0.9)].max() < 0.05
+    assert beside[height < atlas.brow_top - 40].max() < 0.05

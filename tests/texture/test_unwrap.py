@@ -9,6 +9,7 @@ from ddfa.errors import ModelError
 from ddfa.head.model import HeadModel
 from ddfa.images import read_image
 from ddfa.raster.rasterize import interpolate, rasterize
+from ddfa.raster.visibility import vertex_visibility
 from ddfa.texture.atlas import atlas_of
 from ddfa.texture.unwrap import Texture, photo_layer, texture_of_layers, unwrap_texture
 
@@ -55,6 +56,26 @@ def test_a_texture_is_found_again_in_its_photo(head, yaw):
     again, mask = drawn(faces, found)
     mask = cv2.erode(mask.astype(np.uint8), np.ones((25, 25))) > 0  # what is seen from the side is left to guesses
     assert np.abs(again[mask].astype(float) - photo[mask]).mean() < 6
+
+
+@pytest.mark.parametrize("yaw", [0.0, 30.0])
+def test_visible_skin_is_drawn_as_in_its_photo_up_to_the_border_of_the_face(head, yaw):
+    """Spotted skin with lips and brows, from which nothing is to be left out."""
+    size = 512
+    atlas, faces = atlas_of(head, size), large_face(head, yaw)
+    spots = 0.06 * np.sin(atlas.position / 3).sum(axis=2, keepdims=True)
+    brows = np.where(atlas.brow_mm < 3, 0.5, 1.0)[..., None]
+    skin = np.array([200, 150, 120]) * (1 + spots) * brows - [40, 60, 40] * atlas.lips[..., None]
+    photo, _ = drawn(faces, Texture(np.clip(skin, 0, 255).astype(np.uint8), np.ones((size, size), np.float32)))
+    again, mask = drawn(faces, unwrap_texture(photo, faces, size))
+    raster = rasterize(faces.vertices[0], head.triangles, *photo.shape[:2])
+    facing = atlas.normals(faces.vertices[0] * [1, -1, 1])[:, 2]
+    shown = vertex_visibility(faces) & head.regions["face"] & (facing > 0.6)
+    fields = np.column_stack([shown, ~head.regions["skin"]]).astype(np.float32)
+    face, inner = np.moveaxis(interpolate(raster, head.triangles, fields), 2, 0)
+    away = np.abs(again.astype(float) - photo).max(axis=2)[mask & (face > 0.99) & (inner < 0.01)]
+    # Beside the nose, what is hidden is not told exactly from what is seen.
+    assert away.mean() < 2 and np.quantile(away, 0.8) <= 2
 
 
 def test_what_lies_behind_a_narrow_fit_is_not_painted_on_the_cheek(head):

@@ -28,7 +28,6 @@ _FEW: Final = 60  # fewer texels of visible skin tell nothing about its colour
 _SUSPECT_MM: Final = 10.0  # distance from an occluder within which colours must be those of skin
 _CHIN_MM: Final = 18.0  # half the width of the middle of the chin
 _SHIFT, _HUE = 0.5, 0.16  # log units of brightness and of hue by which skin outside of the face may differ
-_STRICT: Final = 0.4  # by how much less beside occluders
 
 
 def unoccluded_skin(image: UInt8, face: Faces, atlas: Atlas) -> tuple[Float32, bool]:
@@ -80,13 +79,12 @@ def frames_of_glasses(colours: Float32, atlas: Atlas) -> Float32:
     return np.asarray(cv2.resize(soft, colours.shape[:2], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def skin_likeness(albedo: Float32, visible: Float32, beside: Float32, atlas: Atlas) -> Float32:
+def skin_likeness(albedo: Float32, visible: Float32, atlas: Atlas) -> Float32:
     """Compare colours with the skin of the face, to find hair, collars and background outside of it.
 
     Args:
         albedo: (S, S, 3) float32 in [0, 255], without light.
         visible: (S, S) float32 in [0, 1], visible skin.
-        beside: (S, S) float32 in [0, 1], 1 near occluders, where less difference is allowed.
         atlas: of the head.
 
     Returns:
@@ -100,19 +98,29 @@ def skin_likeness(albedo: Float32, visible: Float32, beside: Float32, atlas: Atl
     away = logs - np.median(logs[::step, ::step][sure], axis=0)
     shift = away.mean(axis=2)
     hue = np.abs(away - shift[..., None]).max(axis=2)
-    other = smoothstep(np.hypot(shift / _SHIFT, hue / _HUE) * (1 + _STRICT * beside), 0.7, 1.1)
+    other = smoothstep(np.hypot(shift / _SHIFT, hue / _HUE), 0.7, 1.1)
     reach = 1.5 * px_per_mm(atlas)
     spread = cv2.GaussianBlur(cv2.dilate(other, _disc(reach)), (0, 0), reach)
     return np.asarray(1 - spread, np.float32)
 
 
 def beside_occluders(free: Float32, atlas: Atlas) -> Float32:
-    """(S, S) float32 in [0, 1], 1 near occluders (S, S), where what was not found of them may remain."""
+    """Find the plain skin near occluders, where what was not found of them may remain.
+
+    Brows, lids and lips are left alone: their colour is not that of skin anyway.
+
+    Args:
+        free: (S, S) float32, 0 where something hides the face.
+        atlas: of the head.
+
+    Returns:
+        (S, S) float32 in [0, 1].
+    """
     coarse = (min(_COARSE, atlas.size),) * 2
     hidden = np.asarray(cv2.resize(1 - free, coarse, interpolation=cv2.INTER_AREA), np.float32)
     reach = _SUSPECT_MM * px_per_mm(atlas) * coarse[0] / atlas.size
     wide = cv2.GaussianBlur(cv2.dilate(hidden, _disc(reach)), (0, 0), 0.4 * reach)
-    return np.asarray(cv2.resize(wide, (atlas.size,) * 2, interpolation=cv2.INTER_LINEAR), np.float32)
+    return np.asarray(atlas.plain * cv2.resize(wide, (atlas.size,) * 2, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def beard(like: Float32, skin: Float32, atlas: Atlas) -> Float32:

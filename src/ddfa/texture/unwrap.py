@@ -159,10 +159,10 @@ def photo_layer(image: UInt8, face: Faces, atlas: Atlas, *, keep_occluders: bool
     free, with_glasses = (np.ones_like(visible), False) if keep_occluders else unoccluded_skin(image, face, atlas)
     skin = np.asarray(visible * atlas.skin * free, np.float32)
     albedo, shading, smooth, lit = _without_light(colours, view.normals, skin, atlas)
-    beside = beside_occluders(free, atlas)
-    like = skin_likeness(albedo, skin, beside, atlas)
+    like = skin_likeness(albedo, skin, atlas)
     if not keep_occluders:
-        foreign = np.maximum(_border(atlas), beside) * (1 - np.maximum(like, beard(like, skin, atlas)))
+        suspect = np.maximum(_border(atlas), beside_occluders(free, atlas))
+        foreign = suspect * (1 - np.maximum(like, beard(like, skin, atlas)))
         # What is half foreign would lend its hue to what is hidden.
         skin = np.asarray(skin * (1 - foreign) ** 2, np.float32)
         albedo, shading, smooth, lit = _without_light(colours, view.normals, skin, atlas)
