@@ -19,7 +19,7 @@ from ddfa.regress.crop import cut_crops
 
 if TYPE_CHECKING:  # imported when a map is drawn: Numba is slow to load
     from ddfa.raster.maps import FaceMaps
-    from ddfa.texture.unwrap import Texture
+    from ddfa.texture.unwrap import HeadView, Texture
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,24 @@ class FaceFiles:
                 self.texture_size,
                 delight=self.delight,
                 keep_occluders=self.keep_occluders,
+                view=self._view(index),
             )
         return self._textures[index]
+
+    def _view(self, index: int) -> "HeadView":
+        """The head of one face in the photo; that of the last one is kept."""
+        from ddfa.texture.atlas import atlas_of
+        from ddfa.texture.unwrap import head_view
+
+        if index not in self._views:
+            self._views.clear()
+            face = self.face(index)
+            self._views[index] = head_view(self.image, face, atlas_of(face.head, self.texture_size))
+        return self._views[index]
+
+    @cached_property
+    def _views(self) -> "dict[int, HeadView]":
+        return {}
 
     def validity8(self, index: int) -> UInt8:
         """Return the validity of the texture, (S, S, 3) uint8: 255 visible, 127 mirrored, 0 inpainted."""
@@ -160,8 +176,9 @@ class FaceFiles:
 
         shown = self.meshes.single(index) if self.shown is not None else self.face(index).without(pose=True)
         # It is put together with the photo: with its light, and with the glasses and hair that the photo shows.
-        texture = unwrap_texture(self.image, self.face(index), self.texture_size, keep_occluders=True)
-        return frontal_photo(self.image, self.face(index), shown, texture)
+        face, view = self.face(index), self._view(index)
+        texture = unwrap_texture(self.image, face, self.texture_size, keep_occluders=True, view=view)
+        return frontal_photo(self.image, face, shown, texture)
 
     @property
     def meshes(self) -> Faces:

@@ -143,7 +143,16 @@ def unwrap(view: HeadView, atlas: Atlas, policy: UnwrapPolicy) -> Unwrapped:
     return Unwrapped(colours, visible * trust, visible * (1 - trust))
 
 
-def photo_layer(image: UInt8, face: Faces, atlas: Atlas, *, keep_occluders: bool = False) -> Layer:
+def head_view(image: UInt8, face: Faces, atlas: Atlas) -> HeadView:
+    """The head of one face in its photo; arguments as for `photo_layer`."""
+    vertices = face.vertices[0]
+    buffer = DepthBuffer.fitted(vertices, face.head.triangles, _DEPTH_SIDE, reach=2, slack=(1, 3))
+    return HeadView(image, vertices, atlas.normals(vertices * FLIP_Y), buffer)
+
+
+def photo_layer(
+    image: UInt8, face: Faces, atlas: Atlas, *, keep_occluders: bool = False, view: HeadView | None = None
+) -> Layer:
     """Unwrap a photo, take the light off and find what is skin, hair or neither.
 
     Args:
@@ -151,10 +160,9 @@ def photo_layer(image: UInt8, face: Faces, atlas: Atlas, *, keep_occluders: bool
         face: one face, found in it.
         atlas: of its head.
         keep_occluders: whatever the photo shows in front of the skin counts as skin.
+        view: the `head_view` of the same arguments, if it has been computed.
     """
-    vertices = face.vertices[0]
-    buffer = DepthBuffer.fitted(vertices, face.head.triangles, _DEPTH_SIDE, reach=2, slack=(1, 3))
-    view = HeadView(image, vertices, atlas.normals(vertices * FLIP_Y), buffer)
+    view = head_view(image, face, atlas) if view is None else view
     colours, visible, _ = unwrap(view, atlas, EXPORT)
     free, with_glasses = (np.ones_like(visible), False) if keep_occluders else unoccluded_skin(image, face, atlas)
     skin = np.asarray(visible * atlas.skin * free, np.float32)
@@ -179,7 +187,13 @@ def photo_layer(image: UInt8, face: Faces, atlas: Atlas, *, keep_occluders: bool
 
 
 def unwrap_texture(
-    image: UInt8, faces: Faces, size: int = 1024, *, delight: bool = False, keep_occluders: bool = False
+    image: UInt8,
+    faces: Faces,
+    size: int = 1024,
+    *,
+    delight: bool = False,
+    keep_occluders: bool = False,
+    view: HeadView | None = None,
 ) -> Texture:
     """Compute the texture of a face from its photo.
 
@@ -192,6 +206,7 @@ def unwrap_texture(
         size: side S of the texture in px.
         delight: remove shading, as far as second-order spherical harmonics separate it from the skin.
         keep_occluders: paint everything that the photo shows on the head.
+        view: the `head_view` of the same arguments, if it has been computed.
 
     Returns:
         The texture; all of the atlas has a colour.
@@ -203,7 +218,8 @@ def unwrap_texture(
     if len(faces) != 1:
         raise ValueError(f"a texture shows one face, not {len(faces)}: unwrap them one by one")
     atlas = atlas_of(faces.head, size)
-    return texture_of_layers([photo_layer(image, faces, atlas, keep_occluders=keep_occluders)], atlas, delight=delight)
+    layer = photo_layer(image, faces, atlas, keep_occluders=keep_occluders, view=view)
+    return texture_of_layers([layer], atlas, delight=delight)
 
 
 def texture_of_layers(layers: Sequence[Layer], atlas: Atlas, *, delight: bool = False) -> Texture:
