@@ -4,6 +4,7 @@
 #   EVAL     annotated photos for the evaluation, an .npz or a folder (required)
 #   SAMPLES  crops in total; use the same number to compare recipes                      (default 2000000)
 #   RUNS     folder of the run folders                                                   (default runs)
+#   SHARES   of the data sets, see --shares of `ddfa train`                                (default: equal)
 #   DDFA     command that starts ddfa, e.g. "torchrun --nproc-per-node 4 -m ddfa.cli"     (default ddfa)
 #
 # Options of a recipe are passed to every `ddfa train` it starts, e.g. `--arch mobilenet_v1_100 --workers 8`.
@@ -15,6 +16,12 @@ set -euo pipefail
 SAMPLES="${SAMPLES:-2000000}" RUNS="${RUNS:-runs}"
 read -ra DDFA <<<"${DDFA:-ddfa}"
 read -ra DATA <<<"$DATA"
+
+SPREAD=()
+if [[ -n "${SHARES:-}" ]]; then
+  read -ra SPREAD <<<"$SHARES"
+  SPREAD=(--shares "${SPREAD[@]}")
+fi
 
 # A GPU needs more workers to prepare crops, and is faster in half precision.
 MACHINE=()
@@ -29,7 +36,7 @@ stage() {
   if [[ -d "$RUNS/$name/bundle" ]]; then return; fi
   if [[ -f "$RUNS/$name/checkpoint.pt" ]]; then resume=(--resume); fi
   "${DDFA[@]}" train --data "${DATA[@]}" --output "$RUNS/$name" --name "$name" --samples "$samples" \
-    "${MACHINE[@]}" "$@" "${resume[@]}"
+    "${SPREAD[@]}" "${MACHINE[@]}" "$@" "${resume[@]}"
 }
 
 # row NAME: evaluates a run and plots its curves.

@@ -4,15 +4,9 @@
 # crops, which help most at large poses. Settings: see recipe.sh, and
 #
 #   BESIDE   bundle of the other network     (default: the shipped `default`)
-#   SHARES   of the data sets, see --shares  (default: equal)
 source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 BESIDE="${BESIDE:-default}"
-SPREAD=()
-if [[ -n "${SHARES:-}" ]]; then
-  read -ra SPREAD <<<"$SHARES"
-  SPREAD=(--shares "${SPREAD[@]}")
-fi
-COMMON=(--arch repnet_xs --loss.wpdc 1 --loss.vdc 0.01 --loss.landmark 3 --turned-share 0.08 "${SPREAD[@]}")
+COMMON=(--arch repnet_xs --loss.wpdc 1 --loss.vdc 0.01 --loss.landmark 3 --turned-share 0.08)
 stage ensemble.1 40 --resolution 64 --lr 2.5e-3 --loss.aperture 2 --loss.points 0.5 --ema 60 "${COMMON[@]}" "$@"
 stage ensemble.2 38 --resolution 96 --init "$RUNS/ensemble.1/checkpoint.pt" --lr 2e-3 --loss.aperture 3 --loss.points 0.4 --expressive 2 \
   --ema 100 "${COMMON[@]}" "$@"

@@ -14,8 +14,13 @@ from ddfa.files import check_regular
 from ddfa.text_files import read_yaml
 
 LOG_FILE, SETTINGS_FILE = "log.csv", "config.yaml"
-# Errors on held-out photos, shown first; every other column is a loss term.
-_MEASURED = {"nme": "NME on held-out photos, %", "aperture_error": "aperture error on held-out photos, %"}
+# Figures of held-out photos, shown first; every other column is a loss term.
+_MEASURED = {
+    "nme": "NME on held-out photos, %",
+    "aperture_error": "aperture error on held-out photos, %",
+    "unit_r": "blendshapes of held-out photos, median r",
+    "difference_r": "left minus right of these, median r",
+}
 _NOT_DRAWN = ("step", "rate", "samples_per_second")
 _COLUMNS, _SIZE = 2, (620, 400)
 _HEADROOM = 1.5

@@ -7,6 +7,7 @@ import numpy as np
 from ddfa.arrays import Float32, Floats
 from ddfa.errors import ImageError
 from ddfa.geometry.perspective import Camera, Intrinsics, fit_perspective
+from ddfa.head.irises import landmarks_and_irises
 from ddfa.head.linear import LinearPoints
 from ddfa.head.model import HeadModel
 
@@ -52,10 +53,9 @@ def pupils(head: HeadModel, identity: Floats) -> Float32:
         (n, 2, 3) float32 head units: right eye, left eye.
     """
     neutral = np.zeros((len(identity), 0), np.float32)
-    irises = [head.regions.get(f"iris_{side}") for side in ("right", "left")]
-    if all(iris is not None and iris.any() for iris in irises):
-        points = [head.subset(np.flatnonzero(iris).astype(np.int32)) for iris in irises if iris is not None]
-        return np.stack([part.decode(identity, neutral).mean(axis=1) for part in points], axis=1)
+    points = landmarks_and_irises(head)
+    if points is not None:
+        return points.decode(identity, neutral)[:, 68:]
     landmarks = head.landmark_points.decode(identity, neutral)
     return np.stack([landmarks[:, _RIGHT_EYE].mean(axis=1), landmarks[:, _LEFT_EYE].mean(axis=1)], axis=1)
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ddfa.arrays import Float32, Int64
 from ddfa.errors import DataError
+from ddfa.head.irises import landmarks_and_irises
 from ddfa.head.model import HeadModel
 from ddfa.regress.whitening import Whitening
 from ddfa.train import losses
@@ -168,13 +169,10 @@ def _landmarks_and_pupils(head: HeadModel) -> losses.HeadPoints:
     Raises:
         DataError: the head model has no irises.
     """
-    irises = [head.regions.get(f"iris_{side}") for side in ("right", "left")]
-    if any(iris is None or not iris.any() for iris in irises):
+    points = landmarks_and_irises(head)
+    if points is None:
         raise DataError(f"head '{head.name}' has no irises: set --loss.gaze 0")
-    marks = head.landmark_points
-    mean = [head.mean[iris].mean(axis=0) for iris in irises]
-    bases = [head.points.bases[:, iris].mean(axis=1) for iris in irises]
-    return _points(np.r_[marks.mean, mean], np.concatenate([marks.bases, np.stack(bases, axis=1)], axis=1))
+    return _points(points.mean, points.bases)
 
 
 def _gaze_params(head: HeadModel, side: str) -> list[int]:

@@ -106,10 +106,15 @@ class RunLog:
 
 def _rows_until(path: Path, step: int) -> list[dict[str, str]]:
     """The rows of a run up to a step; none for a new run."""
-    if step == 0 or not path.is_file():
+    return [row for row in read_rows(path) if int(row["step"]) <= step] if step else []
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file of a run; none if there is no such file."""
+    try:
+        return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    except FileNotFoundError:
         return []
-    rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
-    return [row for row in rows if int(row["step"]) <= step]
 
 
 def _as_csv(rows: list[dict[str, str]]) -> bytes:

@@ -70,8 +70,11 @@ def is_larger(state: dict[str, Tensor], network: RepNet) -> bool:
 
 def _sizes(state: dict[str, Tensor]) -> list[tuple[int, int]]:
     """Number of layers and of channels of each stage."""
-    plain = [[name for layer in stage if (name := f"{layer}.0.weight") in state] for stage in _stages(state)]
-    return [(len(stage), len(state[names[0]])) for stage, names in zip(_stages(state), plain, strict=True)]
+
+    def channels(stage: list[str]) -> int:
+        return next(len(state[name]) for layer in stage if (name := f"{layer}.0.weight") in state)
+
+    return [(len(stage), channels(stage)) for stage in _stages(state)]
 
 
 def _stages(state: dict[str, Tensor]) -> list[list[str]]:

@@ -1,8 +1,6 @@
 """The live page of a training run (`ddfa train --watch PORT`): curves, previews, the last row of the log, the units."""
 
-import csv
 import html
-import io
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +13,7 @@ import cv2
 
 from ddfa.bench.curves import LOG_FILE, RunCurves, draw_curves
 from ddfa.errors import DataError, DDFAError
-from ddfa.train.log import PREVIEW, UNITS
+from ddfa.train.log import PREVIEW, UNITS, read_rows
 
 _HOST: Final = "127.0.0.1"
 _SECONDS: Final = 5  # between two updates of the page
@@ -104,23 +102,15 @@ def _name(folder: Path) -> str:
 
 def _last_row(folder: Path) -> str:
     """The last row of the log as a table."""
-    rows = _rows(folder / LOG_FILE)
+    rows = read_rows(folder / LOG_FILE)
     return _table(rows[-1:]) if rows else "<p>Waiting for the first hundred steps.</p>"
 
 
 def _units(folder: Path) -> str:
     """The last validation unit by unit as a table, if there was one."""
-    rows = _rows(folder / UNITS)
+    rows = read_rows(folder / UNITS)
     title = f"<h2>{_name(folder)}: expression units of held-out photos</h2>"
     return title + _table(rows) if rows else ""
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file; none if there is no such file."""
-    try:
-        return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-    except FileNotFoundError:
-        return []
 
 
 def _table(rows: Sequence[Mapping[str, str]]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from ddfa.arrays import Float64, Floats
 from ddfa.data.registration.landmark_placement import MIRRORED
 from ddfa.errors import DataError
+from ddfa.head.irises import landmarks_and_irises
 from ddfa.head.linear import LinearPoints
 from ddfa.head.model import HeadModel
 
@@ -121,18 +122,14 @@ def head_differences(head: HeadModel) -> LinearPoints:
     Raises:
         DataError: the head has no irises.
     """
-    if not {"iris_left", "iris_right"} <= head.regions.keys():
+    points = landmarks_and_irises(head)
+    if points is None:
         raise DataError(f"head '{head.name}' has no iris regions: the mesh teacher needs the open head")
-    landmarks = head.landmark_points
-    irises = [head.regions["iris_right"], head.regions["iris_left"]]
-    mean = np.concatenate([landmarks.mean, [head.mean[iris].mean(axis=0) for iris in irises]])
-    moved = np.stack([head.points.bases[:, iris].mean(axis=1) for iris in irises], axis=1)
-    bases = np.concatenate([landmarks.bases, moved], axis=1)
     mixing = _mixing()
     return LinearPoints(
-        (mixing @ mean).astype(np.float32),
-        np.einsum("dk,bkc->bdc", mixing, bases, optimize=True).astype(np.float32),
-        landmarks.identities,
+        (mixing @ points.mean).astype(np.float32),
+        np.einsum("dk,bkc->bdc", mixing, points.bases, optimize=True).astype(np.float32),
+        points.identities,
     )
 
 
